@@ -1,0 +1,1 @@
+//! Proof: every decision derived again.

@@ -1,0 +1,2 @@
+//! Proof: every decision derived again.
+fn main() {}

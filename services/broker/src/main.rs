@@ -1,0 +1,2 @@
+//! What may be shared: control plane and enforcement.
+fn main() {}

@@ -1,0 +1,2 @@
+//! What people type.
+fn main() {}

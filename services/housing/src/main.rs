@@ -1,0 +1,2 @@
+//! Facts of the housing agency.
+fn main() {}

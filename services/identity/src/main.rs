@@ -1,0 +1,2 @@
+//! Which records are the same person.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Joined views and who may read them.

@@ -1,0 +1,2 @@
+//! Joined views and who may read them.
+fn main() {}

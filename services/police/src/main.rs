@@ -1,0 +1,2 @@
+//! Facts of the police agency.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Typed ids and the words of the field.

@@ -1,0 +1,1 @@
+//! Envelope, Avro codec, projection, the seal/open seam.

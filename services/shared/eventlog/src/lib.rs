@@ -1,0 +1,1 @@
+//! Append, read and commit as traits, with an in-memory log.

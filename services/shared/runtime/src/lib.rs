@@ -1,0 +1,1 @@
+//! Config, telemetry, health, tasks, drain, callers.

@@ -1,0 +1,1 @@
+//! A local Kafka and registry, builders, a fake clock.

@@ -1,0 +1,2 @@
+//! Facts of the social-care agency.
+fn main() {}

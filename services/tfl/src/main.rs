@@ -1,0 +1,2 @@
+//! Facts of the transport agency.
+fn main() {}
