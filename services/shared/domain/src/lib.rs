@@ -1,1 +1,41 @@
-//! Typed ids and the words of the field.
+//! Typed ids and the words of the field. No I/O and no formats: nothing here knows Avro, protobuf, tokio or Kafka.
+//!
+//! - [`id`]: opaque 16-byte ids (handle, person, pseudonyms) and event ids.
+//! - [`organisation`]: who is a controller, as `scheme:code`.
+//! - [`name`]: event types, purposes, agreements.
+//! - [`time`]: instants (µs UTC), London days, precision, the working-day calendar.
+//! - [`link`]: link status and restrictions.
+
+pub mod id;
+pub mod link;
+pub mod name;
+pub mod organisation;
+pub mod time;
+
+pub use id::{EventId, Handle, HandlePseudonym, PersonId, Pseudonym};
+pub use link::{LinkStatus, Restriction};
+pub use name::{AgreementId, AgreementVersion, EventType, Purpose};
+pub use organisation::{Organisation, Scheme};
+pub use time::{Day, Instant, Precision, WorkingCalendar};
+
+/// A word of the field that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} cannot be read: {problem}")]
+pub struct WordError {
+    /// What was being read, for example `organisation`.
+    pub what: &'static str,
+    /// What is wrong and what was expected. Never the value of a personal field.
+    pub problem: String,
+}
+
+impl WordError {
+    pub(crate) fn new(what: &'static str, problem: impl Into<String>) -> Self {
+        Self {
+            what,
+            problem: problem.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
