@@ -1,1 +1,28 @@
-//! Append, read and commit as traits, with an in-memory log.
+//! Order, offsets and acknowledgement: the log as everything above it sees it. What an event means is not known here.
+//!
+//! - [`Record`], [`NewRecord`], [`TopicPartition`]: what stands on the log and what is to be appended.
+//! - [`Reader`]: a committed reader over partitions that were assigned by hand, with a position that is safe to publish.
+//! - [`GroupReader`]: a member of a consumer group; assignment changes come as events between batches.
+//! - [`Transactor`]: records and input positions committed together or not at all.
+//! - [`Appender`]: acknowledged appends outside transactions.
+//! - [`Ends`], [`Positions`]: high watermarks and committed positions, each through a client of its own.
+//! - [`topics`]: the one table of topics. [`memory`]: an in-memory log with transactions, for tests of order and crashes.
+//!
+//! The traits are blocking on purpose: the enforcement loop owns its thread, and async callers bridge at their edge.
+
+mod error;
+pub mod memory;
+mod record;
+pub mod topics;
+mod traits;
+
+pub use error::{LogError, Severity};
+pub use record::{Header, Headers, Namespace, NewRecord, Record, TopicPartition};
+pub use topics::murmur2_partition;
+pub use traits::{
+    Appender, Committed, Ends, GroupEvent, GroupGeneration, GroupReader, InputPosition, Positions,
+    Reader, Transactor,
+};
+
+#[cfg(test)]
+mod tests;

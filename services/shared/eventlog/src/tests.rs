@@ -1,0 +1,130 @@
+use super::*;
+use crate::memory::MemoryLog;
+use std::time::Duration;
+
+fn record(topic: &str, key: &str) -> NewRecord {
+    NewRecord {
+        topic: topic.into(),
+        partition: None,
+        key: Some(key.as_bytes().to_vec().into()),
+        value: Some(key.as_bytes().to_vec().into()),
+        headers: Headers::new(),
+        timestamp_ms: None,
+    }
+}
+
+#[test]
+fn murmur2_is_the_one_of_the_java_client() {
+    // Vectors of the Java client's own test.
+    for (text, hash) in [
+        ("21", -973_932_308_i32),
+        ("foobar", -790_332_482),
+        ("a-little-bit-long-string", -985_981_536),
+        ("a-little-bit-longer-string", -1_486_304_829),
+        (
+            "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+            -58_897_971,
+        ),
+        ("abc", 479_470_107),
+    ] {
+        let positive = hash & 0x7fff_ffff;
+        for count in [1, 4, 7, 1000] {
+            assert_eq!(
+                murmur2_partition(text.as_bytes(), count),
+                positive % count,
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_table_keeps_partition_counts_equal_and_retains_for_ever() {
+    let namespace = Namespace::new("t1");
+    let table = topics::table(&namespace, 6);
+    for topic in &table {
+        assert_eq!(namespace.strip(&topic.name), Some(topic.plain.as_str()));
+        assert!(
+            topic
+                .settings(2)
+                .contains(&("retention.ms", "-1".to_owned()))
+        );
+        let partitioned = topic.plain.starts_with("raw.")
+            || topic.plain.starts_with("shared.")
+            || [topics::LINKS, topics::DECISIONS].contains(&topic.plain.as_str());
+        assert_eq!(
+            topic.partitions,
+            if partitioned { 6 } else { 1 },
+            "{}",
+            topic.plain
+        );
+        let compacted = topic.cleanup == topics::Cleanup::Compact;
+        assert_eq!(compacted, topic.plain == topics::IDENTITY);
+    }
+    assert_eq!(namespace.strip("t10.raw.police"), None);
+}
+
+#[test]
+fn a_committed_reader_waits_behind_an_open_transaction_and_passes_markers() {
+    let log = MemoryLog::new([("a", 1)]);
+    let mut writer = log.transactor("w");
+    let at = TopicPartition::new("a", 0);
+    writer.init().unwrap();
+    writer.begin().unwrap();
+    writer.send(record("a", "k1")).unwrap();
+    writer.drain().unwrap();
+    let mut reader = log.reader();
+    reader.assign(&[(at.clone(), 0)]).unwrap();
+    let mut seen = Vec::new();
+    reader.poll(10, Duration::ZERO, &mut seen).unwrap();
+    assert!(seen.is_empty());
+    assert_eq!(reader.position(&at), Some(0));
+    assert_eq!(
+        log.clone()
+            .high_watermarks(std::slice::from_ref(&at), Duration::ZERO)
+            .unwrap(),
+        [1]
+    );
+    let position = InputPosition {
+        at: at.clone(),
+        next_offset: 7,
+        metadata: "m".into(),
+    };
+    writer.send_positions("g", &[position], None).unwrap();
+    let asked = std::slice::from_ref(&at);
+    assert_eq!(
+        log.clone()
+            .committed("g", asked, true, Duration::ZERO)
+            .unwrap()[0]
+            .offset,
+        None
+    );
+    writer.commit().unwrap();
+    assert_eq!(
+        log.clone()
+            .committed("g", asked, true, Duration::ZERO)
+            .unwrap()[0]
+            .offset,
+        Some(7)
+    );
+    reader.poll(10, Duration::ZERO, &mut seen).unwrap();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(reader.position(&at), Some(2));
+}
+
+#[test]
+fn a_new_owner_aborts_the_dead_ones_transaction_and_fences_it() {
+    let log = MemoryLog::new([("a", 1)]);
+    let mut dead = log.transactor("w");
+    dead.init().unwrap();
+    dead.begin().unwrap();
+    dead.send(record("a", "k1")).unwrap();
+    let mut next = log.transactor("w");
+    next.init().unwrap();
+    assert_eq!(dead.commit().unwrap_err().severity, Severity::Fenced);
+    assert!(log.committed_records("a").is_empty());
+    next.begin().unwrap();
+    next.send(record("a", "k2")).unwrap();
+    next.commit().unwrap();
+    assert_eq!(log.committed_records("a").len(), 1);
+}

@@ -1,0 +1,179 @@
+//! The one table of topics: partitions, retention, cleanup, timestamp type. Auto-creation is off everywhere.
+
+use crate::Namespace;
+
+/// The five agencies' raw topics, without the namespace, in the order of their names.
+pub const RAW: [&str; 5] = [
+    "raw.health",
+    "raw.housing",
+    "raw.police",
+    "raw.social-care",
+    "raw.tfl",
+];
+/// Link records, one partition per raw partition.
+pub const LINKS: &str = "control.links";
+/// The control plane's records.
+pub const POLICY: &str = "control.policy";
+/// The agreement half of them, for readers of views.
+pub const AGREEMENTS: &str = "control.agreements";
+/// Identity's own compacted records.
+pub const IDENTITY: &str = "identity.records";
+/// Decision pages.
+pub const DECISIONS: &str = "audit.decisions";
+/// Read records.
+pub const READS: &str = "audit.reads";
+/// What left views, and completeness of causes.
+pub const REMOVALS: &str = "audit.removals";
+/// Signed tree heads.
+pub const CHECKPOINTS: &str = "audit.checkpoints";
+/// The purposes that have a shared topic.
+pub const PURPOSES: [&str; 2] = ["children-in-care", "rough-sleeping"];
+/// The open datasets.
+pub const DATASETS: [&str; 1] = ["line-status"];
+
+/// The raw topic of an agency, for example `raw.social-care`.
+pub fn raw(agency: &str) -> String {
+    format!("raw.{agency}")
+}
+
+/// The topic of a purpose, for example `shared.rough-sleeping`.
+pub fn shared(purpose: &str) -> String {
+    format!("shared.{purpose}")
+}
+
+/// The topic of an open dataset.
+pub fn open(dataset: &str) -> String {
+    format!("open.{dataset}")
+}
+
+/// The quarantine of an agency.
+pub fn quarantine(agency: &str) -> String {
+    format!("quarantine.{agency}")
+}
+
+/// How old records leave a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleanup {
+    /// They do not, but for retention (which is unlimited here).
+    Delete,
+    /// The last record of each key stays.
+    Compact,
+}
+
+/// Where a record's timestamp comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimestampType {
+    /// The log's own clock when the record was appended.
+    LogAppendTime,
+    /// What the writer says (day-truncated on shared topics).
+    CreateTime,
+}
+
+/// A topic as it must stand on the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Full name, with the namespace.
+    pub name: String,
+    /// Name without the namespace.
+    pub plain: String,
+    /// Number of partitions; changes only by replay into a new namespace.
+    pub partitions: i32,
+    /// Cleanup policy.
+    pub cleanup: Cleanup,
+    /// Timestamp type.
+    pub timestamps: TimestampType,
+}
+
+impl Topic {
+    /// The topic's settings as Kafka names them, in a fixed order. `min_insync` is `min.insync.replicas`.
+    pub fn settings(&self, min_insync: i32) -> Vec<(&'static str, String)> {
+        let cleanup = match self.cleanup {
+            Cleanup::Delete => "delete",
+            Cleanup::Compact => "compact",
+        };
+        let timestamps = match self.timestamps {
+            TimestampType::LogAppendTime => "LogAppendTime",
+            TimestampType::CreateTime => "CreateTime",
+        };
+        vec![
+            ("cleanup.policy", cleanup.to_owned()),
+            ("message.timestamp.type", timestamps.to_owned()),
+            ("min.insync.replicas", min_insync.to_string()),
+            ("retention.bytes", "-1".to_owned()),
+            ("retention.ms", "-1".to_owned()),
+        ]
+    }
+}
+
+/// Every topic of a namespace. `partitions` is the common count of raw, links, decisions and shared topics.
+pub fn table(namespace: &Namespace, partitions: i32) -> Vec<Topic> {
+    use Cleanup::{Compact, Delete};
+    use TimestampType::{CreateTime, LogAppendTime};
+    let mut rows: Vec<(String, i32, Cleanup, TimestampType)> = Vec::new();
+    for topic in RAW {
+        rows.push((topic.to_owned(), partitions, Delete, LogAppendTime));
+        let agency = topic.trim_start_matches("raw.");
+        rows.push((quarantine(agency), 1, Delete, LogAppendTime));
+    }
+    rows.push((LINKS.to_owned(), partitions, Delete, LogAppendTime));
+    rows.push((POLICY.to_owned(), 1, Delete, LogAppendTime));
+    rows.push((AGREEMENTS.to_owned(), 1, Delete, LogAppendTime));
+    rows.push((IDENTITY.to_owned(), 1, Compact, LogAppendTime));
+    rows.push((DECISIONS.to_owned(), partitions, Delete, LogAppendTime));
+    for topic in [READS, REMOVALS, CHECKPOINTS] {
+        rows.push((topic.to_owned(), 1, Delete, LogAppendTime));
+    }
+    for purpose in PURPOSES {
+        rows.push((shared(purpose), partitions, Delete, CreateTime));
+    }
+    for dataset in DATASETS {
+        rows.push((open(dataset), 1, Delete, CreateTime));
+    }
+    let mut topics: Vec<Topic> = rows
+        .into_iter()
+        .map(|(plain, partitions, cleanup, timestamps)| Topic {
+            name: namespace.name(&plain),
+            plain,
+            partitions,
+            cleanup,
+            timestamps,
+        })
+        .collect();
+    topics.sort_by(|a, b| a.plain.cmp(&b.plain));
+    topics
+}
+
+/// The partition Kafka's Java clients (and librdkafka's `murmur2_random`) choose for a key: murmur2, sign bit cleared, modulo.
+/// The key must not be null; an empty key hashes like any other in Java, while librdkafka treats it as no key, so ours are never empty.
+pub fn murmur2_partition(key: &[u8], partitions: i32) -> i32 {
+    let hash = murmur2(key) & 0x7fff_ffff;
+    let count = u32::try_from(partitions.max(1)).unwrap_or(1);
+    i32::try_from(hash % count).unwrap_or(0)
+}
+
+fn murmur2(data: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut hash = 0x9747_b28c ^ u32::try_from(data.len()).unwrap_or(u32::MAX);
+    let mut words = data.chunks_exact(4);
+    for word in &mut words {
+        let mut k = word
+            .iter()
+            .rev()
+            .fold(0u32, |k, byte| (k << 8) | u32::from(*byte));
+        k = k.wrapping_mul(M);
+        k ^= k >> 24;
+        k = k.wrapping_mul(M);
+        hash = hash.wrapping_mul(M) ^ k;
+    }
+    let rest = words.remainder();
+    if !rest.is_empty() {
+        let tail = rest
+            .iter()
+            .rev()
+            .fold(0u32, |k, byte| (k << 8) | u32::from(*byte));
+        hash = (hash ^ tail).wrapping_mul(M);
+    }
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(M);
+    hash ^ (hash >> 15)
+}
