@@ -1,0 +1,331 @@
+//! One transactional id.
+
+use crate::Kafka;
+use crate::connection::plain;
+use crate::group::metadata_of;
+use crate::message::owned_headers;
+use parking_lot::Mutex;
+use rdkafka::ClientContext;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::util::Timeout;
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::{Duration, Instant};
+use walbrook_eventlog::{
+    GroupGeneration, InputPosition, LogError, NewRecord, Severity, TopicPartition, Transactor,
+};
+
+/// How long a record may stay unacknowledged before the transaction is given up.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// How long taking over an id may take: the coordinator first aborts what the last owner left.
+const INIT_LIMIT: Duration = Duration::from_secs(30);
+
+/// What the delivery reports of the open transaction said, by order of sending (the opaque is that order).
+#[derive(Default)]
+struct Deliveries {
+    state: Mutex<DeliveryState>,
+}
+
+#[derive(Default)]
+struct DeliveryState {
+    delivered: Vec<Option<(TopicPartition, i64)>>,
+    failure: Option<KafkaError>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, order: usize) {
+        let mut state = self.state.lock();
+        match result {
+            Ok(message) => {
+                if let Some(slot) = state.delivered.get_mut(order) {
+                    *slot = Some((
+                        TopicPartition::new(message.topic(), message.partition()),
+                        message.offset(),
+                    ));
+                }
+            }
+            Err((error, _)) => {
+                if state.failure.is_none() {
+                    state.failure = Some(error.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Transactions under one id.
+pub struct KafkaTransactor {
+    kafka: Kafka,
+    id: String,
+    timeout: Duration,
+    producer: Option<BaseProducer<Deliveries>>,
+    /// For positions sent without a member's generation (single writers that are fenced by their id alone).
+    plain_group: Option<(String, BaseConsumer)>,
+    sent: usize,
+}
+
+impl KafkaTransactor {
+    pub(crate) fn new(kafka: Kafka, id: &str, timeout: Duration) -> Self {
+        Self {
+            kafka,
+            id: id.to_owned(),
+            timeout,
+            producer: None,
+            plain_group: None,
+            sent: 0,
+        }
+    }
+
+    fn producer(&self, operation: &'static str) -> Result<&BaseProducer<Deliveries>, LogError> {
+        self.producer.as_ref().ok_or_else(|| {
+            LogError::new(
+                Severity::Fenced,
+                operation,
+                self.id.as_str(),
+                "the transactional id is not initialised: call init first",
+            )
+        })
+    }
+
+    fn error(&self, operation: &'static str, error: &KafkaError) -> LogError {
+        let severity = match error {
+            KafkaError::Transaction(cause) if fenced(cause.code()) => Severity::Fenced,
+            KafkaError::Transaction(cause) if cause.txn_requires_abort() => Severity::Abort,
+            KafkaError::Transaction(cause) if cause.is_fatal() => Severity::Fenced,
+            KafkaError::Transaction(cause) if cause.is_retriable() => Severity::Transient,
+            _ => return plain(operation, self.id.as_str(), error),
+        };
+        LogError::new(severity, operation, self.id.as_str(), error.to_string())
+    }
+}
+
+fn fenced(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Fenced
+            | RDKafkaErrorCode::ProducerFenced
+            | RDKafkaErrorCode::InvalidProducerEpoch
+    )
+}
+
+impl Transactor for KafkaTransactor {
+    fn init(&mut self) -> Result<(), LogError> {
+        // A client whose last commit's outcome is unknown must not be used again: always start from a new one.
+        self.producer = None;
+        let mut config = self.kafka.producer_config();
+        config.set("transactional.id", &self.id);
+        config.set(
+            "transaction.timeout.ms",
+            self.timeout.as_millis().to_string(),
+        );
+        // Records must not outlive the transaction they are in.
+        config.set("message.timeout.ms", self.timeout.as_millis().to_string());
+        config.set("linger.ms", "1");
+        let producer: BaseProducer<Deliveries> = config
+            .create_with_context(Deliveries::default())
+            .map_err(|error| plain("make a transactional producer", self.id.as_str(), &error))?;
+        producer.init_transactions(INIT_LIMIT).map_err(|error| {
+            match self.error("take over the transactional id", &error) {
+                // A timeout here changed nothing: it may be tried again.
+                error if error.severity == Severity::Abort => LogError {
+                    severity: Severity::Transient,
+                    ..error
+                },
+                error => error,
+            }
+        })?;
+        self.producer = Some(producer);
+        self.sent = 0;
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), LogError> {
+        let producer = self.producer("begin a transaction")?;
+        *producer.context().state.lock() = DeliveryState::default();
+        producer
+            .begin_transaction()
+            .map_err(|error| self.error("begin a transaction", &error))?;
+        self.sent = 0;
+        Ok(())
+    }
+
+    fn send(&mut self, record: NewRecord) -> Result<(), LogError> {
+        let order = self.sent;
+        let producer = self.producer("send")?;
+        producer.context().state.lock().delivered.push(None);
+        let deadline = Instant::now() + DRAIN_LIMIT;
+        let mut message: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(&record.topic, order)
+                .headers(owned_headers(&record.headers));
+        if let Some(key) = &record.key {
+            message = message.key(key);
+        }
+        if let Some(value) = &record.value {
+            message = message.payload(value);
+        }
+        if let Some(partition) = record.partition {
+            message = message.partition(partition);
+        }
+        if let Some(at) = record.timestamp_ms {
+            message = message.timestamp(at);
+        }
+        loop {
+            match producer.send(message) {
+                Ok(()) => break,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if Instant::now() < deadline =>
+                {
+                    message = back;
+                    producer.poll(Duration::from_millis(5));
+                }
+                Err((error, _)) => {
+                    let failed = plain("send", &*record.topic, &error);
+                    return Err(match failed.severity {
+                        Severity::Transient => LogError {
+                            severity: Severity::Abort,
+                            ..failed
+                        },
+                        _ => failed,
+                    });
+                }
+            }
+        }
+        self.sent += 1;
+        if self.sent.is_multiple_of(1024) {
+            self.producer("send")?.poll(Duration::ZERO);
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<Vec<(TopicPartition, i64)>, LogError> {
+        let producer = self.producer("drain")?;
+        let deadline = Instant::now() + DRAIN_LIMIT;
+        while producer.in_flight_count() > 0 {
+            producer.poll(Duration::from_millis(5));
+            if Instant::now() > deadline {
+                return Err(LogError::new(
+                    Severity::Abort,
+                    "wait for acknowledgements",
+                    self.id.as_str(),
+                    "records stayed unacknowledged; is Kafka reachable and are enough replicas in sync?",
+                ));
+            }
+        }
+        let state = std::mem::take(&mut *producer.context().state.lock());
+        if let Some(failure) = &state.failure {
+            let failed = plain("append within a transaction", self.id.as_str(), failure);
+            return Err(match failed.severity {
+                Severity::Transient => LogError {
+                    severity: Severity::Abort,
+                    ..failed
+                },
+                _ => failed,
+            });
+        }
+        state
+            .delivered
+            .into_iter()
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| {
+                LogError::new(
+                    Severity::Abort,
+                    "wait for acknowledgements",
+                    self.id.as_str(),
+                    "a record has no acknowledgement",
+                )
+            })
+    }
+
+    fn send_positions(
+        &mut self,
+        group: &str,
+        positions: &[InputPosition],
+        generation: Option<&dyn GroupGeneration>,
+    ) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for position in positions {
+            let mut element = list.add_partition(&position.at.topic, position.at.partition);
+            let set = element
+                .set_offset(Offset::Offset(position.next_offset))
+                .map(|()| element.set_metadata(&position.metadata));
+            set.map_err(|error| plain("send positions", position.at.to_string(), &error))?;
+        }
+        let alone;
+        let metadata: &ConsumerGroupMetadata = match generation.and_then(metadata_of) {
+            Some(metadata) => metadata,
+            None => {
+                if self
+                    .plain_group
+                    .as_ref()
+                    .is_none_or(|(name, _)| name != group)
+                {
+                    let mut config = self.kafka.consumer_config("read_committed");
+                    config.set("group.id", group);
+                    let consumer = config
+                        .create()
+                        .map_err(|error| plain("send positions", group, &error))?;
+                    self.plain_group = Some((group.to_owned(), consumer));
+                }
+                alone = self
+                    .plain_group
+                    .as_ref()
+                    .and_then(|(_, consumer)| consumer.group_metadata());
+                alone.as_ref().ok_or_else(|| {
+                    LogError::new(
+                        Severity::Transient,
+                        "send positions",
+                        group,
+                        "the group has no metadata",
+                    )
+                })?
+            }
+        };
+        let producer = self.producer("send positions")?;
+        producer
+            .send_offsets_to_transaction(&list, metadata, DRAIN_LIMIT)
+            .map_err(|error| {
+                let failed = self.error("send positions", &error);
+                match failed.severity {
+                    // The positions may or may not have been added: the transaction is given up either way.
+                    Severity::Transient => LogError {
+                        severity: Severity::Abort,
+                        ..failed
+                    },
+                    _ => failed,
+                }
+            })
+    }
+
+    fn commit(&mut self) -> Result<(), LogError> {
+        let producer = self.producer("commit")?;
+        match producer.commit_transaction(Timeout::Never) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let failed = self.error("commit", &error);
+                let severity = match failed.severity {
+                    Severity::Abort | Severity::Fenced => failed.severity,
+                    // Anything else leaves it open whether the coordinator has written the commit: only a new client can tell.
+                    _ => {
+                        self.producer = None;
+                        Severity::OutcomeUnknown
+                    }
+                };
+                Err(LogError { severity, ..failed })
+            }
+        }
+    }
+
+    fn abort(&mut self) -> Result<(), LogError> {
+        let producer = self.producer("abort")?;
+        producer
+            .abort_transaction(Timeout::Never)
+            .map_err(|error| self.error("abort", &error))
+    }
+}
