@@ -63,11 +63,14 @@ pub fn read(schema: &Schema, bytes: &[u8]) -> Result<Vec<FieldValue>, BodyError>
 /// Decodes a body into its fields, in schema order.
 pub(crate) fn decode(schema: &Schema, mut bytes: &[u8]) -> Result<Vec<Value>, BodyError> {
     // The decoder reads a string or boolean that is cut off as null, and allocates what a length field asks for: so the extent is checked first.
-    let left = extent::after(schema, bytes).ok_or(BodyError::Unreadable)?.len();
+    let left = extent::after(schema, bytes)
+        .ok_or(BodyError::Unreadable)?
+        .len();
     if left > 0 {
         return Err(BodyError::Trailing { left });
     }
-    let value = apache_avro::from_avro_datum(schema, &mut bytes, None).map_err(|_| BodyError::Unreadable)?;
+    let value = apache_avro::from_avro_datum(schema, &mut bytes, None)
+        .map_err(|_| BodyError::Unreadable)?;
     match value {
         Value::Record(fields) => Ok(fields.into_iter().map(|(_, value)| value).collect()),
         _ => Err(BodyError::Unreadable),
@@ -85,10 +88,15 @@ fn plain(value: Value) -> Result<FieldValue, BodyError> {
         Value::Date(days) => FieldValue::Date(Day(days)),
         Value::TimestampMicros(micros) => FieldValue::Instant(Instant(micros)),
         Value::Union(_, inner) => plain(*inner)?,
-        Value::Array(items) => FieldValue::List(items.into_iter().map(plain).collect::<Result<_, _>>()?),
-        Value::Record(fields) => {
-            FieldValue::Record(fields.into_iter().map(|(_, field)| plain(field)).collect::<Result<_, _>>()?)
+        Value::Array(items) => {
+            FieldValue::List(items.into_iter().map(plain).collect::<Result<_, _>>()?)
         }
+        Value::Record(fields) => FieldValue::Record(
+            fields
+                .into_iter()
+                .map(|(_, field)| plain(field))
+                .collect::<Result<_, _>>()?,
+        ),
         // No schema of ours has another type (floats and maps are banned there).
         _ => return Err(BodyError::Unreadable),
     })

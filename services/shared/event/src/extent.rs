@@ -33,7 +33,10 @@ pub(crate) fn after<'a>(schema: &Schema, input: &'a [u8]) -> Option<&'a [u8]> {
             after(union.variants().get(usize::try_from(branch).ok()?)?, rest)
         }
         Schema::Array(array) => items(&array.items, input),
-        Schema::Record(record) => record.fields.iter().try_fold(input, |rest, field| after(&field.schema, rest)),
+        Schema::Record(record) => record
+            .fields
+            .iter()
+            .try_fold(input, |rest, field| after(&field.schema, rest)),
         // No schema of ours has another type; one that does is not pinned.
         _ => None,
     }
@@ -78,7 +81,10 @@ fn long(mut input: &[u8]) -> Option<(i64, &[u8])> {
         }
         zigzag |= bits << shift;
         if byte & 0x80 == 0 {
-            return Some(((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed(), input));
+            return Some((
+                (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed(),
+                input,
+            ));
         }
     }
     None

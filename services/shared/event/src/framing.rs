@@ -35,7 +35,9 @@ pub fn frame(schema_id: i32, body: &[u8]) -> Vec<u8> {
 /// When the value is not in the wire format.
 pub fn unframe(value: Option<&[u8]>) -> Result<(i32, &[u8]), FramingError> {
     let value = value.ok_or(FramingError::Missing)?;
-    let short = FramingError::Short { length: value.len() };
+    let short = FramingError::Short {
+        length: value.len(),
+    };
     let (prefix, body) = value.split_first_chunk::<PREFIX>().ok_or(short)?;
     let [magic, id @ ..] = *prefix;
     if magic != 0 {

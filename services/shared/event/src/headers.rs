@@ -3,7 +3,10 @@
 //! Header values are UTF-8 text. This module knows names and meaning, not the log: it writes pairs and reads through a look-up.
 
 use std::str::FromStr;
-use walbrook_domain::{AgreementId, AgreementVersion, Day, EventId, EventType, HandlePseudonym, Instant, Organisation, Precision};
+use walbrook_domain::{
+    AgreementId, AgreementVersion, Day, EventId, EventType, HandlePseudonym, Instant, Organisation,
+    Precision,
+};
 
 /// CloudEvents version, always `1.0`.
 pub const SPEC_VERSION: &str = "ce_specversion";
@@ -60,17 +63,25 @@ pub enum HeaderError {
     },
 }
 
-fn text<'a>(get: impl Fn(&str) -> Option<&'a [u8]>, name: &'static str) -> Result<Option<&'a str>, HeaderError> {
+fn text<'a>(
+    get: impl Fn(&str) -> Option<&'a [u8]>,
+    name: &'static str,
+) -> Result<Option<&'a str>, HeaderError> {
     match get(name) {
         None => Ok(None),
-        Some(value) => std::str::from_utf8(value).map(Some).map_err(|_| HeaderError::Bad {
-            name,
-            problem: "expected UTF-8".into(),
-        }),
+        Some(value) => std::str::from_utf8(value)
+            .map(Some)
+            .map_err(|_| HeaderError::Bad {
+                name,
+                problem: "expected UTF-8".into(),
+            }),
     }
 }
 
-fn parsed<'a, T>(get: impl Fn(&str) -> Option<&'a [u8]>, name: &'static str) -> Result<Option<T>, HeaderError>
+fn parsed<'a, T>(
+    get: impl Fn(&str) -> Option<&'a [u8]>,
+    name: &'static str,
+) -> Result<Option<T>, HeaderError>
 where
     T: FromStr,
     T::Err: std::fmt::Display,
@@ -120,7 +131,14 @@ impl RawEnvelope {
         let mut pairs: Pairs = vec![
             (SPEC_VERSION, "1.0".into()),
             (ID, self.id.to_string()),
-            (SOURCE, format!("/walbrook/{}/{}", self.event_type.agency(), self.organisation)),
+            (
+                SOURCE,
+                format!(
+                    "/walbrook/{}/{}",
+                    self.event_type.agency(),
+                    self.organisation
+                ),
+            ),
             (TYPE, self.event_type.to_string()),
             (TIME, self.occurred_at.rfc3339()),
             (DATA_SCHEMA, self.data_schema.clone()),
@@ -262,13 +280,20 @@ fn read_agreement(text: &str) -> Result<(AgreementId, AgreementVersion), HeaderE
         .split_once('@')
         .ok_or_else(|| bad("expected <agreement id>@<version>".into()))?;
     let id = AgreementId::new(id).map_err(|error| bad(error.to_string()))?;
-    let version = version.parse().map_err(|_| bad("the version is no number".into()))?;
+    let version = version
+        .parse()
+        .map_err(|_| bad("the version is no number".into()))?;
     Ok((id, AgreementVersion(version)))
 }
 
 /// The headers of an internal record (control, audit, shared helpers): its full name, who wrote it and when. `id` is a fresh UUID; shared topics
 /// leave it out, since a random id would be one more thing to trace.
-pub fn internal(full_name: &str, process: &str, written_at: Option<Instant>, id: Option<uuid::Uuid>) -> Pairs {
+pub fn internal(
+    full_name: &str,
+    process: &str,
+    written_at: Option<Instant>,
+    id: Option<uuid::Uuid>,
+) -> Pairs {
     let mut pairs: Pairs = vec![
         (SPEC_VERSION, "1.0".into()),
         (SOURCE, format!("/walbrook/{process}")),

@@ -90,7 +90,11 @@ impl History {
             return;
         }
         self.next_offset = entry.offset + 1;
-        let key = (entry.subject.clone(), entry.organisation.clone(), entry.event);
+        let key = (
+            entry.subject.clone(),
+            entry.organisation.clone(),
+            entry.event,
+        );
         let identity = self.identities.entry(key).or_default();
         let repeated = repeats(identity, entry.offset, entry.accepted_at_micros).is_some();
         identity
@@ -100,19 +104,34 @@ impl History {
             && earlier != entry.event
         {
             let key = (entry.subject.clone(), entry.organisation.clone(), earlier);
-            self.identities.entry(key).or_default().superseded_at.push(entry.offset);
+            self.identities
+                .entry(key)
+                .or_default()
+                .superseded_at
+                .push(entry.offset);
         }
-        self.subjects.entry(entry.subject.clone()).or_default().push(entry);
+        self.subjects
+            .entry(entry.subject.clone())
+            .or_default()
+            .push(entry);
     }
 
     /// What the records below `below` make of one. For a live record `below` is its own offset; when it is decided again, the raw cut.
     pub fn standing(&self, entry: &Entry, below: i64) -> Standing {
-        let key = (entry.subject.clone(), entry.organisation.clone(), entry.event);
+        let key = (
+            entry.subject.clone(),
+            entry.organisation.clone(),
+            entry.event,
+        );
         let Some(identity) = self.identities.get(&key) else {
             return Standing::Counts;
         };
         if let Some(hash) = repeats(identity, entry.offset, entry.accepted_at_micros) {
-            return if hash == entry.content_hash { Standing::Duplicate } else { Standing::Conflicting };
+            return if hash == entry.content_hash {
+                Standing::Duplicate
+            } else {
+                Standing::Conflicting
+            };
         }
         if identity.superseded_at.first().is_some_and(|at| *at < below) {
             return Standing::Superseded;
@@ -121,7 +140,11 @@ impl History {
     }
 
     /// The events of a subject below an offset, in order.
-    pub fn events<'a>(&'a self, subject: &Subject, below: i64) -> impl Iterator<Item = &'a Entry> + use<'a> {
+    pub fn events<'a>(
+        &'a self,
+        subject: &Subject,
+        below: i64,
+    ) -> impl Iterator<Item = &'a Entry> + use<'a> {
         let events: &[Entry] = self.subjects.get(subject).map_or(&[], Vec::as_slice);
         events.iter().take_while(move |entry| entry.offset < below)
     }
@@ -129,7 +152,9 @@ impl History {
     /// A subject's event that stands at exactly this offset.
     pub fn event_at(&self, subject: &Subject, offset: i64) -> Option<&Entry> {
         let events = self.subjects.get(subject)?;
-        let at = events.binary_search_by_key(&offset, |entry| entry.offset).ok()?;
+        let at = events
+            .binary_search_by_key(&offset, |entry| entry.offset)
+            .ok()?;
         events.get(at)
     }
 
@@ -144,7 +169,9 @@ fn repeats(identity: &Identity, offset: i64, accepted_at_micros: i64) -> Option<
     identity
         .records
         .iter()
-        .find(|(at, when, _)| *at < offset && accepted_at_micros.saturating_sub(*when) <= DUPLICATE_WINDOW_MICROS)
+        .find(|(at, when, _)| {
+            *at < offset && accepted_at_micros.saturating_sub(*when) <= DUPLICATE_WINDOW_MICROS
+        })
         .map(|(_, _, hash)| *hash)
 }
 

@@ -2,8 +2,18 @@
 
 pub mod body;
 mod extent;
+pub mod framing;
+pub mod headers;
 pub mod history;
 pub mod projection;
+pub mod pseudonym;
+pub mod seal;
 
 pub use body::FieldValue;
+pub use headers::{RawEnvelope, ReleaseEnvelope};
 pub use projection::Projection;
+pub use pseudonym::{Key, PurposeKey, lookup_token};
+pub use seal::{Plain, Seal};
+
+#[cfg(test)]
+mod tests;

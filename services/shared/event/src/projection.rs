@@ -12,7 +12,9 @@ use walbrook_domain::{Instant, Precision};
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
     /// One of the two schemas is not an Avro record schema.
-    #[error("the {which} schema cannot be used: {problem}; the pins must name frozen schemas of an event type")]
+    #[error(
+        "the {which} schema cannot be used: {problem}; the pins must name frozen schemas of an event type"
+    )]
     Schema {
         /// `raw` or `shared`.
         which: &'static str,
@@ -62,7 +64,11 @@ impl Projection {
         let raw = parse("raw", raw_text)?;
         let shared = parse("shared", shared_text)?;
         let sources = pair(&raw, &shared)?;
-        Ok(Self { raw, shared, sources })
+        Ok(Self {
+            raw,
+            shared,
+            sources,
+        })
     }
 
     /// The field names in schema order: bit `i` of a mask is field `i` of the raw record.
@@ -73,7 +79,11 @@ impl Projection {
     /// The mask that grants every field.
     pub fn all_fields(&self) -> u64 {
         let count = self.fields().count();
-        if count >= 64 { u64::MAX } else { (1 << count) - 1 }
+        if count >= 64 {
+            u64::MAX
+        } else {
+            (1 << count) - 1
+        }
     }
 
     /// The raw body's fields as plain values, in schema order.
@@ -88,7 +98,12 @@ impl Projection {
     ///
     /// # Errors
     /// When the raw body is not exactly one record of the raw schema.
-    pub fn project(&self, raw_body: &[u8], mask: u64, precision: Precision) -> Result<Vec<u8>, ProjectionError> {
+    pub fn project(
+        &self,
+        raw_body: &[u8],
+        mask: u64,
+        precision: Precision,
+    ) -> Result<Vec<u8>, ProjectionError> {
         let mut values = body::decode(&self.raw, raw_body)?;
         let mut fields = Vec::with_capacity(self.sources.len());
         for (name, source) in &self.sources {
@@ -99,7 +114,8 @@ impl Projection {
             };
             fields.push((name.clone(), shared_value(value, *source, precision)));
         }
-        apache_avro::to_avro_datum(&self.shared, Value::Record(fields)).map_err(|_| ProjectionError::Encode)
+        apache_avro::to_avro_datum(&self.shared, Value::Record(fields))
+            .map_err(|_| ProjectionError::Encode)
     }
 }
 
@@ -125,12 +141,18 @@ fn pair(raw: &Schema, shared: &Schema) -> Result<Vec<(String, Source)>, Projecti
             field: field.name.clone(),
             problem,
         };
-        let inner = nullable(&field.schema).ok_or_else(|| fault("it is not a union of null and one type"))?;
-        let found = raw_fields.iter().position(|candidate| candidate.name == field.name);
+        let inner = nullable(&field.schema)
+            .ok_or_else(|| fault("it is not a union of null and one type"))?;
+        let found = raw_fields
+            .iter()
+            .position(|candidate| candidate.name == field.name);
         let at = found.ok_or_else(|| fault("there is no raw field of that name"))?;
         let raw_schema = raw_fields.get(at).map(|candidate| &candidate.schema);
         let raw_inner = raw_schema.and_then(nullable);
-        if raw_inner.or(raw_schema).is_none_or(|candidate| candidate != inner) {
+        if raw_inner
+            .or(raw_schema)
+            .is_none_or(|candidate| candidate != inner)
+        {
             return Err(fault("its type is not the raw field's"));
         }
         sources.push((
@@ -173,12 +195,19 @@ fn shared_value(value: Value, source: Source, precision: Precision) -> Value {
 /// Cuts every instant inside a value, however deep, to the precision.
 fn cut(value: Value, precision: Precision) -> Value {
     match value {
-        Value::TimestampMicros(micros) => Value::TimestampMicros(Instant(micros).truncated(precision).micros()),
-        Value::Union(branch, inner) => Value::Union(branch, Box::new(cut(*inner, precision))),
-        Value::Array(items) => Value::Array(items.into_iter().map(|item| cut(item, precision)).collect()),
-        Value::Record(fields) => {
-            Value::Record(fields.into_iter().map(|(name, field)| (name, cut(field, precision))).collect())
+        Value::TimestampMicros(micros) => {
+            Value::TimestampMicros(Instant(micros).truncated(precision).micros())
         }
+        Value::Union(branch, inner) => Value::Union(branch, Box::new(cut(*inner, precision))),
+        Value::Array(items) => {
+            Value::Array(items.into_iter().map(|item| cut(item, precision)).collect())
+        }
+        Value::Record(fields) => Value::Record(
+            fields
+                .into_iter()
+                .map(|(name, field)| (name, cut(field, precision)))
+                .collect(),
+        ),
         other => other,
     }
 }

@@ -42,11 +42,20 @@ fn cut(hash: [u8; 32]) -> [u8; 16] {
 }
 
 /// What a gateway sends to identity instead of a local id: 32 bytes under the agency's key.
-pub fn lookup_token(agency_key: &Key, organisation: &Organisation, id_scheme: &str, local_id: &str) -> [u8; 32] {
+pub fn lookup_token(
+    agency_key: &Key,
+    organisation: &Organisation,
+    id_scheme: &str,
+    local_id: &str,
+) -> [u8; 32] {
     let organisation = organisation.to_string();
     keyed_hash(
         agency_key,
-        &[organisation.as_bytes(), id_scheme.as_bytes(), local_id.as_bytes()],
+        &[
+            organisation.as_bytes(),
+            id_scheme.as_bytes(),
+            local_id.as_bytes(),
+        ],
     )
 }
 
@@ -73,7 +82,12 @@ impl PurposeKey {
     /// The event under this purpose: a UUIDv8, the release's `ce_id`.
     pub fn event(&self, organisation: &Organisation, handle: Handle, event: EventId) -> EventId {
         let organisation = organisation.to_string();
-        let parts: [&[u8]; 4] = [b"event", organisation.as_bytes(), handle.as_bytes(), event.as_bytes()];
+        let parts: [&[u8]; 4] = [
+            b"event",
+            organisation.as_bytes(),
+            handle.as_bytes(),
+            event.as_bytes(),
+        ];
         EventId::new(uuid::Builder::from_custom_bytes(cut(keyed_hash(&self.0, &parts))).into_uuid())
     }
 }

@@ -56,7 +56,12 @@ prop_compose! {
 
 /// What the generated schemas say the shared body must be, written by hand from the raw body's own parts: each granted field is a union
 /// branch 1 with the field's raw bytes, and each other one is branch 0. The field boundaries come from re-encoding ever longer prefixes.
-fn by_fields<M: AvroEvent>(projection: &Projection, message: &M, mask: u64, precision: Precision) -> Vec<FieldValue> {
+fn by_fields<M: AvroEvent>(
+    projection: &Projection,
+    message: &M,
+    mask: u64,
+    precision: Precision,
+) -> Vec<FieldValue> {
     projection
         .read(&message.to_vec().unwrap())
         .unwrap()
@@ -72,9 +77,14 @@ fn by_fields<M: AvroEvent>(projection: &Projection, message: &M, mask: u64, prec
 
 fn check<M: AvroEvent>(message: &M, mask: u64, precision: Precision) {
     let projection = Projection::new(M::SCHEMA, M::SHARED_SCHEMA).unwrap();
-    let body = projection.project(&message.to_vec().unwrap(), mask, precision).unwrap();
+    let body = projection
+        .project(&message.to_vec().unwrap(), mask, precision)
+        .unwrap();
     let shared = Projection::new(M::SHARED_SCHEMA, M::SHARED_SCHEMA).unwrap();
-    assert_eq!(shared.read(&body).unwrap(), by_fields(&projection, message, mask, precision));
+    assert_eq!(
+        shared.read(&body).unwrap(),
+        by_fields(&projection, message, mask, precision)
+    );
     // A shared body projected with everything granted is itself: nothing is lost, nothing is added.
     assert_eq!(shared.project(&body, u64::MAX, precision).unwrap(), body);
 }
@@ -136,7 +146,11 @@ fn every_event_type_pairs_with_its_shared_form() {
     for info in walbrook_proto::records() {
         if let Some(event) = info.event {
             let projection = Projection::new(info.schema, event.shared_schema).unwrap();
-            assert!(projection.fields().eq(info.fields.iter().copied()), "{}", info.full_name);
+            assert!(
+                projection.fields().eq(info.fields.iter().copied()),
+                "{}",
+                info.full_name
+            );
             count += 1;
         }
     }
@@ -154,12 +168,29 @@ fn schemas_that_do_not_pair_are_refused() {
 fn an_instant_inside_a_body_is_cut_to_the_day_in_london() {
     let message = RoughSleepingContact {
         // 00:30 on 2 July 2026 in London is still 1 July in UTC.
-        contact_at: Some(timestamp(Instant::parse_rfc3339("2026-07-01T23:30:00Z").unwrap().micros())),
+        contact_at: Some(timestamp(
+            Instant::parse_rfc3339("2026-07-01T23:30:00Z")
+                .unwrap()
+                .micros(),
+        )),
         ..RoughSleepingContact::default()
     };
-    let projection = Projection::new(RoughSleepingContact::SCHEMA, RoughSleepingContact::SHARED_SCHEMA).unwrap();
-    let body = projection.project(&message.to_vec().unwrap(), 1, Precision::Day).unwrap();
-    let shared = Projection::new(RoughSleepingContact::SHARED_SCHEMA, RoughSleepingContact::SHARED_SCHEMA).unwrap();
+    let projection = Projection::new(
+        RoughSleepingContact::SCHEMA,
+        RoughSleepingContact::SHARED_SCHEMA,
+    )
+    .unwrap();
+    let body = projection
+        .project(&message.to_vec().unwrap(), 1, Precision::Day)
+        .unwrap();
+    let shared = Projection::new(
+        RoughSleepingContact::SHARED_SCHEMA,
+        RoughSleepingContact::SHARED_SCHEMA,
+    )
+    .unwrap();
     let midnight = Instant::parse_rfc3339("2026-07-01T23:00:00Z").unwrap();
-    assert_eq!(shared.read(&body).unwrap()[0], FieldValue::Instant(midnight));
+    assert_eq!(
+        shared.read(&body).unwrap()[0],
+        FieldValue::Instant(midnight)
+    );
 }

@@ -25,26 +25,48 @@ fn superseding(offset: i64, at: i64, event: u128, earlier: u128) -> Entry {
 
 fn history(entries: &[Entry]) -> History {
     let mut history = History::new();
-    entries.iter().cloned().for_each(|entry| history.observe(entry));
+    entries
+        .iter()
+        .cloned()
+        .for_each(|entry| history.observe(entry));
     history
 }
 
 #[test]
 fn a_retry_within_the_window_is_a_duplicate_and_other_bytes_conflict() {
-    let all = [entry(0, 0, 1, 7), entry(1, DAY, 1, 7), entry(2, DAY, 1, 8), entry(9, 20 * DAY, 1, 7)];
+    let all = [
+        entry(0, 0, 1, 7),
+        entry(1, DAY, 1, 7),
+        entry(2, DAY, 1, 8),
+        entry(9, 20 * DAY, 1, 7),
+    ];
     let history = history(&all);
-    let standings: Vec<_> = all.iter().map(|entry| history.standing(entry, entry.offset)).collect();
+    let standings: Vec<_> = all
+        .iter()
+        .map(|entry| history.standing(entry, entry.offset))
+        .collect();
     assert_eq!(
         standings,
-        [Standing::Counts, Standing::Duplicate, Standing::Conflicting, Standing::Counts]
+        [
+            Standing::Counts,
+            Standing::Duplicate,
+            Standing::Conflicting,
+            Standing::Counts
+        ]
     );
 }
 
 #[test]
 fn the_same_event_id_of_another_handle_or_organisation_is_another_event() {
     let first = entry(0, 0, 1, 7);
-    let handle = Entry { subject: Subject::Handle(Handle::new([2; 16])), ..entry(1, 0, 1, 7) };
-    let organisation = Entry { organisation: "GSS:E09000001".parse().unwrap(), ..entry(2, 0, 1, 7) };
+    let handle = Entry {
+        subject: Subject::Handle(Handle::new([2; 16])),
+        ..entry(1, 0, 1, 7)
+    };
+    let organisation = Entry {
+        organisation: "GSS:E09000001".parse().unwrap(),
+        ..entry(2, 0, 1, 7)
+    };
     let history = history(&[first, handle.clone(), organisation.clone()]);
     assert_eq!(history.standing(&handle, 1), Standing::Counts);
     assert_eq!(history.standing(&organisation, 2), Standing::Counts);
@@ -52,7 +74,12 @@ fn the_same_event_id_of_another_handle_or_organisation_is_another_event() {
 
 #[test]
 fn superseding_acts_in_either_order_of_arrival_and_only_below_the_cut() {
-    let all = [entry(0, 0, 1, 1), superseding(1, 0, 2, 1), superseding(2, 0, 4, 3), entry(3, 0, 3, 3)];
+    let all = [
+        entry(0, 0, 1, 1),
+        superseding(1, 0, 2, 1),
+        superseding(2, 0, 4, 3),
+        entry(3, 0, 3, 3),
+    ];
     let history = history(&all);
     assert_eq!(history.standing(&all[0], 0), Standing::Counts);
     assert_eq!(history.standing(&all[0], 1), Standing::Counts);
@@ -64,7 +91,12 @@ fn superseding_acts_in_either_order_of_arrival_and_only_below_the_cut() {
 fn a_conflicting_record_supersedes_nothing_and_none_supersedes_itself() {
     let mut conflicting = superseding(2, 0, 2, 1);
     conflicting.content_hash = [9; 16];
-    let all = [entry(0, 0, 1, 1), entry(1, 0, 2, 2), conflicting, superseding(3, 0, 5, 5)];
+    let all = [
+        entry(0, 0, 1, 1),
+        entry(1, 0, 2, 2),
+        conflicting,
+        superseding(3, 0, 5, 5),
+    ];
     let history = history(&all);
     assert_eq!(history.standing(&all[0], 10), Standing::Counts);
     assert_eq!(history.standing(&all[3], 10), Standing::Counts);
