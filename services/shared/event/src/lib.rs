@@ -7,11 +7,13 @@ pub mod headers;
 pub mod history;
 pub mod projection;
 pub mod pseudonym;
+pub mod raw;
 pub mod seal;
 
 pub use body::FieldValue;
 pub use headers::{RawEnvelope, ReleaseEnvelope};
 pub use projection::Projection;
+pub use raw::{RawEvent, RawRecord};
 pub use pseudonym::{Key, PurposeKey, lookup_token};
 pub use seal::{Plain, Seal};
 
