@@ -1,0 +1,422 @@
+//! Commands and what they change. Nothing here reads a clock, draws a random number or does I/O.
+
+use super::demographics::{Stated, Strategy};
+use super::index::Index;
+use super::record::{Found, PersonRecord, Token};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use walbrook_domain::{Day, Handle, Instant, Organisation, PersonId};
+
+/// Whether two organisations' records may be compared: a signed matching agreement in force covers both. Within one organisation they may
+/// be compared always; that is not asked here.
+pub trait MatchingCover: Send + Sync {
+    /// Whether one agreement covers both. Symmetric.
+    fn covers(&self, a: &Organisation, b: &Organisation) -> bool;
+}
+
+/// Where new ids come from.
+pub trait Entropy: Send {
+    /// Sixteen bytes that nobody can guess.
+    fn id(&mut self) -> [u8; 16];
+}
+
+/// Bounds and switches of the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Records that one person may have: each change rewrites all of them.
+    pub members_cap: usize,
+    /// A postcode of more records than this (a hostel, a hospital, a prison) never completes a match.
+    pub postcode_records: usize,
+    /// Agencies whose unknown subjects are taken without demographics; all others are asked for them.
+    pub without_demographics: BTreeSet<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            members_cap: 64,
+            postcode_records: 300,
+            without_demographics: BTreeSet::new(),
+        }
+    }
+}
+
+/// What a gateway asks about one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkItem {
+    /// Lookup token.
+    pub token: Token,
+    /// The organisation that holds the record.
+    pub organisation: Organisation,
+    /// The agency whose service asks.
+    pub agency: String,
+    /// Kind of the local id.
+    pub id_scheme: String,
+    /// Left out when known already.
+    pub stated: Option<Stated>,
+}
+
+/// How a command names a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// By its handle.
+    Handle(Handle),
+    /// By its lookup token.
+    Token(Token),
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// The handle of a subject; links it when it is new or says something new.
+    Link(LinkItem),
+    /// Two records are the same person; the survivor's person keeps its id.
+    Merge {
+        /// Its person keeps its id.
+        survivor: Who,
+        /// Its person is retired.
+        other: Who,
+        /// From a closed list.
+        reason: String,
+        /// Organisation and subject of the operator.
+        by: String,
+    },
+    /// Undoes the latest join that names the record, on either side: what was before it is restored exactly.
+    Unmerge {
+        /// The record.
+        record: Who,
+        /// From a closed list.
+        reason: String,
+        /// Organisation and subject of the operator.
+        by: String,
+    },
+    /// Writes `adult_from` where it is past by now, for up to `limit` persons.
+    ComeOfAge {
+        /// At most so many persons.
+        limit: usize,
+    },
+    /// Evaluates up to `limit` records after a place in their order again, because the cover of matching agreements changed.
+    Review {
+        /// The last place evaluated.
+        after: i64,
+        /// At most so many records.
+        limit: usize,
+    },
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The subject's handle.
+    Linked(Handle),
+    /// The subject is unknown: its demographics are needed.
+    DemographicsNeeded,
+    /// The person after a merge, or of the record after an un-merge.
+    Person(PersonId),
+    /// How many persons came of age; call again while it equals the limit.
+    CameOfAge(usize),
+    /// The last place evaluated; `None` when there is no later record.
+    Reviewed(Option<i64>),
+}
+
+/// A command that was refused; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No such record.
+    #[error("there is no such record; name it by its handle or by its organisation's own id")]
+    UnknownRecord,
+    /// Merging a person with itself.
+    #[error("both records are the same person already")]
+    SamePerson,
+    /// Un-merging what is alone.
+    #[error("the record was never joined with another one: there is nothing to undo")]
+    NotJoined,
+    /// No matching agreement.
+    #[error("no signed matching agreement covers all organisations that hold records of the two; sign one first")]
+    NotCovered,
+    /// Too many records.
+    #[error("the person would have more than {cap} records; un-merge what does not belong together first")]
+    Full {
+        /// The cap.
+        cap: usize,
+    },
+    /// The token is another organisation's.
+    #[error("the token belongs to a record of another organisation; the gateway computed it wrongly")]
+    WrongOrganisation,
+}
+
+/// Handles whose records must be written. Taken from the index when the transaction is made, so that a batch writes each record once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Records of `identity.records`.
+    pub identity: BTreeSet<Handle>,
+    /// Records of `control.links`.
+    pub links: BTreeSet<Handle>,
+}
+
+/// The arguments of one step.
+pub struct Turn<'a> {
+    /// The time of the step.
+    pub now: Instant,
+    /// Source of new ids.
+    pub entropy: &'a mut dyn Entropy,
+    /// The cover that holds now.
+    pub cover: &'a dyn MatchingCover,
+}
+
+/// The index, the rules and what the batch in work has changed.
+#[derive(Debug, Default)]
+pub struct Core {
+    pub(super) index: Index,
+    pub(super) rules: Rules,
+    /// Records whose person changed in this step.
+    pub(super) touched: BTreeSet<Handle>,
+    changes: Changes,
+    undo: Vec<(Handle, Option<Arc<PersonRecord>>)>,
+}
+
+impl Core {
+    /// A core over an index that was read from the log.
+    pub fn new(index: Index, rules: Rules) -> Self {
+        Self { index, rules, ..Self::default() }
+    }
+
+    /// The state, with what the batch in work changed.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What the batch in work has changed so far.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// The batch is on the log.
+    pub fn committed(&mut self) -> Changes {
+        self.undo.clear();
+        std::mem::take(&mut self.changes)
+    }
+
+    /// The batch is not on the log: everything it changed is as before.
+    pub fn rolled_back(&mut self) {
+        while let Some((handle, before)) = self.undo.pop() {
+            match before {
+                Some(record) => drop(self.index.put(record)),
+                None => drop(self.index.remove(handle)),
+            }
+        }
+        self.changes = Changes::default();
+    }
+
+    /// Carries out one command.
+    ///
+    /// # Errors
+    /// When it is refused: then nothing was changed.
+    pub fn step(&mut self, command: Command, mut turn: Turn<'_>) -> Result<Answer, Refused> {
+        let answer = match command {
+            Command::Link(item) => self.link(item, &mut turn),
+            Command::Merge { survivor, other, reason, by } => {
+                self.merge(survivor, other, (&by, &reason), &mut turn)
+            }
+            Command::Unmerge { record, reason, by } => self.unmerge(record, &reason, &by, &turn),
+            Command::ComeOfAge { limit } => Ok(self.come_of_age(limit, turn.now.london_day())),
+            Command::Review { after, limit } => Ok(self.review(after, limit, &mut turn)),
+        };
+        self.settle(turn.now);
+        answer
+    }
+
+    fn find(&self, who: Who) -> Result<Arc<PersonRecord>, Refused> {
+        let record = match who {
+            Who::Handle(handle) => self.index.record(handle),
+            Who::Token(token) => self.index.by_token(token),
+        };
+        record.cloned().ok_or(Refused::UnknownRecord)
+    }
+
+    fn link(&mut self, item: LinkItem, turn: &mut Turn<'_>) -> Result<Answer, Refused> {
+        if let Some(known) = self.index.by_token(item.token).cloned() {
+            if known.organisation != item.organisation {
+                return Err(Refused::WrongOrganisation);
+            }
+            if let Some(stated) = item.stated.filter(|stated| known.stated.as_ref() != Some(stated)) {
+                self.restate(&known, stated, turn);
+            }
+            return Ok(Answer::Linked(known.handle));
+        }
+        if item.stated.is_none() && !self.rules.without_demographics.contains(&item.agency) {
+            return Ok(Answer::DemographicsNeeded);
+        }
+        let handle = Handle::new(turn.entropy.id());
+        let own_person = PersonId::new(turn.entropy.id());
+        let mut record = PersonRecord {
+            token: item.token,
+            handle,
+            organisation: item.organisation,
+            agency: item.agency,
+            id_scheme: item.id_scheme,
+            stated: None,
+            known: Default::default(),
+            sequence: self.index.next_sequence(),
+            own_person,
+            person: own_person,
+            joins: Vec::new(),
+            restrictions: Vec::new(),
+            adult_from: None,
+            revision: 0,
+            found: Found::NoMatch,
+            first_seen_at: turn.now,
+            recorded_at: turn.now,
+        };
+        if let Some(stated) = item.stated {
+            record.state(stated);
+        }
+        self.put(record);
+        self.touched.insert(handle);
+        self.search(handle, turn);
+        Ok(Answer::Linked(handle))
+    }
+
+    /// An organisation says something new of a known subject. A join of the rules does not survive a contradiction; a move to another
+    /// address is none.
+    fn restate(&mut self, before: &PersonRecord, stated: Stated, turn: &mut Turn<'_>) {
+        let handle = before.handle;
+        self.change(handle, |record| record.state(stated));
+        let Some(record) = self.index.record(handle).cloned() else {
+            return;
+        };
+        if record.restrictions != before.restrictions || record.known.birth_date != before.known.birth_date {
+            self.touched.insert(handle);
+        }
+        let naming = self.index.joins_naming(handle);
+        let of_rules = naming.into_iter().filter(|(_, join)| join.decided_by.is_empty());
+        let contradicted = self.index.members(record.person).any(|other| other.known.contradicts(&record.known));
+        let broken: Vec<(Handle, i64)> = of_rules
+            .filter(|(joining, join)| {
+                let other = if *joining == handle { join.survivor } else { *joining };
+                contradicted || self.number_differs(&record, other, join.strategy)
+            })
+            .map(|(joining, join)| (joining, join.sequence))
+            .collect();
+        if broken.is_empty() {
+            self.search(handle, turn);
+            return;
+        }
+        for other in self.undo(&broken, "evidence-changed", "", turn) {
+            self.search(other, turn);
+        }
+    }
+
+    /// Whether the number that joined two records is now another one on one of them.
+    fn number_differs(&self, record: &PersonRecord, other: Handle, strategy: Strategy) -> bool {
+        let Some(other) = self.index.record(other) else {
+            return true;
+        };
+        let (a, b) = match strategy {
+            Strategy::NhsNumber => (&record.known.nhs, &other.known.nhs),
+            Strategy::Upn => (&record.known.upn, &other.known.upn),
+            Strategy::LaChildId => (&record.known.la_child_id, &other.known.la_child_id),
+            Strategy::Own | Strategy::ExactDemographics | Strategy::Manual => return false,
+        };
+        a.is_some() && b.is_some() && a != b
+    }
+
+    fn merge(
+        &mut self,
+        survivor: Who,
+        other: Who,
+        decided: (&str, &str),
+        turn: &mut Turn<'_>,
+    ) -> Result<Answer, Refused> {
+        let (survivor, other) = (self.find(survivor)?, self.find(other)?);
+        self.may_merge(survivor.person, other.person, turn)?;
+        self.join(survivor.handle, other.handle, Strategy::Manual, Some(decided), turn);
+        Ok(Answer::Person(survivor.person))
+    }
+
+    fn unmerge(&mut self, record: Who, reason: &str, by: &str, turn: &Turn<'_>) -> Result<Answer, Refused> {
+        let record = self.find(record)?;
+        let naming = self.index.joins_naming(record.handle);
+        let (joining, join) = naming.last().ok_or(Refused::NotJoined)?;
+        self.undo(&[(*joining, join.sequence)], reason, by, turn);
+        let person = self.index.record(record.handle).map_or(record.person, |record| record.person);
+        Ok(Answer::Person(person))
+    }
+
+    fn come_of_age(&mut self, limit: usize, today: Day) -> Answer {
+        let mut persons: BTreeSet<PersonId> = BTreeSet::new();
+        for handle in self.index.grown_up(today) {
+            if persons.len() >= limit {
+                break;
+            }
+            let person = self.index.record(handle).map(|record| record.person);
+            persons.extend(person.filter(|person| self.adult_from(*person, today).is_some()));
+        }
+        for person in &persons {
+            let first = self.index.members(*person).next().map(|record| record.handle);
+            self.touched.extend(first);
+        }
+        Answer::CameOfAge(persons.len())
+    }
+
+    fn review(&mut self, after: i64, limit: usize, turn: &mut Turn<'_>) -> Answer {
+        let records = self.index.after(after, limit);
+        let last = records.last().map(|(at, _)| *at);
+        for (_, handle) in records {
+            for parted in self.part_uncovered(handle, turn) {
+                self.search(parted, turn);
+            }
+            self.search(handle, turn);
+        }
+        Answer::Reviewed(last)
+    }
+
+    /// The day from which a person counts as adult, if it has come: the latest that any member's birth date says (of two dates the one that
+    /// makes a child longer). Unknown without a birth date: the protective answer.
+    fn adult_from(&self, person: PersonId, today: Day) -> Option<Day> {
+        let births = self.index.members(person).filter_map(|record| record.known.birth_date);
+        births.map(Day::adult_from).max().filter(|day| *day <= today)
+    }
+
+    /// Rewrites every member of each person that the step touched.
+    fn settle(&mut self, now: Instant) {
+        let touched: Vec<Handle> = std::mem::take(&mut self.touched).into_iter().collect();
+        let persons: BTreeSet<PersonId> = touched
+            .iter()
+            .filter_map(|handle| self.index.record(*handle).map(|record| record.person))
+            .collect();
+        for person in persons {
+            let adult_from = self.adult_from(person, now.london_day());
+            let members: Vec<Handle> = self.index.members(person).map(|record| record.handle).collect();
+            let revision = self.index.members(person).map(|record| record.revision).max();
+            let revision = revision.unwrap_or(0).saturating_add(1);
+            for member in members {
+                self.change(member, |record| {
+                    record.adult_from = adult_from;
+                    record.revision = revision;
+                    record.recorded_at = now;
+                });
+                self.changes.links.insert(member);
+            }
+        }
+    }
+
+    /// Changes a record and notes what it was.
+    pub(super) fn change(&mut self, handle: Handle, edit: impl FnOnce(&mut PersonRecord)) {
+        let Some(before) = self.index.record(handle) else {
+            return;
+        };
+        let mut after = PersonRecord::clone(before);
+        edit(&mut after);
+        if after != **before {
+            self.put(after);
+        }
+    }
+
+    fn put(&mut self, record: PersonRecord) {
+        let handle = record.handle;
+        let before = self.index.put(Arc::new(record));
+        self.undo.push((handle, before));
+        self.changes.identity.insert(handle);
+    }
+}

@@ -1,0 +1,209 @@
+//! Records of the core as the messages that stand on topics, and back.
+
+use super::demographics::{Stated, Strategy};
+use super::index::Index;
+use super::record::{Found, Join, PersonRecord, Token, Undone};
+use std::collections::BTreeSet;
+use walbrook_domain::{Day, Handle, Instant, LinkStatus, PersonId};
+use walbrook_proto::common::v1::Date;
+use walbrook_proto::identity::v1 as proto;
+
+/// A record of `identity.records` that cannot be read. Names the field, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("field `{field}` of an identity record cannot be read: {problem}")]
+pub struct WireError {
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong.
+    pub problem: String,
+}
+
+fn wrong(field: &'static str, problem: impl ToString) -> WireError {
+    WireError { field, problem: problem.to_string() }
+}
+
+/// Demographics from a message.
+///
+/// # Errors
+/// When the birth date does not exist.
+pub fn stated(message: proto::Demographics) -> Result<Stated, WireError> {
+    let birth_date = message
+        .birth_date
+        .map(|date| {
+            Day::from_ymd(date.year, date.month, date.day)
+                .filter(|_| date.exists())
+                .ok_or_else(|| wrong("demographics.birth_date", "no such date"))
+        })
+        .transpose()?;
+    Ok(Stated {
+        given_name: message.given_name,
+        family_name: message.family_name,
+        birth_date,
+        postcode: message.postcode,
+        nhs_number: message.nhs_number,
+        upn: message.upn,
+        la_child_id: message.la_child_id,
+        restricted: message.restricted,
+    })
+}
+
+fn demographics(stated: &Stated) -> proto::Demographics {
+    proto::Demographics {
+        given_name: stated.given_name.clone(),
+        family_name: stated.family_name.clone(),
+        birth_date: stated.birth_date.map(date),
+        postcode: stated.postcode.clone(),
+        nhs_number: stated.nhs_number.clone(),
+        upn: stated.upn.clone(),
+        restricted: stated.restricted,
+        la_child_id: stated.la_child_id.clone(),
+    }
+}
+
+fn date(day: Day) -> Date {
+    let (year, month, day) = day.ymd();
+    Date { year, month, day }
+}
+
+fn timestamp(at: Instant) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: at.0.div_euclid(1_000_000),
+        nanos: i32::try_from(at.0.rem_euclid(1_000_000) * 1_000).unwrap_or(0),
+    }
+}
+
+fn instant(field: &'static str, at: Option<prost_types::Timestamp>) -> Result<Instant, WireError> {
+    at.and_then(|at| Instant::from_seconds_nanos(at.seconds, at.nanos))
+        .ok_or_else(|| wrong(field, "missing or out of range"))
+}
+
+/// The message of `identity.records`.
+pub fn identity_record(record: &PersonRecord) -> proto::IdentityRecord {
+    proto::IdentityRecord {
+        token: record.token.0.to_vec(),
+        handle: record.handle.as_bytes().to_vec(),
+        organisation: record.organisation.to_string(),
+        agency: record.agency.clone(),
+        id_scheme: record.id_scheme.clone(),
+        demographics: record.stated.as_ref().map(demographics),
+        sequence: record.sequence,
+        own_person: record.own_person.as_bytes().to_vec(),
+        person: record.person.as_bytes().to_vec(),
+        joins: record.joins.iter().map(join_message).collect(),
+        restrictions: record.restrictions.iter().map(ToString::to_string).collect(),
+        adult_from: record.adult_from.map(date),
+        revision: record.revision,
+        search: record.found.as_str().to_owned(),
+        first_seen_at: Some(timestamp(record.first_seen_at)),
+        recorded_at: Some(timestamp(record.recorded_at)),
+    }
+}
+
+fn join_message(join: &Join) -> proto::Join {
+    let undone = join.undone.as_ref();
+    proto::Join {
+        sequence: join.sequence,
+        survivor: join.survivor.as_bytes().to_vec(),
+        strategy: join.strategy.as_str().to_owned(),
+        score_ten_thousandths: join.score,
+        decided_by: join.decided_by.clone(),
+        reason: join.reason.clone(),
+        made_at: Some(timestamp(join.made_at)),
+        undone_reason: undone.map(|undone| undone.reason.clone()).unwrap_or_default(),
+        undone_by: undone.map(|undone| undone.by.clone()).unwrap_or_default(),
+        undone_at: undone.map(|undone| timestamp(undone.at)),
+    }
+}
+
+/// The record of a message of `identity.records`.
+///
+/// # Errors
+/// When a field is not of its form.
+pub fn person_record(message: proto::IdentityRecord) -> Result<PersonRecord, WireError> {
+    let stated = message.demographics.map(stated).transpose()?;
+    let restrictions = message.restrictions.iter().map(|word| word.parse());
+    let adult_from = message
+        .adult_from
+        .map(|date| Day::from_ymd(date.year, date.month, date.day).ok_or_else(|| wrong("adult_from", "no such date")));
+    Ok(PersonRecord {
+        token: token(&message.token)?,
+        handle: Handle::try_from(&*message.handle).map_err(|e| wrong("handle", e))?,
+        organisation: message.organisation.parse().map_err(|e| wrong("organisation", e))?,
+        agency: message.agency,
+        id_scheme: message.id_scheme,
+        known: stated.as_ref().map(Stated::known).unwrap_or_default(),
+        stated,
+        sequence: message.sequence,
+        own_person: PersonId::try_from(&*message.own_person).map_err(|e| wrong("own_person", e))?,
+        person: PersonId::try_from(&*message.person).map_err(|e| wrong("person", e))?,
+        joins: message.joins.into_iter().map(join).collect::<Result<_, _>>()?,
+        restrictions: restrictions.collect::<Result<_, _>>().map_err(|e| wrong("restrictions", e))?,
+        adult_from: adult_from.transpose()?,
+        revision: message.revision,
+        found: Found::read(&message.search).ok_or_else(|| wrong("search", "unknown word"))?,
+        first_seen_at: instant("first_seen_at", message.first_seen_at)?,
+        recorded_at: instant("recorded_at", message.recorded_at)?,
+    })
+}
+
+/// A lookup token.
+///
+/// # Errors
+/// When it has not 32 bytes.
+pub fn token(bytes: &[u8]) -> Result<Token, WireError> {
+    <[u8; 32]>::try_from(bytes)
+        .map(Token)
+        .map_err(|_| wrong("token", format!("expected 32 bytes, found {}", bytes.len())))
+}
+
+fn join(message: proto::Join) -> Result<Join, WireError> {
+    let undone = message
+        .undone_at
+        .map(|at| instant("joins.undone_at", Some(at)))
+        .transpose()?
+        .map(|at| Undone { reason: message.undone_reason, by: message.undone_by, at });
+    Ok(Join {
+        sequence: message.sequence,
+        survivor: Handle::try_from(&*message.survivor).map_err(|e| wrong("joins.survivor", e))?,
+        strategy: Strategy::read(&message.strategy).ok_or_else(|| wrong("joins.strategy", "unknown word"))?,
+        score: message.score_ten_thousandths,
+        decided_by: message.decided_by,
+        reason: message.reason,
+        made_at: instant("joins.made_at", message.made_at)?,
+        undone,
+    })
+}
+
+/// The link record of a handle as the index has it; `None` for an unknown handle.
+pub fn link_record(index: &Index, handle: Handle) -> Option<proto::LinkRecord> {
+    let record = index.record(handle)?;
+    let members: Vec<_> = index.members(record.person).collect();
+    let retired: BTreeSet<PersonId> = members
+        .iter()
+        .map(|member| member.own_person)
+        .filter(|person| *person != record.person)
+        .collect();
+    let restrictions: BTreeSet<_> = members.iter().flat_map(|member| &member.restrictions).collect();
+    let (strategy, score) = record.strategy();
+    Some(proto::LinkRecord {
+        handle: record.handle.as_bytes().to_vec(),
+        organisation: record.organisation.to_string(),
+        person: record.person.as_bytes().to_vec(),
+        retired_persons: retired.iter().map(|person| person.as_bytes().to_vec()).collect(),
+        // Only a Match makes a join, and a record is surely of the person it is by itself.
+        status: LinkStatus::Match.to_string(),
+        score_ten_thousandths: score,
+        strategy: strategy.as_str().to_owned(),
+        restrictions: restrictions.iter().map(ToString::to_string).collect(),
+        adult_from: record.adult_from.map(date),
+        members: members
+            .iter()
+            .map(|member| proto::LinkMember {
+                handle: member.handle.as_bytes().to_vec(),
+                organisation: member.organisation.to_string(),
+            })
+            .collect(),
+        revision: record.revision,
+        recorded_at: Some(timestamp(record.recorded_at)),
+    })
+}
