@@ -135,52 +135,38 @@ fn event_impl(
     writeln!(out, "    fn open_key(&self) -> Option<&str> {{ {key} }}")?;
     writeln!(
         out,
-        "    fn each_code(&self, visit: &mut dyn FnMut(&'static str, &'static str, &str)) {{"
+        "    fn each_value<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Leaf<'a>)) {{"
     )?;
-    writeln!(out, "        let _ = &visit;")?;
     for field in &record.fields {
-        if let Some(list) = &field.codes {
-            let (proto, name) = (&field.name, rust_name(&field.name));
-            match field.shape {
-                Shape::Plain => writeln!(out, "        visit({proto:?}, {list:?}, &self.{name});")?,
-                Shape::Array => {
-                    writeln!(
-                        out,
-                        "        for value in &self.{name} {{ visit({proto:?}, {list:?}, value); }}"
-                    )?;
-                }
-                _ => writeln!(
-                    out,
-                    "        if let Some(value) = &self.{name} {{ visit({proto:?}, {list:?}, value); }}"
-                )?,
-            }
-        }
+        visits(out, field)?;
     }
-    writeln!(out, "    }}")?;
-    writeln!(
-        out,
-        "    fn each_missing(&self, visit: &mut dyn FnMut(&'static str)) {{"
-    )?;
-    writeln!(out, "        let _ = &visit;")?;
-    for field in &record.fields {
-        let (proto, name) = (&field.name, rust_name(&field.name));
-        match (&field.kind, &field.shape) {
-            (Type::String, Shape::Plain) => {
-                writeln!(
-                    out,
-                    "        if self.{name}.is_empty() {{ visit({proto:?}); }}"
-                )?;
-            }
-            (_, Shape::Required) => {
-                writeln!(
-                    out,
-                    "        if self.{name}.is_none() {{ visit({proto:?}); }}"
-                )?;
-            }
-            _ => {}
-        }
+    writeln!(out, "        let _ = visit;\n    }}\n}}")
+}
+
+/// One field's part of `each_value`.
+fn visits(out: &mut String, field: &Field) -> Result<(), Error> {
+    let (proto, name) = (&field.name, rust_name(&field.name));
+    let leaf = match (&field.kind, &field.codes) {
+        (Type::String, Some(list)) => format!("Leaf::Code {{ list: {list:?}, value }}"),
+        (Type::String, None) => "Leaf::Text(value)".to_owned(),
+        (Type::Date, _) => "Leaf::Date(value)".to_owned(),
+        (Type::Timestamp, _) => "Leaf::Instant(value)".to_owned(),
+        _ => return Ok(()),
+    };
+    let some = format!("if let Some(value) = &self.{name} {{ visit({proto:?}, {leaf}); }}");
+    let missing = format!("visit({proto:?}, Leaf::Missing);");
+    match &field.shape {
+        Shape::Array => writeln!(
+            out,
+            "        for value in &self.{name} {{ visit({proto:?}, {leaf}); }}"
+        ),
+        Shape::Plain => writeln!(
+            out,
+            "        let value = &self.{name};\n        if value.is_empty() {{ {missing} }} else {{ visit({proto:?}, {leaf}); }}"
+        ),
+        Shape::Required => writeln!(out, "        {some} else {{ {missing} }}"),
+        Shape::Nullable => writeln!(out, "        {some}"),
     }
-    writeln!(out, "    }}\n}}")
 }
 
 fn table(out: &mut String, records: &Records) -> Result<(), Error> {

@@ -86,7 +86,7 @@ fn recode<R: AvroRecord>(body: &[u8]) -> Result<Vec<u8>, AvroError> {
 #[allow(clippy::all, reason = "written by this crate's build script")]
 mod generated {
     use super::{EnumField, EventInfo, RecordInfo, recode};
-    use crate::avro::{self, AvroError, AvroEvent, AvroRecord, AvroValue, SubjectOf};
+    use crate::avro::{self, AvroError, AvroEvent, AvroRecord, AvroValue, Leaf, SubjectOf};
 
     include!(concat!(env!("OUT_DIR"), "/avro.rs"));
 }

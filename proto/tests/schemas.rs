@@ -149,3 +149,18 @@ fn every_version_reads_every_other_version_of_its_record() {
         }
     }
 }
+
+#[test]
+fn every_code_list_that_a_field_names_is_there() {
+    for event in records().iter().filter_map(|info| info.event) {
+        for (field, list) in event.codes {
+            let file = folder().join(format!("codelists/{list}.csv"));
+            assert!(
+                file.exists(),
+                "{} {field}: {} is missing",
+                event.event_type,
+                file.display()
+            );
+        }
+    }
+}

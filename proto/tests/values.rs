@@ -3,7 +3,7 @@
 use apache_avro::schema::Schema;
 use apache_avro::types::Value;
 use prost_types::Timestamp;
-use walbrook_proto::avro::{AvroError, AvroEvent, AvroRecord, AvroValue, Fault};
+use walbrook_proto::avro::{AvroError, AvroEvent, AvroRecord, AvroValue, Fault, Leaf};
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::health::v1::EdAttendance;
 use walbrook_proto::social_care::v1::CareEpisode;
@@ -188,23 +188,37 @@ fn arrays_in_several_blocks_and_with_block_lengths_are_read() {
 
 #[test]
 fn an_event_knows_its_codes_its_gaps_and_its_key() {
-    let mut codes = Vec::new();
-    episode().each_code(&mut |field, list, value| codes.push((field, list, value.to_owned())));
-    assert_eq!(codes[0], ("rne", "ssda903_rne", "S".to_owned()));
-    assert_eq!(codes.len(), 5, "absent codes are not visited");
-    let mut gaps = Vec::new();
-    CareEpisode {
+    let episode = episode();
+    let (mut codes, mut dates) = (Vec::new(), 0);
+    episode.each_value(&mut |field, leaf| match leaf {
+        Leaf::Code { list, value } => codes.push((field, list, value)),
+        Leaf::Date(_) => dates += 1,
+        Leaf::Text(text) => assert_eq!((field, text), ("episode_ref", "EP-1")),
+        other => panic!("{field}: {other:?}"),
+    });
+    assert_eq!(codes[0], ("rne", "ssda903_rne", "S"));
+    assert_eq!(
+        (codes.len(), dates),
+        (5, 1),
+        "what is absent is not visited"
+    );
+    let empty = CareEpisode {
         episode_ref: "x".to_owned(),
         ..Default::default()
-    }
-    .each_missing(&mut |field| gaps.push(field));
+    };
+    let mut gaps = Vec::new();
+    empty.each_value(&mut |field, leaf| {
+        if leaf == Leaf::Missing {
+            gaps.push(field);
+        }
+    });
     assert_eq!(gaps, ["decom", "rne", "ls", "cin", "place"]);
     let line = LineStatusChanged {
         line_id: "victoria".to_owned(),
         ..Default::default()
     };
     assert_eq!(
-        (line.open_key(), episode().open_key()),
+        (line.open_key(), episode.open_key()),
         (Some("victoria"), None)
     );
 }

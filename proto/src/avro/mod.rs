@@ -7,6 +7,10 @@
 mod error;
 mod value;
 
+use prost_types::Timestamp;
+
+use crate::common::v1::Date;
+
 pub use error::{AvroError, Fault};
 pub use value::{
     AvroValue, put_array, put_enum, put_enum_option, put_enums, put_required, take_array,
@@ -94,9 +98,27 @@ pub trait AvroEvent: AvroRecord {
     /// The area or thing that keys this event; `None` for a person's event.
     fn open_key(&self) -> Option<&str>;
 
-    /// Calls `visit(field, code list, value)` for each coded value that is set.
-    fn each_code(&self, visit: &mut dyn FnMut(&'static str, &'static str, &str));
+    /// Visits every text, date and instant that is set, each item of a list by
+    /// itself, and every field that must be set and is not.
+    fn each_value<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Leaf<'a>));
+}
 
-    /// Calls `visit(field)` for each field that must be set and is not.
-    fn each_missing(&self, visit: &mut dyn FnMut(&'static str));
+/// A value inside an event, for the rules that hold for all of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Leaf<'a> {
+    /// A field that must be set is not.
+    Missing,
+    /// A code of a list.
+    Code {
+        /// Name of the code list.
+        list: &'static str,
+        /// The code.
+        value: &'a str,
+    },
+    /// A text that comes from no list: a reference or a public code.
+    Text(&'a str),
+    /// A calendar date, which may not exist.
+    Date(&'a Date),
+    /// An instant, which may be out of range.
+    Instant(&'a Timestamp),
 }
