@@ -3,6 +3,7 @@
 //! A named agency's crate states facts through the `Agency` trait (its event types and their rules) and this crate owns
 //! the behaviour. It knows nothing of any named agency, of agreements or of who reads what.
 
+pub mod facts;
 mod rules;
 
 pub use rules::{Finding, Findings, Rule, Severity};
