@@ -1,1 +1,100 @@
-//! What people type.
+//! `walbrook`: what people type. One module per command group; each has the arguments it takes and a `run`.
+//!
+//! Every command ends with an exit code that means something ([`Exit`]) and prints errors with their causes on standard
+//! error, once, here. A group that has no commands yet is hidden: take its `hide` away with its first command.
+
+pub mod agreement;
+pub mod audit;
+pub mod city;
+pub mod cluster;
+pub mod consent;
+pub mod demo;
+mod failure;
+pub mod identity;
+pub mod import;
+pub mod table;
+pub mod view;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::{Exit, Failure};
+
+/// Local cluster, agreements, views, audit, imports and the demo of the Walbrook backbone.
+#[derive(Debug, Parser)]
+#[command(name = "walbrook", version, propagate_version = true, after_help = failure::EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The command groups.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start Kafka, the schema registry and every process on this machine
+    Up(cluster::up::UpArgs),
+    /// Stop what `up` started; data stays
+    Down(cluster::down::DownArgs),
+    /// Show what runs and where it listens
+    Status(cluster::status::StatusArgs),
+    /// Compare the topics of a Kafka with the topic table, and create what is missing
+    Topics(cluster::topics::TopicsArgs),
+    /// Check, sign, apply, suspend and terminate agreements
+    #[command(hide = true)]
+    Agreement(agreement::AgreementArgs),
+    /// Record and withdraw consents and objections
+    #[command(hide = true)]
+    Consent(consent::ConsentArgs),
+    /// Read joined views as a named reader
+    #[command(hide = true)]
+    View(view::ViewArgs),
+    /// Verify the log and ask it who saw what, and why
+    #[command(hide = true)]
+    Audit(audit::AuditArgs),
+    /// Merge and un-merge the records of one person
+    #[command(hide = true)]
+    Identity(identity::IdentityArgs),
+    /// Turn a real return into events
+    #[command(hide = true)]
+    Import(import::ImportArgs),
+    /// Generate a synthetic city and send its events
+    #[command(hide = true)]
+    City(city::CityArgs),
+    /// Show the whole river
+    #[command(hide = true)]
+    Demo(demo::DemoArgs),
+}
+
+/// Runs one command and says how it ended.
+pub fn run(cli: Cli) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new(Exit::Internal, error).report(),
+    };
+    match runtime.block_on(dispatch(cli.command)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Up(args) => cluster::up::run(args).await,
+        Command::Down(args) => cluster::down::run(&args),
+        Command::Status(args) => cluster::status::run(&args),
+        Command::Topics(args) => cluster::topics::run(args).await,
+        Command::Agreement(args) => agreement::run(args).await,
+        Command::Consent(args) => consent::run(args).await,
+        Command::View(args) => view::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
+        Command::Identity(args) => identity::run(args).await,
+        Command::Import(args) => import::run(args).await,
+        Command::City(args) => city::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+    }
+}

@@ -288,16 +288,32 @@ impl Running {
         }
     }
 
-    /// Asks it to end (SIGTERM) and kills it when it has not within `grace`.
+    /// Asks it to end (SIGTERM) and does not wait: to let several drain side by side.
     ///
     /// # Errors
     /// [`ProcessError::Control`].
-    pub fn stop(&mut self, grace: Duration) -> Result<(), ProcessError> {
-        self.signal(Signal::TERM)?;
+    pub fn ask_to_stop(&mut self) -> Result<(), ProcessError> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Waits for the end of one that was asked to stop, and kills it when it has not ended within `grace`.
+    ///
+    /// # Errors
+    /// [`ProcessError::Control`].
+    pub fn end_within(&mut self, grace: Duration) -> Result<(), ProcessError> {
         if self.wait_for_end(grace)?.is_none() {
             self.kill()?;
         }
         Ok(())
+    }
+
+    /// Asks it to end and kills it when it has not within `grace`.
+    ///
+    /// # Errors
+    /// [`ProcessError::Control`].
+    pub fn stop(&mut self, grace: Duration) -> Result<(), ProcessError> {
+        self.ask_to_stop()?;
+        self.end_within(grace)
     }
 
     /// Kills it at once (SIGKILL) and waits until it is gone: what a crash looks like.
