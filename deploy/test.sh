@@ -1,0 +1,32 @@
+#!/bin/sh
+# Builds everything, starts one Kafka and one registry, runs every test against them, stops them.
+# Arguments go to the test programs: --include-ignored runs those that take longer too.
+set -eu
+cd "$(dirname "$0")/.."
+deploy/setup.sh
+target=$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+
+echo 'test: building'
+cargo build --quiet --locked --workspace --bins
+cargo test --quiet --locked --workspace --no-run
+
+# A run of its own, beside any other in the same build folder. Killed or not, the supervisor's children go with it.
+place=$(mktemp -d "$target/test-cluster.XXXXXX")
+walbrook=$target/debug/walbrook
+stop() {
+  "$walbrook" down --dir "$place" >/dev/null 2>&1 || true
+  rm -rf "$place"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM HUP
+echo 'test: starting Kafka and the registry'
+"$walbrook" up --cluster-only --detach --dir "$place" --kafka-port 0 --controller-port 0 --registry-port 0 >"$place/up.log" 2>&1 || {
+  cat "$place/up.log" >&2
+  exit 69
+}
+address() { "$walbrook" status --json --dir "$place" | sed -n "s/^  \"$1\": \"\(.*\)\",*/\1/p"; }
+WALBROOK_TEST_KAFKA=$(address kafka)
+WALBROOK_TEST_REGISTRY=$(address registry)
+export WALBROOK_TEST_KAFKA WALBROOK_TEST_REGISTRY
+echo "test: Kafka $WALBROOK_TEST_KAFKA, registry $WALBROOK_TEST_REGISTRY"
+cargo test --locked --workspace --no-fail-fast -- "$@"
