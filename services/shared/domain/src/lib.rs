@@ -5,7 +5,9 @@
 //! - [`name`]: event types, purposes, agreements.
 //! - [`time`]: instants (µs UTC), London days, precision, the working-day calendar.
 //! - [`link`]: link status and restrictions.
+//! - [`control`]: what a record of the control plane says.
 
+pub mod control;
 pub mod id;
 pub mod link;
 pub mod name;

@@ -1,0 +1,300 @@
+//! From the TOML document to the typed agreement: shape, words and types. What the law asks for is checked in `check`.
+
+use super::document::{Faults, Reading, Section};
+use super::{
+    AgeBand, Agreement, BeyondScope, Conditions, ConsentRule, Dpia, Flow, Kind, Law, Mode, Party,
+    Period, PersonConditions, Reader, RestrictedRule, Scope,
+};
+use crate::catalogue::Catalogue;
+use crate::class::{Class, Who};
+use crate::predicate::Predicate;
+use walbrook_domain::{AgreementVersion, EventType, LinkStatus, Precision};
+
+impl Agreement {
+    /// Reads a document's shape, words and types. It does not ask whether the agreement is sound: see [`Agreement::propose`].
+    ///
+    /// # Errors
+    /// Every fault, by line, field and reason.
+    pub fn read(text: &str) -> Result<Self, Faults> {
+        let mut reading = Reading::new(text);
+        match read(&mut reading) {
+            Some(agreement) if reading.clean() => Ok(agreement),
+            _ => Err(reading.into_faults()),
+        }
+    }
+
+    /// Reads a document and checks all that a proposal must be: law, scopes, and that every event type, field, view and
+    /// dataset is in the catalogue.
+    ///
+    /// # Errors
+    /// Every fault, by line, field and reason.
+    pub fn propose(text: &str, catalogue: &Catalogue) -> Result<Self, Faults> {
+        let mut reading = Reading::new(text);
+        let agreement = read(&mut reading);
+        if let Some(agreement) = &agreement {
+            super::check::check(agreement, catalogue, &mut reading);
+        }
+        match agreement {
+            Some(agreement) if reading.clean() => Ok(agreement),
+            _ => Err(reading.into_faults()),
+        }
+    }
+}
+
+fn read(reading: &mut Reading<'_>) -> Option<Agreement> {
+    let mut top = Section::top(reading)?;
+    let id = top.word(reading, "id");
+    let version = top.count(reading, "version");
+    let title = top.text(reading, "title");
+    let summary = top.text(reading, "summary");
+    let purpose = top.word(reading, "purpose");
+    let kind = kind(reading, &mut top);
+    let retention_days = top.count(reading, "retention_days");
+    let processor = top.text(reading, "processor");
+    let law = law(reading, &mut top);
+    let dpia = dpia(reading, &mut top);
+    let period = period(reading, &mut top);
+    let parties = each(reading, &mut top, "party", party);
+    let flows = each(reading, &mut top, "flow", flow);
+    let readers = each(reading, &mut top, "reader", reader);
+    top.finish(reading);
+    Some(Agreement {
+        id: id?,
+        version: AgreementVersion(version?),
+        title: title?,
+        summary: summary?,
+        purpose: purpose?,
+        kind: kind?,
+        law: law?,
+        dpia,
+        period: period?,
+        retention_days: retention_days?,
+        processor: processor?,
+        parties,
+        flows,
+        readers,
+    })
+}
+
+fn each<'t, T>(
+    reading: &mut Reading<'t>,
+    top: &mut Section<'t>,
+    name: &str,
+    read: fn(&mut Reading<'t>, &mut Section<'t>) -> Option<T>,
+) -> Vec<T> {
+    let mut found = Vec::new();
+    for mut section in top.sections(reading, name) {
+        found.extend(read(reading, &mut section));
+        section.finish(reading);
+    }
+    found
+}
+
+fn kind<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Kind> {
+    const WORDS: [&str; 3] = ["sharing", "matching", "open"];
+    let kind = top.choice(reading, "kind", &WORDS, |word| word);
+    match kind? {
+        "matching" => {
+            let mut section = top.section(reading, "matching")?;
+            let strategies = section.texts(reading, "strategies");
+            section.finish(reading);
+            Some(Kind::Matching { strategies })
+        }
+        "open" => {
+            let mut section = top.section(reading, "open")?;
+            let dataset = section.text(reading, "dataset");
+            section.finish(reading);
+            dataset.map(|dataset| Kind::Open { dataset })
+        }
+        _ => Some(Kind::Sharing),
+    }
+}
+
+fn law<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Law> {
+    let mut section = top.section(reading, "law")?;
+    let law = Law {
+        gateways: section.texts(reading, "gateways"),
+        article_6: section.optional_texts(reading, "article_6"),
+        article_9: section.optional_texts(reading, "article_9"),
+        schedule_1: section.optional_texts(reading, "schedule_1"),
+        article_10: section.optional_text(reading, "article_10"),
+        part_3: section.optional_text(reading, "part_3"),
+    };
+    section.finish(reading);
+    Some(law)
+}
+
+fn dpia<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Dpia> {
+    const OUTCOMES: [&str; 3] = ["low-residual-risk", "residual-risk-accepted", "ico-consulted"];
+    let mut section = top.optional_section(reading, "dpia")?;
+    let reference = section.text(reading, "reference");
+    let outcome = section.choice(reading, "outcome", &OUTCOMES, |word| word);
+    let completed = section.day(reading, "completed");
+    section.finish(reading);
+    Some(Dpia {
+        reference: reference?,
+        outcome: outcome?.to_owned(),
+        completed: completed?,
+    })
+}
+
+fn period<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Period> {
+    let mut section = top.section(reading, "period")?;
+    let effective = section.day(reading, "effective");
+    let review = section.day(reading, "review");
+    let expiry = section.day(reading, "expiry");
+    section.finish(reading);
+    Some(Period {
+        effective: effective?,
+        review: review?,
+        expiry: expiry?,
+    })
+}
+
+/// `class = "…"` or `organisation = "…"`, one of them.
+fn who<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Who> {
+    match (section.has("class"), section.has("organisation")) {
+        (true, false) => section
+            .choice(reading, "class", &Class::ALL, Class::as_str)
+            .map(Who::Class),
+        (false, true) => section
+            .word(reading, "organisation")
+            .map(Who::Organisation),
+        _ => {
+            let path = section.path().to_owned();
+            reading.fault_of(&path, "expected `class` or `organisation`, one of them");
+            section.optional_text(reading, "class");
+            section.optional_text(reading, "organisation");
+            None
+        }
+    }
+}
+
+fn party<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Party> {
+    const ROLES: [&str; 2] = ["controller", "joint-controller"];
+    let who = who(reading, section);
+    let role = section.choice(reading, "role", &ROLES, |word| word);
+    let contact = section.text(reading, "contact");
+    Some(Party {
+        who: who?,
+        role: role?.to_owned(),
+        contact: contact?,
+    })
+}
+
+fn flow<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Flow> {
+    let source = who(reading, section);
+    let event_type = section.word(reading, "event");
+    let fields = section.texts(reading, "fields");
+    let precision = section.choice(reading, "precision", &Precision::ALL, Precision::as_str);
+    let gateways = section.texts(reading, "gateways");
+    let person = match section.optional_section(reading, "person") {
+        Some(mut person) => Some(person_conditions(reading, &mut person)?),
+        None => None,
+    };
+    let max_age_days = section.optional_count(reading, "max_age_days");
+    let predicate = predicate(reading, section);
+    Some(Flow {
+        source: source?,
+        event_type: event_type?,
+        fields,
+        precision: precision?,
+        gateways,
+        conditions: Conditions {
+            person,
+            max_age_days,
+            predicate,
+        },
+    })
+}
+
+fn person_conditions<'t>(
+    reading: &mut Reading<'t>,
+    section: &mut Section<'t>,
+) -> Option<PersonConditions> {
+    const OPT_OUT: [(&str, bool); 2] = [("applies", true), ("does-not-apply", false)];
+    let consent = section.choice(reading, "consent", &ConsentRule::ALL, ConsentRule::as_str);
+    let opt_out = section.choice(reading, "national_opt_out", &OPT_OUT, |(word, _)| word);
+    let age = section.choice(reading, "age", &AgeBand::ALL, AgeBand::as_str);
+    let restricted = section.choice(
+        reading,
+        "restricted",
+        &RestrictedRule::ALL,
+        RestrictedRule::as_str,
+    );
+    let minimum_match = section.choice(
+        reading,
+        "minimum_match",
+        &LinkStatus::ALL,
+        LinkStatus::as_str,
+    );
+    for name in section.left() {
+        let field = section.field(&name);
+        reading.fault_of(&field, "unknown field");
+    }
+    Some(PersonConditions {
+        consent: consent?,
+        opt_out_applies: opt_out?.1,
+        age: age?,
+        restricted: restricted?,
+        minimum_match: minimum_match?,
+    })
+}
+
+fn predicate<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Predicate> {
+    let text = section.optional_text(reading, "where")?;
+    match Predicate::parse(&text) {
+        Ok(predicate) => Some(predicate),
+        Err(error) => {
+            let field = section.field("where");
+            reading.fault_of(&field, error.to_string());
+            None
+        }
+    }
+}
+
+fn reader<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Reader> {
+    let who = who(reading, section);
+    let role = section.text(reading, "role");
+    let view = section.text(reading, "view");
+    let mode = section.choice(reading, "mode", &Mode::ALL, Mode::as_str);
+    let scope_words = section.texts(reading, "scope");
+    let beyond_scope = section.choice(
+        reading,
+        "beyond_scope",
+        &BeyondScope::ALL,
+        BeyondScope::as_str,
+    );
+    let event_words = section.optional_texts(reading, "events");
+    let mut scopes = Vec::new();
+    for word in &scope_words {
+        match Scope::ALL.into_iter().find(|one| one.as_str() == word) {
+            Some(scope) => scopes.push(scope),
+            None => {
+                let words: Vec<_> = Scope::ALL.iter().map(|one| one.as_str()).collect();
+                let reason = format!("{word} is no scope: expected {}", words.join(", "));
+                let field = section.field("scope");
+                reading.fault_of(&field, reason);
+            }
+        }
+    }
+    let mut events = Vec::new();
+    for word in &event_words {
+        match EventType::new(word) {
+            Ok(event) => events.push(event),
+            Err(error) => {
+                let field = section.field("events");
+                reading.fault_of(&field, error.problem);
+            }
+        }
+    }
+    Some(Reader {
+        who: who?,
+        role: role?,
+        view: view?,
+        mode: mode?,
+        scopes,
+        beyond_scope: beyond_scope?,
+        events,
+    })
+}

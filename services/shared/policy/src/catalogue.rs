@@ -1,0 +1,131 @@
+//! What agreements and predicates may name: event types with their fields, views, datasets. Plain data, handed in by
+//! whoever knows the schemas, so that this crate knows none.
+
+use walbrook_domain::{EventType, Purpose};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whom events of a type are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SubjectKind {
+    /// One person, by handle: conditions about people apply.
+    Person,
+    /// A place of the city; no person.
+    Area,
+    /// Open data; no person.
+    Open,
+}
+
+/// The type of a field, as far as predicates and views need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FieldKind {
+    /// True or false.
+    Bool,
+    /// A whole number (int or long).
+    Integer,
+    /// Text, among them every code.
+    Text,
+    /// A list of texts.
+    TextList,
+    /// A calendar date.
+    Day,
+    /// An instant.
+    Instant,
+}
+
+/// One field of an event type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldShape {
+    /// Name as in the message and the Avro schema.
+    pub name: String,
+    /// Its type.
+    pub kind: FieldKind,
+}
+
+/// One event type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventShape {
+    /// The type.
+    pub event_type: EventType,
+    /// Whom it is about.
+    pub subject: SubjectKind,
+    /// Fields in schema order: field i is bit i of a mask. At most 64; later schema versions append.
+    pub fields: Vec<FieldShape>,
+}
+
+impl EventShape {
+    /// The field of that name with its bit number.
+    pub fn field(&self, name: &str) -> Option<(u32, &FieldShape)> {
+        (0u32..64)
+            .zip(&self.fields)
+            .find(|(_, field)| field.name == name)
+    }
+
+    /// The mask of these fields; names that the type does not have grant nothing.
+    pub fn mask<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> u64 {
+        names
+            .into_iter()
+            .filter_map(|name| self.field(name))
+            .fold(0, |mask, (bit, _)| mask | (1 << bit))
+    }
+}
+
+/// Everything that may be named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalogue {
+    events: BTreeMap<EventType, EventShape>,
+    views: BTreeMap<String, Purpose>,
+    datasets: BTreeSet<String>,
+}
+
+impl Catalogue {
+    /// A catalogue of these event types, with no views or datasets.
+    pub fn new(events: impl IntoIterator<Item = EventShape>) -> Self {
+        Self {
+            events: events
+                .into_iter()
+                .map(|shape| (shape.event_type.clone(), shape))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a view with its purpose.
+    #[must_use]
+    pub fn with_view(mut self, name: &str, purpose: Purpose) -> Self {
+        self.views.insert(name.to_owned(), purpose);
+        self
+    }
+
+    /// Adds an open dataset (topic `open.<name>`).
+    #[must_use]
+    pub fn with_dataset(mut self, name: &str) -> Self {
+        self.datasets.insert(name.to_owned());
+        self
+    }
+
+    /// The event type's shape.
+    pub fn event(&self, event_type: &EventType) -> Option<&EventShape> {
+        self.events.get(event_type)
+    }
+
+    /// Every event type, in the order of names.
+    pub fn events(&self) -> impl Iterator<Item = &EventShape> {
+        self.events.values()
+    }
+
+    /// The purpose of a view, `None` when there is no such view.
+    pub fn view_purpose(&self, name: &str) -> Option<&Purpose> {
+        self.views.get(name)
+    }
+
+    /// Every view with its purpose.
+    pub fn views(&self) -> impl Iterator<Item = (&str, &Purpose)> {
+        self.views.iter().map(|(name, purpose)| (name.as_str(), purpose))
+    }
+
+    /// Whether there is an open dataset of that name.
+    pub fn has_dataset(&self, name: &str) -> bool {
+        self.datasets.contains(name)
+    }
+}

@@ -1,0 +1,335 @@
+//! The agreement half of the control plane: agreements, signatures, standings, keys, revoked readers.
+
+use super::history::{Edition, History, StandingNow};
+use super::{Illegal, STANDING_REASONS};
+use crate::agreement::{Agreement, Kind, sha256, verify};
+use crate::catalogue::Catalogue;
+use crate::outcome::Reason;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use walbrook_domain::control::{
+    AgreementFact, AgreementProposed, AgreementSigned, PartyKey, Standing, StandingChange,
+};
+use walbrook_domain::{AgreementId, AgreementVersion, Day, EventType, Instant, Organisation};
+
+/// How a party stands, for lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartyState {
+    /// The version signed, if any.
+    pub signed: Option<AgreementVersion>,
+    /// `IN_FORCE`, `NOT_SIGNED`, `SUSPENDED`, `TERMINATED`, `EXPIRED` or `NOT_YET`.
+    pub word: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    public_key: [u8; 32],
+    active: bool,
+}
+
+/// The fold of the agreement half.
+#[derive(Debug, Clone)]
+pub struct AgreementBook {
+    catalogue: Arc<Catalogue>,
+    agreements: BTreeMap<AgreementId, History>,
+    by_event: BTreeMap<EventType, BTreeSet<AgreementId>>,
+    keys: BTreeMap<(Organisation, String), Key>,
+    revoked: BTreeSet<(Organisation, String)>,
+}
+
+impl AgreementBook {
+    /// An empty book.
+    pub fn new(catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            catalogue,
+            agreements: BTreeMap::new(),
+            by_event: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+        }
+    }
+
+    /// What may be named.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// One agreement.
+    pub fn agreement(&self, id: &AgreementId) -> Option<&History> {
+        self.agreements.get(id)
+    }
+
+    /// Every agreement, in the order of ids.
+    pub fn agreements(&self) -> impl Iterator<Item = (&AgreementId, &History)> {
+        self.agreements.iter()
+    }
+
+    /// Agreements any version of which has a flow of the event type, in the order of ids.
+    pub fn with_flow(&self, event_type: &EventType) -> impl Iterator<Item = (&AgreementId, &History)> {
+        self.by_event
+            .get(event_type)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.agreements.get_key_value(id))
+    }
+
+    /// A version of an agreement.
+    pub fn edition(&self, id: &AgreementId, version: AgreementVersion) -> Option<&Arc<Edition>> {
+        self.agreements.get(id)?.edition(version)
+    }
+
+    /// Whether a reader's access was taken away.
+    pub fn is_revoked(&self, organisation: &Organisation, reader: &str) -> bool {
+        self.revoked
+            .contains(&(organisation.clone(), reader.to_owned()))
+    }
+
+    /// Whether a matching agreement is in force for both organisations, and by which strategies.
+    pub fn matching(&self, a: &Organisation, b: &Organisation, today: Day) -> BTreeSet<&str> {
+        let mut strategies = BTreeSet::new();
+        for history in self.agreements.values() {
+            let (Ok((of_a, _)), Ok((of_b, _))) =
+                (history.in_force(a, today), history.in_force(b, today))
+            else {
+                continue;
+            };
+            if let (Kind::Matching { strategies: of_a }, Kind::Matching { strategies: of_b }) =
+                (&of_a.agreement.kind, &of_b.agreement.kind)
+            {
+                strategies.extend(of_a.iter().filter(|one| of_b.contains(one)).map(String::as_str));
+            }
+        }
+        strategies
+    }
+
+    /// How an agreement stands for an organisation on a day, in a word.
+    pub fn party_state(&self, history: &History, organisation: &Organisation, today: Day) -> PartyState {
+        let (signed, word) = match history.standing(organisation) {
+            StandingNow::NotSigned => (None, "NOT_SIGNED"),
+            StandingNow::Terminated => (None, "TERMINATED"),
+            StandingNow::Suspended(version) => (Some(version), "SUSPENDED"),
+            StandingNow::Signed(version) => {
+                let word = match history.in_force(organisation, today) {
+                    Ok(_) => "IN_FORCE",
+                    Err(Reason::Expired) => "EXPIRED",
+                    Err(_) => "NOT_YET",
+                };
+                (Some(version), word)
+            }
+        };
+        PartyState { signed, word }
+    }
+
+    /// Whether a record would be legal.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, fact: &AgreementFact) -> Result<(), Illegal> {
+        match fact {
+            AgreementFact::Proposed(fact) => self.read_proposal(fact).map(|_| ()),
+            AgreementFact::Signed(fact) => self.check_signature(fact),
+            AgreementFact::Standing(fact) => self.check_standing(fact),
+            AgreementFact::PartyKey(fact) => self.check_key(fact),
+            AgreementFact::Reader(_) => Ok(()),
+        }
+    }
+
+    /// Applies a record that the log appended at `at`.
+    ///
+    /// # Errors
+    /// When it is no legal change; nothing changes.
+    pub fn apply(&mut self, at: Instant, fact: &AgreementFact) -> Result<(), Illegal> {
+        self.check(fact)?;
+        match fact {
+            AgreementFact::Proposed(fact) => {
+                let agreement = self.read_proposal(fact)?;
+                for flow in &agreement.flows {
+                    self.by_event
+                        .entry(flow.event_type.clone())
+                        .or_default()
+                        .insert(fact.agreement.clone());
+                }
+                let edition =
+                    Edition::new(agreement, fact.text.clone(), fact.text_sha256, &self.catalogue);
+                self.agreements
+                    .entry(fact.agreement.clone())
+                    .or_default()
+                    .propose(Arc::new(edition));
+            }
+            AgreementFact::Signed(fact) => {
+                if let Some(history) = self.agreements.get_mut(&fact.agreement) {
+                    history.sign(&fact.party, fact.version, at);
+                }
+            }
+            AgreementFact::Standing(fact) => {
+                if let Some(history) = self.agreements.get_mut(&fact.agreement) {
+                    history.stand(fact.party.as_ref(), fact.standing, at);
+                }
+            }
+            AgreementFact::PartyKey(fact) => {
+                let key = Key {
+                    public_key: fact.public_key,
+                    active: fact.active,
+                };
+                self.keys
+                    .insert((fact.organisation.clone(), fact.key_id.clone()), key);
+            }
+            AgreementFact::Reader(fact) => {
+                let reader = (fact.organisation.clone(), fact.reader.clone());
+                if fact.revoked {
+                    self.revoked.insert(reader);
+                } else {
+                    self.revoked.remove(&reader);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_proposal(&self, fact: &AgreementProposed) -> Result<Agreement, Illegal> {
+        let text_fault = |problem: String| Illegal::Text {
+            agreement: fact.agreement.clone(),
+            problem,
+        };
+        let history = self.agreements.get(&fact.agreement);
+        let current = history.map_or(AgreementVersion(0), History::latest_version);
+        if fact.version.0 != current.0 + 1 {
+            return Err(Illegal::VersionNotNext {
+                agreement: fact.agreement.clone(),
+                current,
+                proposed: fact.version,
+            });
+        }
+        if sha256(&fact.text) != fact.text_sha256 {
+            return Err(text_fault("does not have the hash on its record".to_owned()));
+        }
+        let agreement = Agreement::read(&fact.text)
+            .map_err(|faults| text_fault(format!("cannot be read: {faults}")))?;
+        if agreement.canonical_text() != fact.text {
+            return Err(text_fault("is not in canonical form".to_owned()));
+        }
+        if agreement.id != fact.agreement || agreement.version != fact.version {
+            return Err(text_fault(
+                "names another agreement or version than its record".to_owned(),
+            ));
+        }
+        let before = history.and_then(History::latest).map(|edition| &edition.agreement);
+        if before.is_some_and(|before| {
+            before.purpose != agreement.purpose || before.kind.as_str() != agreement.kind.as_str()
+        }) {
+            return Err(Illegal::PurposeChanged {
+                agreement: fact.agreement.clone(),
+            });
+        }
+        Ok(agreement)
+    }
+
+    fn known(&self, id: &AgreementId, version: AgreementVersion) -> Result<(&History, &Edition), Illegal> {
+        let history = self.agreements.get(id);
+        history
+            .and_then(|history| Some((history, history.edition(version)?.as_ref())))
+            .ok_or_else(|| Illegal::UnknownVersion {
+                agreement: id.clone(),
+                version,
+            })
+    }
+
+    fn check_signature(&self, fact: &AgreementSigned) -> Result<(), Illegal> {
+        let (history, edition) = self.known(&fact.agreement, fact.version)?;
+        let organisation = fact.party.clone();
+        let agreement = fact.agreement.clone();
+        if edition.agreement.party(&fact.party).is_none() {
+            return Err(Illegal::NotAParty {
+                agreement,
+                organisation,
+            });
+        }
+        let from = history.signable_from(&fact.party);
+        if fact.version < from {
+            return Err(Illegal::VersionPast {
+                agreement,
+                organisation,
+                from,
+            });
+        }
+        let signed_now = match history.standing(&fact.party) {
+            StandingNow::Signed(version) | StandingNow::Suspended(version) => Some(version),
+            StandingNow::NotSigned | StandingNow::Terminated => None,
+        };
+        if signed_now == Some(fact.version) {
+            return Err(Illegal::SignedAlready {
+                agreement,
+                organisation,
+            });
+        }
+        let key = self
+            .keys
+            .get(&(fact.party.clone(), fact.key_id.clone()))
+            .filter(|key| key.active)
+            .ok_or_else(|| Illegal::KeyUnknown {
+                organisation: organisation.clone(),
+                key_id: fact.key_id.clone(),
+            })?;
+        if fact.text_sha256 != edition.sha256 {
+            return Err(Illegal::Text {
+                agreement,
+                problem: "is not the text that was signed".to_owned(),
+            });
+        }
+        verify(&key.public_key, &fact.text_sha256, &fact.signature).map_err(|source| {
+            Illegal::Signature {
+                agreement,
+                organisation,
+                source,
+            }
+        })
+    }
+
+    fn check_standing(&self, fact: &StandingChange) -> Result<(), Illegal> {
+        let (history, _) = self.known(&fact.agreement, fact.version)?;
+        let illegal = |problem| {
+            Err(Illegal::Standing {
+                agreement: fact.agreement.clone(),
+                problem,
+            })
+        };
+        if !STANDING_REASONS.contains(&fact.reason.as_str()) {
+            return illegal("the reason is not on the closed list");
+        }
+        let before = match &fact.party {
+            None => history.general_standing(),
+            Some(party) => match history.party_standing(party) {
+                Some(standing) => standing,
+                None => {
+                    return Err(Illegal::NotAParty {
+                        agreement: fact.agreement.clone(),
+                        organisation: party.clone(),
+                    });
+                }
+            },
+        };
+        match (before, fact.standing) {
+            (Standing::Terminated, _) => illegal("is terminated: only a new signature brings it back"),
+            (Standing::Suspended, Standing::Suspended) => illegal("is suspended already"),
+            (Standing::InForce, Standing::InForce) => illegal("is not suspended, so nothing resumes"),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_key(&self, fact: &PartyKey) -> Result<(), Illegal> {
+        let before = self
+            .keys
+            .get(&(fact.organisation.clone(), fact.key_id.clone()));
+        let reused = match before {
+            None => !fact.active,
+            Some(key) => key.public_key != fact.public_key || !key.active || fact.active,
+        };
+        if reused || fact.key_id.is_empty() {
+            return Err(Illegal::KeyReused {
+                organisation: fact.organisation.clone(),
+                key_id: fact.key_id.clone(),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,345 @@
+//! One agreement through time: its versions, who signed which when, and standings.
+
+use crate::agreement::{Agreement, Flow};
+use crate::catalogue::Catalogue;
+use crate::outcome::Reason;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use walbrook_domain::control::Standing;
+use walbrook_domain::{AgreementVersion, Day, EventType, Instant, Organisation};
+
+/// One version as proposed: the agreement, its text, and what follows from both.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// The agreement.
+    pub agreement: Agreement,
+    /// Canonical text.
+    pub text: String,
+    /// SHA-256 of the text.
+    pub sha256: [u8; 32],
+    /// Midnight in London at the start of the effective day.
+    pub(crate) effective_from: Instant,
+    /// Field mask of each flow, in the order of flows.
+    masks: Vec<u64>,
+}
+
+impl Edition {
+    pub(super) fn new(agreement: Agreement, text: String, sha256: [u8; 32], of: &Catalogue) -> Self {
+        let masks = agreement
+            .flows
+            .iter()
+            .map(|flow| {
+                of.event(&flow.event_type)
+                    .map_or(0, |shape| shape.mask(flow.fields.iter().map(String::as_str)))
+            })
+            .collect();
+        Self {
+            effective_from: agreement.period.effective.start(),
+            agreement,
+            text,
+            sha256,
+            masks,
+        }
+    }
+
+    /// The flow of an event type from an organisation, with its field mask.
+    pub fn flow(&self, organisation: &Organisation, event_type: &EventType) -> Option<(&Flow, u64)> {
+        self.agreement
+            .flows
+            .iter()
+            .zip(&self.masks)
+            .find(|(flow, _)| {
+                flow.event_type == *event_type && flow.source.includes(organisation)
+            })
+            .map(|(flow, mask)| (flow, *mask))
+    }
+
+    /// Its version.
+    pub fn version(&self) -> AgreementVersion {
+        self.agreement.version
+    }
+}
+
+/// What a party did, or had done to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Signed(AgreementVersion),
+    Standing(Standing),
+}
+
+/// When, in the order of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Dated {
+    sequence: u64,
+    at: Instant,
+    act: Act,
+}
+
+/// How an agreement stands for one party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandingNow {
+    /// Signed (this version) and neither suspended nor terminated. Whether today is within its period is another question.
+    Signed(AgreementVersion),
+    /// Never signed.
+    NotSigned,
+    /// Suspended, for the party or for all; the version resumes.
+    Suspended(AgreementVersion),
+    /// Terminated, for the party or for all.
+    Terminated,
+}
+
+/// One agreement through time.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    editions: Vec<Arc<Edition>>,
+    /// Standings said of all parties.
+    general: Vec<Dated>,
+    parties: BTreeMap<Organisation, Vec<Dated>>,
+    /// Cached fold of everything on record, with the instant since which it has been so.
+    now: BTreeMap<Organisation, (StandingNow, Instant)>,
+    sequence: u64,
+    /// Versions up to this one were terminated for all.
+    terminated_through: u32,
+}
+
+impl History {
+    /// The newest version proposed.
+    pub fn latest(&self) -> Option<&Arc<Edition>> {
+        self.editions.last()
+    }
+
+    /// The newest version number, 0 when there is none.
+    pub fn latest_version(&self) -> AgreementVersion {
+        self.latest()
+            .map_or(AgreementVersion(0), |edition| edition.version())
+    }
+
+    /// A version.
+    pub fn edition(&self, version: AgreementVersion) -> Option<&Arc<Edition>> {
+        let at = usize::try_from(version.0.checked_sub(1)?).ok()?;
+        self.editions.get(at)
+    }
+
+    /// Every version, oldest first.
+    pub fn editions(&self) -> impl Iterator<Item = &Arc<Edition>> {
+        self.editions.iter()
+    }
+
+    /// Every organisation that ever signed.
+    pub fn signatories(&self) -> impl Iterator<Item = &Organisation> {
+        self.parties.keys()
+    }
+
+    /// How it stands for an organisation after everything on record.
+    pub fn standing(&self, organisation: &Organisation) -> StandingNow {
+        self.now
+            .get(organisation)
+            .map_or_else(|| self.standing_of_none(), |(standing, _)| *standing)
+    }
+
+    /// The version in force for an organisation on a day, with the instant since which it has been.
+    ///
+    /// # Errors
+    /// Why none is.
+    pub fn in_force(
+        &self,
+        organisation: &Organisation,
+        today: Day,
+    ) -> Result<(&Arc<Edition>, Instant), Reason> {
+        let (version, since) = match self.now.get(organisation) {
+            Some((StandingNow::Signed(version), since)) => (*version, *since),
+            Some((StandingNow::Suspended(_), _)) => return Err(Reason::Suspended),
+            Some((StandingNow::Terminated, _)) => return Err(Reason::Terminated),
+            Some((StandingNow::NotSigned, _)) | None => {
+                return Err(match self.standing_of_none() {
+                    StandingNow::Terminated => Reason::Terminated,
+                    _ => Reason::NotSignedBySource,
+                });
+            }
+        };
+        let edition = self.edition(version).ok_or(Reason::NotSignedBySource)?;
+        let period = &edition.agreement.period;
+        if today < period.effective {
+            return Err(Reason::NotYetInForce);
+        }
+        if today > period.expiry {
+            return Err(Reason::Expired);
+        }
+        Ok((edition, since.max(edition.effective_from)))
+    }
+
+    /// The version that was in force for an organisation at an instant, as the log had it then.
+    pub fn in_force_at(&self, organisation: &Organisation, at: Instant) -> Option<&Arc<Edition>> {
+        let (standing, _) = self.fold(organisation, |dated| dated.at <= at);
+        let StandingNow::Signed(version) = standing else {
+            return None;
+        };
+        let edition = self.edition(version)?;
+        let day = at.london_day();
+        let period = &edition.agreement.period;
+        (period.effective <= day && day <= period.expiry).then_some(edition)
+    }
+
+    /// The first version an organisation may sign now.
+    pub(super) fn signable_from(&self, organisation: &Organisation) -> AgreementVersion {
+        let signed = match self.standing(organisation) {
+            StandingNow::Signed(version) | StandingNow::Suspended(version) => version.0,
+            StandingNow::NotSigned | StandingNow::Terminated => 1,
+        };
+        AgreementVersion(signed.max(self.terminated_through + 1))
+    }
+
+    /// The standing said of all parties, by the newest record about all; in force when none was.
+    pub(super) fn general_standing(&self) -> Standing {
+        if self.terminated_through > 0 && self.latest_version().0 <= self.terminated_through {
+            return Standing::Terminated;
+        }
+        match self.general.last() {
+            Some(Dated {
+                act: Act::Standing(Standing::Suspended),
+                ..
+            }) => Standing::Suspended,
+            _ => Standing::InForce,
+        }
+    }
+
+    /// The standing said of one party by itself.
+    pub(super) fn party_standing(&self, organisation: &Organisation) -> Option<Standing> {
+        self.parties
+            .get(organisation)
+            .and_then(|acts| acts.last())
+            .map(|_| {
+                self.parties
+                    .get(organisation)
+                    .into_iter()
+                    .flatten()
+                    .fold(Standing::InForce, |so_far, dated| match dated.act {
+                        Act::Standing(standing) => standing,
+                        Act::Signed(_) if so_far == Standing::Terminated => Standing::InForce,
+                        Act::Signed(_) => so_far,
+                    })
+            })
+    }
+
+    pub(super) fn propose(&mut self, edition: Arc<Edition>) {
+        self.editions.push(edition);
+    }
+
+    pub(super) fn sign(&mut self, party: &Organisation, version: AgreementVersion, at: Instant) {
+        let dated = self.dated(at, Act::Signed(version));
+        self.parties.entry(party.clone()).or_default().push(dated);
+        self.refresh(party);
+    }
+
+    pub(super) fn stand(&mut self, party: Option<&Organisation>, standing: Standing, at: Instant) {
+        let dated = self.dated(at, Act::Standing(standing));
+        match party {
+            Some(party) => {
+                self.parties.entry(party.clone()).or_default().push(dated);
+                self.refresh(party);
+            }
+            None => {
+                self.general.push(dated);
+                if standing == Standing::Terminated {
+                    self.terminated_through = self.latest_version().0;
+                }
+                let parties: Vec<_> = self.parties.keys().cloned().collect();
+                for party in &parties {
+                    self.refresh(party);
+                }
+            }
+        }
+    }
+
+    fn dated(&mut self, at: Instant, act: Act) -> Dated {
+        self.sequence += 1;
+        Dated {
+            sequence: self.sequence,
+            at,
+            act,
+        }
+    }
+
+    fn refresh(&mut self, party: &Organisation) {
+        let folded = self.fold(party, |_| true);
+        self.now.insert(party.clone(), folded);
+    }
+
+    fn standing_of_none(&self) -> StandingNow {
+        match self.general_standing() {
+            Standing::Terminated => StandingNow::Terminated,
+            _ => StandingNow::NotSigned,
+        }
+    }
+
+    /// The standing after the acts that `counts` lets through, and the instant of the last one that changed it.
+    fn fold(
+        &self,
+        organisation: &Organisation,
+        counts: impl Fn(&Dated) -> bool,
+    ) -> (StandingNow, Instant) {
+        let own = self.parties.get(organisation).into_iter().flatten();
+        let mut acts: Vec<(bool, &Dated)> = own
+            .map(|dated| (true, dated))
+            .chain(self.general.iter().map(|dated| (false, dated)))
+            .filter(|(_, dated)| counts(dated))
+            .collect();
+        acts.sort_by_key(|(_, dated)| dated.sequence);
+        let mut state = Folded::default();
+        let mut since = Instant(i64::MIN);
+        for (own, dated) in acts {
+            let before = state.standing();
+            state.act(own, dated.act);
+            if state.standing() != before {
+                since = since.max(dated.at);
+            }
+        }
+        (state.standing(), since)
+    }
+}
+
+#[derive(Default)]
+struct Folded {
+    signed: Option<AgreementVersion>,
+    suspended_self: bool,
+    suspended_all: bool,
+    terminated: bool,
+}
+
+impl Folded {
+    fn act(&mut self, own: bool, act: Act) {
+        match (own, act) {
+            (_, Act::Signed(version)) => {
+                self.signed = Some(version);
+                self.terminated = false;
+            }
+            (_, Act::Standing(Standing::Terminated)) => {
+                // Both ends are final for what was signed: the way back is a new signature.
+                self.terminated = true;
+                self.signed = None;
+                if own {
+                    self.suspended_self = false;
+                } else {
+                    self.suspended_all = false;
+                }
+            }
+            (true, Act::Standing(standing)) => {
+                self.suspended_self = standing == Standing::Suspended;
+            }
+            (false, Act::Standing(standing)) => {
+                self.suspended_all = standing == Standing::Suspended;
+            }
+        }
+    }
+
+    fn standing(&self) -> StandingNow {
+        match self.signed {
+            None if self.terminated => StandingNow::Terminated,
+            None => StandingNow::NotSigned,
+            Some(version) if self.suspended_self || self.suspended_all => {
+                StandingNow::Suspended(version)
+            }
+            Some(version) => StandingNow::Signed(version),
+        }
+    }
+}
