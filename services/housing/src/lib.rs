@@ -1,1 +1,4 @@
-//! Facts of the housing agency.
+//! Facts of housing services, landlords and outreach teams as an agency: their event types, the rules particular to them, and the address of their service.
+//! The generic gateway owns the behaviour; what holds for every event is checked there.
+
+pub mod rules;

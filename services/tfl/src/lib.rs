@@ -1,1 +1,4 @@
-//! Facts of the transport agency.
+//! Facts of Transport for London as an agency: their event types, the rules particular to them, and the address of their service.
+//! The generic gateway owns the behaviour; what holds for every event is checked there.
+
+pub mod rules;
