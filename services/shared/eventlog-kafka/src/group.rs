@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMe
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use walbrook_eventlog::{
     GroupEvent, GroupGeneration, GroupReader, LogError, Record, Severity, TopicPartition,
@@ -19,6 +20,8 @@ use walbrook_eventlog::{
 #[derive(Default)]
 struct Noted {
     events: Mutex<Vec<GroupEvent>>,
+    /// The member is being dropped: nobody will settle, so the callback gives the partitions up itself, or closing would wait for ever.
+    closing: AtomicBool,
 }
 
 impl ClientContext for Noted {}
@@ -30,6 +33,12 @@ impl ConsumerContext for Noted {
         error: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
+        if self.closing.load(Ordering::Acquire) {
+            if let Err(error) = consumer.unassign() {
+                tracing::debug!(%error, "partitions could not be given up while closing");
+            }
+            return;
+        }
         let partitions = partitions_of(list);
         let event = match error {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
@@ -148,6 +157,19 @@ impl KafkaGroupReader {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for KafkaGroupReader {
+    fn drop(&mut self) {
+        self.consumer
+            .context()
+            .closing
+            .store(true, Ordering::Release);
+        // A rebalance that was noted but not settled would also be waited for.
+        if let Err(error) = self.consumer.unassign() {
+            tracing::debug!(%error, "partitions could not be given up while closing");
+        }
     }
 }
 
