@@ -37,7 +37,7 @@ look() {
 }
 
 if ! has cargo; then
-  echo 'setup: the Rust toolchain is missing. Install it as https://rustup.rs says; rust-toolchain.toml names the version.' >&2
+  echo 'setup: the Rust toolchain is missing. Install it with rustup; rust-toolchain.toml names the version.' >&2
   exit 69
 fi
 look
