@@ -1,6 +1,7 @@
 //! Envelope, Avro codec, projection, the seal/open seam.
 
 pub mod body;
+pub mod control;
 mod extent;
 pub mod framing;
 pub mod headers;

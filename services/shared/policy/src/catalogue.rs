@@ -1,9 +1,9 @@
 //! What agreements and predicates may name: event types with their fields, views, datasets. Plain data, handed in by
 //! whoever knows the schemas, so that this crate knows none.
 
-use walbrook_domain::{EventType, Purpose};
-
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use walbrook_domain::{EventType, Purpose};
 
 /// Whom events of a type are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,7 +53,54 @@ pub struct EventShape {
     pub fields: Vec<FieldShape>,
 }
 
+/// An Avro schema that is no event type's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the schema of {event_type} {problem}")]
+pub struct ShapeError {
+    /// The event type.
+    pub event_type: EventType,
+    /// What is wrong.
+    pub problem: String,
+}
+
 impl EventShape {
+    /// The shape of an event type by its Avro schema: of the pinned text, so that every process sees the same fields in the
+    /// same order. Nullable fields have the kind of what they may hold.
+    ///
+    /// # Errors
+    /// When the text is no record schema, has over 64 fields, or a field is of a type that no event has.
+    pub fn from_avro(event_type: EventType, subject: SubjectKind, schema: &str) -> Result<Self, ShapeError> {
+        let error = |problem: String| ShapeError {
+            event_type: event_type.clone(),
+            problem,
+        };
+        let schema: Value = serde_json::from_str(schema).map_err(|_| error("is not JSON".to_owned()))?;
+        let listed = schema
+            .get("fields")
+            .and_then(Value::as_array)
+            .ok_or_else(|| error("is no record".to_owned()))?;
+        if listed.len() > 64 {
+            return Err(error("has more than 64 fields".to_owned()));
+        }
+        let mut fields = Vec::with_capacity(listed.len());
+        for field in listed {
+            let name = field.get("name").and_then(Value::as_str).unwrap_or_default();
+            let kind = field
+                .get("type")
+                .and_then(kind_of)
+                .ok_or_else(|| error(format!("has a field {name} of no known kind")))?;
+            fields.push(FieldShape {
+                name: name.to_owned(),
+                kind,
+            });
+        }
+        Ok(Self {
+            event_type,
+            subject,
+            fields,
+        })
+    }
+
     /// The field of that name with its bit number.
     pub fn field(&self, name: &str) -> Option<(u32, &FieldShape)> {
         (0u32..64)
@@ -127,5 +174,33 @@ impl Catalogue {
     /// Whether there is an open dataset of that name.
     pub fn has_dataset(&self, name: &str) -> bool {
         self.datasets.contains(name)
+    }
+}
+
+fn kind_of(avro: &Value) -> Option<FieldKind> {
+    match avro {
+        Value::String(name) => match name.as_str() {
+            "boolean" => Some(FieldKind::Bool),
+            "int" | "long" => Some(FieldKind::Integer),
+            "string" => Some(FieldKind::Text),
+            _ => None,
+        },
+        Value::Array(union) => {
+            let mut others = union.iter().filter(|one| one.as_str() != Some("null"));
+            let only = others.next()?;
+            others.next().is_none().then(|| kind_of(only))?
+        }
+        Value::Object(object) => {
+            let logical = object.get("logicalType").and_then(Value::as_str);
+            match (logical, object.get("type").and_then(Value::as_str)?) {
+                (Some("date"), "int") => Some(FieldKind::Day),
+                (Some("timestamp-micros" | "timestamp-millis"), "long") => Some(FieldKind::Instant),
+                (_, "array") => (object.get("items").and_then(kind_of) == Some(FieldKind::Text))
+                    .then_some(FieldKind::TextList),
+                (None, _) => kind_of(object.get("type")?),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
