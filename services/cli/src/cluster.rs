@@ -12,7 +12,7 @@
 
 pub mod down;
 mod folder;
-mod keys;
+pub mod keys;
 pub mod ports;
 mod services;
 pub mod status;
@@ -30,6 +30,51 @@ use walbrook_testkit::cluster::ClusterError;
 use walbrook_testkit::process::ProcessError;
 
 use crate::{Exit, Failure};
+
+/// A local backbone that runs.
+#[derive(Debug, Clone)]
+pub struct LocalBackbone {
+    state: folder::State,
+}
+
+impl LocalBackbone {
+    /// The one of this folder.
+    ///
+    /// # Errors
+    /// When none runs there.
+    pub fn running(folder: &std::path::Path) -> Result<Self, LocalError> {
+        let state = folder::Folder::existing(folder)?.running_state()?;
+        Ok(Self { state })
+    }
+
+    /// `host:port` of a service (`police`, `broker`, …).
+    #[must_use]
+    pub fn address(&self, service: &str) -> Option<&str> {
+        let processes = &self.state.processes;
+        processes
+            .iter()
+            .find(|process| process.name == service)
+            .map(|process| process.serves.as_str())
+    }
+
+    /// `host:port` of Kafka.
+    #[must_use]
+    pub fn kafka(&self) -> &str {
+        &self.state.kafka
+    }
+
+    /// `http://host:port` of the registry.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        &self.state.registry
+    }
+
+    /// The namespace before every topic.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.state.namespace
+    }
+}
 
 /// Why the local backbone does not run.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +135,13 @@ pub enum LocalError {
     /// Another child.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// The keys could not be made or used.
+    #[error("cannot make the local keys")]
+    Keys {
+        /// The cause.
+        #[source]
+        source: walbrook_runtime::keystore::KeyStoreError,
+    },
     /// The topic table could not be put on the local Kafka.
     #[error("cannot create the topics")]
     Topics {

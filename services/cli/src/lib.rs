@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod audit;
+pub mod caller;
 pub mod city;
 pub mod cluster;
 pub mod consent;

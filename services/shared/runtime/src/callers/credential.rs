@@ -46,7 +46,7 @@ pub struct Credential {
 #[derive(Debug)]
 enum Source {
     Minted {
-        issuer: Issuer,
+        issuer: Box<Issuer>,
         request: TokenRequest,
     },
     File(PathBuf),
@@ -85,9 +85,15 @@ impl Credential {
     #[must_use]
     pub fn minted(issuer: Issuer, request: TokenRequest) -> Self {
         Self::new(Source::Minted {
-            issuer,
+            issuer: Box::new(issuer),
             request: request.lifetime(LIFETIME),
         })
+    }
+
+    /// A credential read from a token file, again and again, so that a renewed token is picked up.
+    #[must_use]
+    pub fn of_file(path: &std::path::Path) -> Self {
+        Self::new(Source::File(path.to_owned()))
     }
 
     fn new(source: Source) -> Self {
