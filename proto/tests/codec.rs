@@ -1,5 +1,13 @@
 //! Our Avro codec against apache-avro, for every record type, and against input that is not a record at all.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use apache_avro::schema::{Name, Schema};

@@ -3,6 +3,14 @@
 //! `WALBROOK_WRITE_SCHEMAS=1 cargo test -p walbrook-proto --test schemas` (that is `make schemas`) writes the files of
 //! new records and new versions. It never rewrites a file that stands in `versions.lock`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

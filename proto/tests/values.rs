@@ -1,5 +1,13 @@
 //! Single values: what a message says is what stands in the record, and what cannot be said is an error.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
 use apache_avro::schema::Schema;
 use apache_avro::types::Value;
 use prost_types::Timestamp;

@@ -1,5 +1,13 @@
 //! The data are whole: every frozen file is locked, every list sorted and in force where its source says.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

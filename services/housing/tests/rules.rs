@@ -1,5 +1,13 @@
 //! Each rule has an input that only it catches, a good event passes all of them, and what passes is sound.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use prost_types::Timestamp;

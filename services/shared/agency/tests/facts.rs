@@ -1,5 +1,13 @@
 //! The rules that hold for every body: each has an input that only it catches.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use prost_types::Timestamp;
