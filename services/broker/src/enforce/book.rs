@@ -1,0 +1,215 @@
+//! The control plane as this process has applied it: policy state, what changed at which offset, and pinned schemas ready for use.
+
+use super::control_view::{
+    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, PolicyChange, Target, Verdict,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
+use walbrook_domain::{AgreementId, AgreementVersion, EventType, Handle, Instant, Organisation, Purpose};
+use walbrook_event::Projection;
+use walbrook_event::raw::SubjectKind;
+use walbrook_policy::agreement::Kind;
+use walbrook_policy::catalogue::Catalogue;
+use walbrook_policy::facts::{EventFacts, Subject};
+use walbrook_policy::state::{Change, History, Illegal, PolicyState, StandingNow};
+use walbrook_policy::{RULES_VERSION, decide};
+use walbrook_proto::avro::SubjectOf;
+
+/// The control plane, applied up to an offset.
+pub struct Book {
+    state: PolicyState,
+    applied_through: i64,
+    /// Every change that can be a cause, by offset. A p that was away for long asks for old ones; how far all p's are is not known here, so they
+    /// stay (a ground takes about 100 bytes).
+    changes: Vec<PolicyCause>,
+    schemas: HashMap<i32, Arc<PinnedEvent>>,
+}
+
+impl Book {
+    /// Nothing applied: nothing may be decided.
+    pub fn new(catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            state: PolicyState::new(catalogue),
+            applied_through: 0,
+            changes: Vec::new(),
+            schemas: HashMap::new(),
+        }
+    }
+
+    /// The policy state.
+    pub const fn state(&self) -> &PolicyState {
+        &self.state
+    }
+
+    /// Applies a record. An illegal one changes nothing, for every reader alike; it is told so that someone hears of it.
+    ///
+    /// # Errors
+    /// Why it is no legal change.
+    pub fn apply(&mut self, record: &ControlRecord) -> Result<(), Illegal> {
+        self.applied_through = self.applied_through.max(record.offset + 1);
+        let change = match self.state.apply(record)? {
+            Change::Ground(ground) => PolicyChange::Ground(GroundChange {
+                handle: ground.handle,
+                kind: ground.kind,
+                state: ground.after,
+                purpose: ground.purpose,
+                agreement: ground.agreement,
+                event: ground.event,
+            }),
+            Change::Agreement(_) => PolicyChange::Agreement,
+            Change::Key(_) | Change::Reader(..) | Change::Pin(..) => PolicyChange::Other,
+        };
+        if change != PolicyChange::Other {
+            self.changes.push(PolicyCause {
+                offset: record.offset,
+                change,
+            });
+        }
+        if let ControlFact::Pin(pin) = &record.fact
+            && pin.kind == PinKind::Schema
+        {
+            self.pair_schemas();
+        }
+        Ok(())
+    }
+
+    /// Says that everything below `offset` was applied.
+    pub fn applied_below(&mut self, offset: i64) {
+        self.applied_through = self.applied_through.max(offset);
+    }
+
+    /// Pairs every admitted raw schema with the newest shared form that fits it.
+    fn pair_schemas(&mut self) {
+        let pins = self.state.pins();
+        for (name, pin) in pins.of(PinKind::Schema) {
+            let Some(event) = walbrook_proto::record(name).and_then(|info| info.event) else {
+                continue;
+            };
+            let Some(shared) = pins.get(PinKind::Schema, event.shared_name) else {
+                continue;
+            };
+            let known = self.schemas.get(&pin.schema_id);
+            if known.is_some_and(|known| known.shared_id == shared.schema_id) {
+                continue;
+            }
+            let (Ok(projection), Ok(event_type)) =
+                (Projection::new(&pin.content, &shared.content), EventType::new(event.event_type))
+            else {
+                tracing::warn!(schema = name, "the pinned schema does not pair with its shared form; its events go to quarantine");
+                continue;
+            };
+            let pinned = PinnedEvent {
+                event_type,
+                fields: projection.fields().map(str::to_owned).collect(),
+                projection,
+                shared_id: shared.schema_id,
+                shared_name: event.shared_name.to_owned(),
+            };
+            self.schemas.insert(pin.schema_id, Arc::new(pinned));
+        }
+    }
+
+    /// The agreements that an organisation has signed and that stand, suspended ones included.
+    fn signed_by<'a>(
+        &'a self,
+        organisation: &'a Organisation,
+    ) -> impl Iterator<Item = (&'a History, AgreementVersion)> + 'a {
+        self.state.book().agreements().filter_map(move |(_, history)| match history.standing(organisation) {
+            StandingNow::Signed(version) | StandingNow::Suspended(version) => Some((history, version)),
+            StandingNow::NotSigned | StandingNow::Terminated => None,
+        })
+    }
+}
+
+impl ControlView for Book {
+    fn applied_through(&self) -> i64 {
+        self.applied_through
+    }
+
+    fn pins_epoch(&self) -> i64 {
+        self.state.pins().epoch()
+    }
+
+    fn rules_version(&self) -> Option<u32> {
+        // A build without the rules in force must not decide: to it they are not there.
+        self.state.pins().rules_version().filter(|version| *version <= RULES_VERSION)
+    }
+
+    fn decide(&self, event: &EventFacts<'_>, subject: Subject<'_>, now: Instant) -> Vec<Verdict> {
+        let version = self.rules_version().unwrap_or_default();
+        // `rules_version` admits only what this build has, and a batch without rules is not begun.
+        let decisions = decide(event, &subject, &self.state, now, version).unwrap_or_default();
+        decisions
+            .into_iter()
+            .map(|decision| Verdict {
+                agreement: decision.agreement().cloned().zip(decision.version()),
+                reason: decision.reason,
+                grant: (decision.outcome() == walbrook_policy::outcome::Outcome::Permit).then_some(Grant {
+                    mask: decision.field_mask,
+                    precision: decision.precision,
+                    not_after: decision.not_after,
+                }),
+            })
+            .collect()
+    }
+
+    fn changes_since(&self, from: i64) -> Vec<PolicyCause> {
+        let start = self.changes.partition_point(|cause| cause.offset < from);
+        self.changes.get(start..).unwrap_or_default().to_vec()
+    }
+
+    fn has_grounds(&self, handle: Handle) -> bool {
+        !self.state.grounds().of(&handle).is_empty()
+    }
+
+    fn target(&self, agreement: &AgreementId, version: AgreementVersion) -> Option<Target> {
+        let edition = self.state.book().edition(agreement, version)?;
+        match &edition.agreement.kind {
+            Kind::Sharing => Some(Target::Shared(edition.agreement.purpose.clone())),
+            Kind::Open { dataset } => Some(Target::Open(dataset.clone())),
+            Kind::Matching { .. } => None,
+        }
+    }
+
+    fn subject_purposes(&self, organisation: &Organisation) -> Vec<Purpose> {
+        let signed = self.signed_by(organisation).filter_map(|(history, version)| {
+            let agreement = &history.edition(version)?.agreement;
+            (agreement.kind == Kind::Sharing).then(|| agreement.purpose.clone())
+        });
+        sorted(signed)
+    }
+
+    fn heartbeat_purposes(&self, organisation: &Organisation, event_type: &EventType) -> Vec<Purpose> {
+        let flowing = self.signed_by(organisation).filter_map(|(history, version)| {
+            let agreement = &history.edition(version)?.agreement;
+            let flows = agreement.kind == Kind::Sharing && agreement.flow(organisation, event_type).is_some();
+            flows.then(|| agreement.purpose.clone())
+        });
+        sorted(flowing)
+    }
+
+    fn subject_kind(&self, event_type: &EventType) -> Option<SubjectKind> {
+        let event = walbrook_proto::event(event_type.as_str())?.event?;
+        Some(match event.subject {
+            SubjectOf::Person => SubjectKind::Person,
+            SubjectOf::Area => SubjectKind::Area,
+            SubjectOf::Open => SubjectKind::Open,
+        })
+    }
+
+    fn event_schema(&self, schema_id: i32) -> Option<Arc<PinnedEvent>> {
+        self.schemas.get(&schema_id).cloned()
+    }
+
+    fn record_schema(&self, full_name: &str) -> Option<i32> {
+        self.state.pins().get(PinKind::Schema, full_name).map(|pin| pin.schema_id)
+    }
+}
+
+fn sorted(purposes: impl Iterator<Item = Purpose>) -> Vec<Purpose> {
+    let mut purposes: Vec<Purpose> = purposes.collect();
+    purposes.sort();
+    purposes.dedup();
+    purposes
+}

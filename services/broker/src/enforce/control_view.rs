@@ -1,0 +1,135 @@
+//! What the enforcement core needs to know of the control plane at one epoch. The fold itself is the policy crate's.
+
+use super::keys::Keys;
+use std::sync::Arc;
+use walbrook_domain::control::{GroundKind, GroundState};
+use walbrook_domain::{
+    AgreementId, AgreementVersion, Day, EventId, EventType, Handle, Instant, Organisation, Precision, Purpose,
+};
+use walbrook_event::Projection;
+use walbrook_event::raw::SubjectKind;
+use walbrook_policy::facts::{EventFacts, Subject};
+use walbrook_policy::outcome::Reason;
+
+/// Where releases of an agreement go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// `shared.<purpose>`.
+    Shared(Purpose),
+    /// `open.<dataset>`.
+    Open(String),
+}
+
+/// What an agreement leaves of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Bit i: field i of the event's schema.
+    pub mask: u64,
+    /// How finely times are released.
+    pub precision: Precision,
+    /// Last London day the release holds.
+    pub not_after: Option<Day>,
+}
+
+/// What one agreement says about one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The agreement and its version; `None` where no agreement has a flow, or the record is no event of its own (a duplicate).
+    pub agreement: Option<(AgreementId, AgreementVersion)>,
+    /// The reason; it carries the outcome.
+    pub reason: Reason,
+    /// Set on a permit.
+    pub grant: Option<Grant>,
+}
+
+/// A change on `control.policy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyCause {
+    /// Its offset.
+    pub offset: i64,
+    /// What changed.
+    pub change: PolicyChange,
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyChange {
+    /// A ground about a handle.
+    Ground(GroundChange),
+    /// Something about agreements: who is to have subject records may have changed.
+    Agreement,
+    /// Nothing that concerns what stands.
+    Other,
+}
+
+/// A ground about a handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroundChange {
+    /// The handle it was recorded on.
+    pub handle: Handle,
+    /// Its kind.
+    pub kind: GroundKind,
+    /// Its state now.
+    pub state: GroundState,
+    /// Limited to this purpose.
+    pub purpose: Option<Purpose>,
+    /// Limited to this agreement.
+    pub agreement: Option<AgreementId>,
+    /// Limited to this event.
+    pub event: Option<EventId>,
+}
+
+/// A pinned schema of an event type, paired with its shared form.
+#[derive(Debug)]
+pub struct PinnedEvent {
+    /// The event type.
+    pub event_type: EventType,
+    /// Field names in schema order.
+    pub fields: Vec<String>,
+    /// Projects raw bodies.
+    pub projection: Projection,
+    /// Registry id of the shared schema.
+    pub shared_id: i32,
+    /// Full name of the shared schema's record.
+    pub shared_name: String,
+}
+
+/// The control plane at one epoch. Every answer is a function of `control.policy` below [`applied_through`](ControlView::applied_through).
+pub trait ControlView {
+    /// Next unapplied offset of `control.policy`.
+    fn applied_through(&self) -> i64;
+    /// Next offset after the newest pin.
+    fn pins_epoch(&self) -> i64;
+    /// Version of the decision rules in force; `None` before any pin.
+    fn rules_version(&self) -> Option<u32>;
+    /// What the agreements say, in the order of their ids; a single verdict without an agreement where none has a flow.
+    fn decide(&self, event: &EventFacts<'_>, subject: Subject<'_>, now: Instant) -> Vec<Verdict>;
+    /// The changes at `from` and later, in order.
+    fn changes_since(&self, from: i64) -> Vec<PolicyCause>;
+    /// Whether any ground was ever recorded on the handle.
+    fn has_grounds(&self, handle: Handle) -> bool;
+    /// Where an agreement's releases go.
+    fn target(&self, agreement: &AgreementId, version: AgreementVersion) -> Option<Target>;
+    /// Purposes on whose topic the organisation's handles have subject records: it is party to, or reader of, an agreement of the purpose.
+    fn subject_purposes(&self, organisation: &Organisation) -> Vec<Purpose>;
+    /// Purposes that are to know when the organisation's events of the type were last heard.
+    fn heartbeat_purposes(&self, organisation: &Organisation, event_type: &EventType) -> Vec<Purpose>;
+    /// What kind of subject events of the type have.
+    fn subject_kind(&self, event_type: &EventType) -> Option<SubjectKind>;
+    /// The pinned event schema with this registry id.
+    fn event_schema(&self, schema_id: i32) -> Option<Arc<PinnedEvent>>;
+    /// The registry id pinned for an internal record, by its full name.
+    fn record_schema(&self, full_name: &str) -> Option<i32>;
+}
+
+/// What stays the same for all of a process's partitions.
+pub struct Setting {
+    /// Keys of the purposes.
+    pub keys: Keys,
+    /// The seam for personal values.
+    pub seal: Arc<dyn walbrook_event::Seal>,
+    /// The namespace of topics.
+    pub namespace: walbrook_eventlog::Namespace,
+    /// Data partitions.
+    pub partitions: i32,
+}

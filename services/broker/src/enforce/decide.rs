@@ -1,0 +1,471 @@
+//! A batch decided: what was touched by causes first, then the live events in order.
+
+use super::control_view::{ControlView, Setting, Target, Verdict};
+use super::error::Stop;
+use super::incoming::{Content, Cut, Incoming, Readable, Unreadable};
+use super::links::Link;
+use super::outgoing::{Release, Writer, Written};
+use super::page::{Decided, LiveItem, Pages};
+use super::partition::{Partition, Plan, Transaction};
+use super::redecide::reason;
+use super::stamp::Stamp;
+use super::standing::{Released, Removal};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use walbrook_domain::{Day, EventId, EventType, Handle, Instant, Organisation};
+use walbrook_event::history::{Entry, Standing, Subject};
+use walbrook_event::raw::SubjectKind;
+use walbrook_eventlog::{InputPosition, Record, TopicPartition, topics};
+use walbrook_policy::facts::{EventFacts, LinkFacts, Precedence};
+use walbrook_policy::outcome::Reason;
+use walbrook_proto::audit::v1::{PageHeartbeat, PageRetraction, Quarantined};
+use walbrook_proto::common::v1::Date;
+
+/// Randomness for traces and record ids; an argument, so that a simulation is the same every time.
+pub trait Entropy {
+    /// 16 random bytes.
+    fn bytes16(&mut self) -> [u8; 16];
+}
+
+/// One batch being decided.
+pub(super) struct Work<'a> {
+    pub(super) writer: Writer<'a>,
+    pub(super) transaction: Transaction,
+    pub(super) entropy: &'a mut dyn Entropy,
+}
+
+impl Work<'_> {
+    fn uuid(&mut self) -> uuid::Uuid {
+        uuid::Builder::from_random_bytes(self.entropy.bytes16()).into_uuid()
+    }
+
+    /// A new trace's context: nothing ties it to the raw one.
+    fn trace(&mut self) -> String {
+        let trace = hex::encode(self.entropy.bytes16());
+        let mut span = hex::encode(self.entropy.bytes16());
+        span.truncate(16);
+        format!("00-{trace}-{span}-01")
+    }
+
+    fn count(&mut self, decided: &[Decided]) {
+        for one in decided {
+            *self.transaction.reasons.entry(one.verdict.reason).or_default() += 1;
+        }
+    }
+}
+
+impl Partition {
+    /// Decides a batch: everything the causes demand, then its events. `past` holds the records that the plan wanted.
+    ///
+    /// # Errors
+    /// When something is missing or wrong; p is then to be rebuilt before it goes on.
+    pub fn decide(
+        &mut self,
+        cut: Cut,
+        plan: Plan,
+        past: &BTreeMap<(usize, i64), Record>,
+        control: &dyn ControlView,
+        setting: &Setting,
+        now: Instant,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Transaction, Stop> {
+        let now = now.max(self.last_decided_at);
+        let rules_version = control.rules_version().ok_or_else(|| Stop::NotPinned {
+            what: "the decision rules".to_owned(),
+            policy_next: control.applied_through(),
+        })?;
+        let stamp = Stamp {
+            policy_next: control.applied_through(),
+            links_next: self.links.next_offset(),
+            next_page: self.stamp.next_page,
+        };
+        let before = self.topics.iter().map(|topic| (topic.plain.clone(), topic.position)).collect();
+        let mut pages = Pages::new(self.number, &stamp, now, control.pins_epoch(), rules_version, before);
+        let mut work = Work {
+            writer: Writer { setting, control, now },
+            transaction: Transaction::default(),
+            entropy,
+        };
+        self.redecide(&mut work, &mut pages, plan, past)?;
+        for (index, incoming) in cut.topics.into_iter().enumerate() {
+            self.decide_topic(&mut work, &mut pages, index, incoming)?;
+        }
+        self.finish(work, pages, stamp, now)
+    }
+
+    fn finish(
+        &mut self,
+        mut work: Work<'_>,
+        pages: Pages,
+        mut stamp: Stamp,
+        now: Instant,
+    ) -> Result<Transaction, Stop> {
+        for page in pages.finish() {
+            let key = if page.raw_topic.is_empty() { "-" } else { &page.raw_topic };
+            let key = format!("{key}/{}", self.number);
+            let id = work.uuid();
+            let record =
+                work.writer.internal(topics::DECISIONS, Some(self.number), key.as_bytes(), id, &page)?;
+            stamp.next_page = page.sequence + 1;
+            work.transaction.records.push(record);
+        }
+        let links = work.writer.setting.namespace.name(topics::LINKS);
+        work.transaction.positions.push(InputPosition {
+            at: TopicPartition::new(links, self.number),
+            next_offset: stamp.links_next,
+            metadata: stamp.metadata(),
+        });
+        work.transaction.stamp = stamp;
+        self.last_decided_at = now;
+        Ok(work.transaction)
+    }
+
+    fn decide_topic(
+        &mut self,
+        work: &mut Work<'_>,
+        pages: &mut Pages,
+        index: usize,
+        incoming: Vec<Incoming>,
+    ) -> Result<(), Stop> {
+        let Some((topic, full, first)) =
+            self.topics.get(index).map(|topic| (topic.plain.clone(), Arc::clone(&topic.full), topic.position))
+        else {
+            return Ok(());
+        };
+        let Some(last) = incoming.last().map(|record| record.offset) else {
+            return Ok(());
+        };
+        let mut heard: BTreeMap<(Organisation, EventType), Day> = BTreeMap::new();
+        let mut items = Vec::with_capacity(incoming.len());
+        for record in incoming {
+            work.transaction.events += 1;
+            let item = match &record.content {
+                Content::Unreadable(unreadable) => self.quarantine(work, index, record.offset, unreadable)?,
+                Content::Event(event) => {
+                    let envelope = &event.raw.envelope;
+                    let day = heard
+                        .entry((envelope.organisation.clone(), envelope.event_type.clone()))
+                        .or_insert_with(|| record.accepted_at.london_day());
+                    *day = (*day).max(record.accepted_at.london_day());
+                    self.decide_event(work, index, &record, event)?
+                }
+            };
+            work.count(&item.decided);
+            items.push(item);
+        }
+        let heartbeats = self.heartbeats(work, heard)?;
+        pages.live(&topic, first, last, items, heartbeats);
+        if let Some(topic) = self.topics.get_mut(index) {
+            topic.position = last + 1;
+        }
+        work.transaction.positions.push(InputPosition {
+            at: TopicPartition::new(full, self.number),
+            next_offset: last + 1,
+            metadata: String::new(),
+        });
+        Ok(())
+    }
+
+    fn quarantine(
+        &self,
+        work: &mut Work<'_>,
+        index: usize,
+        offset: i64,
+        unreadable: &Unreadable,
+    ) -> Result<LiveItem, Stop> {
+        let (plain, agency) =
+            self.topics.get(index).map(|topic| (topic.plain.clone(), topic.agency.clone())).unwrap_or_default();
+        let record = Quarantined {
+            raw_topic: plain.clone(),
+            partition: self.number,
+            offset,
+            value_length: unreadable.length,
+            value_sha256: unreadable.sha256.to_vec(),
+            rule_id: unreadable.rule.as_str().to_owned(),
+            organisation: unreadable.organisation.clone(),
+            decided_at: Some(super::page::timestamp(work.writer.now)),
+        };
+        let key = format!("{plain}/{}/{offset}", self.number);
+        let id = work.uuid();
+        let new = work.writer.internal(&topics::quarantine(&agency), None, key.as_bytes(), id, &record)?;
+        work.transaction.records.push(new);
+        Ok(LiveItem {
+            offset,
+            decided: vec![without_agreement(Reason::Unreadable)],
+            ..LiveItem::default()
+        })
+    }
+
+    fn decide_event(
+        &mut self,
+        work: &mut Work<'_>,
+        index: usize,
+        record: &Incoming,
+        event: &Readable,
+    ) -> Result<LiveItem, Stop> {
+        let entry = event.raw.entry(record.offset, record.accepted_at.micros());
+        let standing = self
+            .topics
+            .get(index)
+            .map_or(Standing::Counts, |topic| topic.history.standing(&entry, record.offset));
+        let mut item = LiveItem {
+            offset: record.offset,
+            ..LiveItem::default()
+        };
+        let Subject::Handle(handle) = event.raw.subject else {
+            item.decided = decide_thing(work, record.accepted_at, event, standing)?;
+            return Ok(item);
+        };
+        let link = self.link(index, handle, record.offset)?;
+        item.subjects = self.subject_records(work, handle, &link)?;
+        item.decided = self.decide_person(work, record.accepted_at, event, standing, handle, &link)?;
+        // A correction acts whether or not it may itself be released, and also where it has been corrected already.
+        if matches!(standing, Standing::Counts | Standing::Superseded) {
+            item.retractions = self.retract_superseded(work, handle, &entry)?;
+        }
+        Ok(item)
+    }
+
+    fn link(&self, index: usize, handle: Handle, offset: i64) -> Result<Arc<Link>, Stop> {
+        self.links.get(handle).cloned().ok_or_else(|| Stop::NoLink {
+            topic: self.topics.get(index).map(|topic| topic.plain.clone()).unwrap_or_default(),
+            partition: self.number,
+            offset,
+        })
+    }
+
+    /// Decides about an event of a person, writes what is permitted and notes that it stands.
+    pub(super) fn decide_person(
+        &mut self,
+        work: &mut Work<'_>,
+        accepted_at: Instant,
+        event: &Readable,
+        standing: Standing,
+        handle: Handle,
+        link: &Link,
+    ) -> Result<Vec<Decided>, Stop> {
+        if let Some(reason) = not_first(standing) {
+            return Ok(vec![without_agreement(reason)]);
+        }
+        let facts = event_facts(event, accepted_at);
+        let subject = walbrook_policy::facts::Subject::Person(LinkFacts {
+            handle,
+            person: link.person,
+            status: link.status,
+            restrictions: &link.restrictions,
+            adult_from: link.adult_from,
+            members: &link.members,
+        });
+        let verdicts = work.writer.control.decide(&facts, subject, work.writer.now);
+        let mut decided = Vec::with_capacity(verdicts.len());
+        for verdict in verdicts {
+            let written = self.release(work, event, handle, link, &verdict)?;
+            decided.push(Decided { verdict, written });
+        }
+        Ok(decided)
+    }
+
+    fn release(
+        &mut self,
+        work: &mut Work<'_>,
+        event: &Readable,
+        handle: Handle,
+        link: &Link,
+        verdict: &Verdict,
+    ) -> Result<Option<Written>, Stop> {
+        let (Some(grant), Some((agreement, version))) = (verdict.grant, &verdict.agreement) else {
+            return Ok(None);
+        };
+        let Some(Target::Shared(purpose)) = work.writer.control.target(agreement, *version) else {
+            return Err(self.integrity(format!("agreement {agreement} permits a person's event and has no shared topic")));
+        };
+        let release = Release {
+            event: &event.raw,
+            schema: &event.schema,
+            agreement,
+            version: *version,
+            grant,
+        };
+        let key = work.writer.key(&purpose)?.person(link.person);
+        let trace = work.trace();
+        let (record, written) = work.writer.release(&purpose, key, handle, &release, trace)?;
+        work.transaction.records.push(record);
+        let name = (purpose, agreement.clone(), event.raw.envelope.id);
+        let released = Released {
+            key: written.key,
+            local_event: written.local_event,
+            version: *version,
+        };
+        self.standing.of_mut(handle).releases.insert(name, released);
+        Ok(Some(written))
+    }
+
+    fn retract_superseded(
+        &mut self,
+        work: &mut Work<'_>,
+        handle: Handle,
+        entry: &Entry,
+    ) -> Result<Vec<PageRetraction>, Stop> {
+        let Some(earlier) = entry.supersedes.filter(|earlier| *earlier != entry.event) else {
+            return Ok(Vec::new());
+        };
+        let mut removals: Vec<Removal> = Vec::new();
+        for ((purpose, _, event), released) in self.standing.of(handle).iter().flat_map(|standing| &standing.releases) {
+            let removal = Removal {
+                purpose: purpose.clone(),
+                key: released.key,
+                agreements: Vec::new(),
+                local_event: Some(released.local_event),
+                subject_too: false,
+            };
+            if *event == earlier && !removals.contains(&removal) {
+                removals.push(removal);
+            }
+        }
+        removals.iter().map(|removal| self.retract(work, handle, removal, reason::SUPERSEDED)).collect()
+    }
+
+    /// Writes a retraction and notes what it removes.
+    pub(super) fn retract(
+        &mut self,
+        work: &mut Work<'_>,
+        handle: Handle,
+        removal: &Removal,
+        reason: &str,
+    ) -> Result<PageRetraction, Stop> {
+        let record = work.writer.retraction(handle, removal, reason)?;
+        work.transaction.records.push(record);
+        work.transaction.retractions += 1;
+        self.standing.of_mut(handle).remove(removal);
+        let handle_pseudonym = work.writer.key(&removal.purpose)?.handle(handle);
+        Ok(PageRetraction {
+            purpose: removal.purpose.to_string(),
+            handle: handle.as_bytes().to_vec(),
+            handle_pseudonym: handle_pseudonym.as_bytes().to_vec(),
+            person_pseudonym: removal.key.as_bytes().to_vec(),
+            agreement_ids: removal.agreements.iter().map(ToString::to_string).collect(),
+            event_id: removal.local_event.map(|event: EventId| event.to_string()),
+            reason: reason.to_owned(),
+            subject_too: removal.subject_too,
+        })
+    }
+
+    fn heartbeats(
+        &mut self,
+        work: &mut Work<'_>,
+        heard: BTreeMap<(Organisation, EventType), Day>,
+    ) -> Result<Vec<PageHeartbeat>, Stop> {
+        let mut listed = Vec::new();
+        for ((organisation, event_type), day) in heard {
+            for purpose in work.writer.control.heartbeat_purposes(&organisation, &event_type) {
+                let key = (purpose.clone(), organisation.clone(), event_type.clone());
+                if self.heard.get(&key).is_some_and(|told| *told >= day) {
+                    continue;
+                }
+                let heartbeat = walbrook_proto::shared::v1::Heartbeat {
+                    organisation: organisation.to_string(),
+                    event_type: event_type.to_string(),
+                    last_accepted_on: Some(date(day)),
+                };
+                for partition in 0..work.writer.setting.partitions {
+                    let record = work.writer.heartbeat(&purpose, partition, &heartbeat)?;
+                    work.transaction.records.push(record);
+                }
+                listed.push(PageHeartbeat {
+                    purpose: purpose.to_string(),
+                    organisation: heartbeat.organisation,
+                    event_type: heartbeat.event_type,
+                    last_accepted_on: heartbeat.last_accepted_on,
+                });
+                self.heard.insert(key, day);
+            }
+        }
+        Ok(listed)
+    }
+
+    pub(super) fn integrity(&self, problem: String) -> Stop {
+        Stop::Integrity {
+            partition: self.number,
+            problem,
+        }
+    }
+}
+
+/// Decides about an event of an area or of nobody.
+fn decide_thing(
+    work: &mut Work<'_>,
+    accepted_at: Instant,
+    event: &Readable,
+    standing: Standing,
+) -> Result<Vec<Decided>, Stop> {
+    if let Some(reason) = not_first(standing) {
+        return Ok(vec![without_agreement(reason)]);
+    }
+    let facts = event_facts(event, accepted_at);
+    let (subject, key) = match (&event.raw.subject, event.raw.kind) {
+        (Subject::Key(key), SubjectKind::Area) => (walbrook_policy::facts::Subject::Area, key),
+        (Subject::Key(key), _) => (walbrook_policy::facts::Subject::Open, key),
+        (Subject::Handle(_), _) => return Ok(vec![without_agreement(Reason::WrongSubject)]),
+    };
+    let mut decided = Vec::new();
+    for verdict in work.writer.control.decide(&facts, subject, work.writer.now) {
+        let mut written = None;
+        if let (Some(grant), Some((agreement, version))) = (verdict.grant, &verdict.agreement)
+            && let Some(Target::Open(dataset)) = work.writer.control.target(agreement, *version)
+        {
+            let release = Release {
+                event: &event.raw,
+                schema: &event.schema,
+                agreement,
+                version: *version,
+                grant,
+            };
+            let trace = work.trace();
+            let (record, made) = work.writer.open_release(&dataset, key, &release, trace)?;
+            work.transaction.records.push(record);
+            written = Some(made);
+        }
+        decided.push(Decided { verdict, written });
+    }
+    Ok(decided)
+}
+
+fn event_facts(event: &Readable, accepted_at: Instant) -> EventFacts<'_> {
+    let envelope = &event.raw.envelope;
+    EventFacts {
+        event_type: &envelope.event_type,
+        organisation: &envelope.organisation,
+        event_id: envelope.id,
+        accepted_at,
+        occurred_at: envelope.occurred_at,
+        precision: envelope.precision,
+        precedence: Precedence::First,
+        fields: event,
+    }
+}
+
+fn not_first(standing: Standing) -> Option<Reason> {
+    match standing {
+        Standing::Counts => None,
+        Standing::Duplicate => Some(Reason::Duplicate),
+        Standing::Conflicting => Some(Reason::Conflicting),
+        Standing::Superseded => Some(Reason::Superseded),
+    }
+}
+
+fn without_agreement(reason: Reason) -> Decided {
+    Decided {
+        verdict: Verdict {
+            agreement: None,
+            reason,
+            grant: None,
+        },
+        written: None,
+    }
+}
+
+/// A day as records carry it.
+pub(super) fn date(day: Day) -> Date {
+    let (year, month, day) = day.ymd();
+    Date { year, month, day }
+}

@@ -1,0 +1,150 @@
+//! The reader of `control.policy`: one per process, shared by all its threads.
+//!
+//! State changes under the write guard; a thread that decides holds the read guard from fixing its epoch to the end of *decide*. What is told as
+//! applied is the reader's position, and only after everything popped before was applied: markers move the position too, and popped is not
+//! applied.
+
+use super::book::Book;
+use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant as Monotonic};
+use walbrook_domain::Instant;
+use walbrook_event::framing::unframe;
+use walbrook_event::{control, headers};
+use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition};
+
+/// A record of `control.policy` that cannot be read: nothing is decided past it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "control.policy offset {offset} cannot be read: {problem}; nothing is decided past it, \
+     since it could be a withdrawal: start a build that knows the record"
+)]
+pub struct Unreadable {
+    /// Its offset.
+    pub offset: i64,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// Why the feed ended.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The log failed for good.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A record cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
+/// The control plane of this process.
+pub struct Feed {
+    book: RwLock<Book>,
+    applied: Mutex<i64>,
+    moved: Condvar,
+    ended: AtomicBool,
+}
+
+impl Feed {
+    /// Around an empty book.
+    pub fn new(book: Book) -> Self {
+        Self {
+            book: RwLock::new(book),
+            applied: Mutex::new(0),
+            moved: Condvar::new(),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The control plane, held still.
+    pub fn read(&self) -> RwLockReadGuard<'_, Book> {
+        self.book.read()
+    }
+
+    /// Next unapplied offset.
+    pub fn applied_through(&self) -> i64 {
+        *self.applied.lock()
+    }
+
+    /// Waits until everything below `offset` is applied. False: not within `patience`, or the feed has ended.
+    pub fn wait_until(&self, offset: i64, patience: Duration) -> bool {
+        let deadline = Monotonic::now() + patience;
+        let mut applied = self.applied.lock();
+        while *applied < offset {
+            if self.ended.load(Ordering::Acquire) || self.moved.wait_until(&mut applied, deadline).timed_out() {
+                return *applied >= offset;
+            }
+        }
+        true
+    }
+
+    /// Reads and applies until `stop` says so.
+    ///
+    /// # Errors
+    /// When the log fails for good or a record cannot be read.
+    pub fn run(
+        &self,
+        mut reader: Box<dyn Reader>,
+        at: &TopicPartition,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), FeedError> {
+        let ended = self.follow(reader.as_mut(), at, stop);
+        self.ended.store(true, Ordering::Release);
+        self.moved.notify_all();
+        ended
+    }
+
+    fn follow(&self, reader: &mut dyn Reader, at: &TopicPartition, stop: &dyn Fn() -> bool) -> Result<(), FeedError> {
+        reader.assign(&[(at.clone(), 0)])?;
+        let mut records = Vec::new();
+        while !stop() {
+            match reader.poll(5_000, Duration::from_millis(20), &mut records) {
+                Ok(()) => {}
+                Err(error) if error.severity == Severity::Transient => {
+                    tracing::warn!(%error, "control.policy is not readable now");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.step(&records, reader.position(at))?;
+            records.clear();
+        }
+        Ok(())
+    }
+
+    /// Applies what was popped, then tells the position that was read after it.
+    ///
+    /// # Errors
+    /// When a record cannot be read.
+    pub fn step(&self, records: &[Record], position: Option<i64>) -> Result<(), Unreadable> {
+        let position = position.unwrap_or(0);
+        if records.is_empty() && position <= self.applied_through() {
+            return Ok(());
+        }
+        let mut book = self.book.write();
+        for record in records {
+            let read = control_record(record)?;
+            if let Err(illegal) = book.apply(&read) {
+                tracing::error!(offset = record.offset, %illegal, "a control record is no legal change and changes nothing");
+            }
+        }
+        book.applied_below(position);
+        drop(book);
+        let mut applied = self.applied.lock();
+        *applied = (*applied).max(position);
+        drop(applied);
+        self.moved.notify_all();
+        Ok(())
+    }
+}
+
+fn control_record(record: &Record) -> Result<walbrook_domain::control::ControlRecord, Unreadable> {
+    let fault = |problem: String| Unreadable {
+        offset: record.offset,
+        problem,
+    };
+    let full_name = record.headers.text(headers::TYPE).ok_or_else(|| fault("it has no ce_type".to_owned()))?;
+    let (_, body) = unframe(record.value.as_deref()).map_err(|error| fault(error.to_string()))?;
+    let appended_at = Instant(record.timestamp_ms.saturating_mul(1_000));
+    control::read(full_name, body, record.offset, appended_at).map_err(|error| fault(error.to_string()))
+}

@@ -1,0 +1,21 @@
+//! The enforcement loop: what may be shared, decided once for each event, and again when a ground, a link or an agreement demands it.
+//!
+//! The core is sans-IO: [`partition`] goes from one state to the next, [`decide`] and [`redecide`] say what is to be written, and time and
+//! randomness are arguments. [`lane`] joins it to the log for one p.
+
+pub mod book;
+pub mod control_view;
+pub mod decide;
+pub mod error;
+pub mod feed;
+pub mod incoming;
+pub mod keys;
+pub mod lane;
+pub mod links;
+pub mod outgoing;
+pub mod page;
+pub mod partition;
+pub mod rebuild;
+pub mod redecide;
+pub mod stamp;
+pub mod standing;

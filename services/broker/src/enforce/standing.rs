@@ -1,0 +1,102 @@
+//! What stands on `shared.*` because of p: the releases and subject records that no later record of p has removed.
+//!
+//! Nothing here is stored. It follows from p's own pages, the raw records they speak of and the links at each page's stamp, and is built again
+//! from those when p is assigned.
+
+use std::collections::{BTreeMap, HashMap};
+use walbrook_domain::{AgreementId, AgreementVersion, EventId, Handle, Pseudonym, Purpose};
+
+/// A release that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// Its key: the person's pseudonym when it was released.
+    pub key: Pseudonym,
+    /// Its purpose-local id.
+    pub local_event: EventId,
+    /// The version it was released under.
+    pub version: AgreementVersion,
+}
+
+/// A subject record that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectStanding {
+    /// Its key.
+    pub key: Pseudonym,
+    /// SHA-256 of its body.
+    pub body_sha256: [u8; 32],
+}
+
+/// What names a release of one handle: the same name again replaces it.
+pub type ReleaseName = (Purpose, AgreementId, EventId);
+
+/// What stands of one handle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HandleStanding {
+    /// Releases by purpose, agreement and the producer's event id.
+    pub releases: BTreeMap<ReleaseName, Released>,
+    /// Subject records by purpose.
+    pub subjects: BTreeMap<Purpose, SubjectStanding>,
+}
+
+/// What a retraction removes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// The purpose.
+    pub purpose: Purpose,
+    /// The key the retraction is written under.
+    pub key: Pseudonym,
+    /// Agreements whose releases fall; empty: all.
+    pub agreements: Vec<AgreementId>,
+    /// The one event that falls, by its purpose-local id.
+    pub local_event: Option<EventId>,
+    /// The subject record goes too.
+    pub subject_too: bool,
+}
+
+impl HandleStanding {
+    /// Removes what a retraction removes; returns how many releases fell.
+    pub fn remove(&mut self, removal: &Removal) -> usize {
+        let before = self.releases.len();
+        self.releases.retain(|(purpose, agreement, _), released| {
+            let named = *purpose == removal.purpose
+                && released.key == removal.key
+                && (removal.agreements.is_empty() || removal.agreements.contains(agreement))
+                && removal.local_event.is_none_or(|event| event == released.local_event);
+            !named
+        });
+        if removal.subject_too
+            && self.subjects.get(&removal.purpose).is_some_and(|subject| subject.key == removal.key)
+        {
+            self.subjects.remove(&removal.purpose);
+        }
+        before - self.releases.len()
+    }
+
+    /// Whether nothing stands.
+    pub fn is_empty(&self) -> bool {
+        self.releases.is_empty() && self.subjects.is_empty()
+    }
+}
+
+/// What stands of every handle of p.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Standings {
+    handles: HashMap<Handle, HandleStanding>,
+}
+
+impl Standings {
+    /// What stands of a handle.
+    pub fn of(&self, handle: Handle) -> Option<&HandleStanding> {
+        self.handles.get(&handle)
+    }
+
+    /// What stands of a handle, to change it.
+    pub fn of_mut(&mut self, handle: Handle) -> &mut HandleStanding {
+        self.handles.entry(handle).or_default()
+    }
+
+    /// Releases that stand, all handles together.
+    pub fn releases(&self) -> usize {
+        self.handles.values().map(|standing| standing.releases.len()).sum()
+    }
+}
