@@ -1,1 +1,3 @@
 //! What may be shared: control plane and enforcement.
+
+pub mod enforce;
