@@ -1,0 +1,44 @@
+//! Joined views, pure: a view as a file, the fold of released contributions, and the row computed for one viewer.
+//!
+//! It is a crate of its own, and not part of the materialiser, because two processes must compute the same row: the materialiser that answers, and
+//! the auditor that derives the answer again from the topics and compares hashes. The auditor may not know the materialiser, so what both need
+//! stands below both. Nothing here does I/O, reads a clock or draws a random number; state changes are told, so that a store can follow.
+//!
+//! - [`wire`]: a record of `shared.<purpose>` as an [`Input`].
+//! - [`state`]: the fold of one partition; [`facts`] and their stored form.
+//! - [`reading`]: what the agreements let one viewer read, as a view asks for it.
+//! - [`united`]: from contributions to events, once each, in one order.
+//! - [`model`], [`file`]: views as typed data, read from files with every fault named.
+//! - [`feature`], [`interval`], [`clock`], [`known`]: what is computed, and how absence is said.
+//! - [`row`]: the row, its canonical encoding and hash.
+
+pub mod canon;
+pub mod clock;
+pub mod condition;
+mod document;
+pub mod facts;
+pub mod feature;
+pub mod file;
+pub mod interval;
+mod item;
+pub mod known;
+pub mod model;
+pub mod reading;
+pub mod row;
+pub mod state;
+pub mod united;
+pub mod value;
+pub mod wire;
+
+pub use facts::{Contribution, ContributionKey, Input, Retraction, SubjectFacts};
+pub use item::FORMAT;
+pub use known::{Freshness, Known, Sources};
+pub use model::View;
+pub use reading::{BookReading, Grant, Reading, Source, Standing, Viewer};
+pub use row::{Asked, Cell, Reason, Row};
+pub use state::{Change, Partition, Person, Removed};
+pub use united::IntegrityError;
+pub use value::Value;
+
+#[cfg(test)]
+mod tests;

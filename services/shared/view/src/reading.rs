@@ -1,0 +1,206 @@
+//! What the agreements let one viewer read, as a view asks for it; and the answer from the agreements on record.
+
+use crate::facts::Contribution;
+use crate::model::View;
+use crate::state::Person;
+use walbrook_domain::{AgreementId, AgreementVersion, EventType, Instant, Organisation, Precision};
+use walbrook_policy::agreement::Mode;
+use walbrook_policy::class::Who;
+use walbrook_policy::read::{self, Admission, ContributionFacts, HandleFacts, SubjectFacts};
+use walbrook_policy::state::AgreementBook;
+
+/// Who reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    /// The reader's organisation, from the token.
+    pub organisation: Organisation,
+    /// The role acted in: one of the token's.
+    pub role: String,
+    /// The token's `sub`.
+    pub reader: String,
+}
+
+/// What one agreement, as it stands now, still grants of a contribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Bit i: field i of the event's schema.
+    pub fields: u64,
+    /// The finest time.
+    pub precision: Precision,
+}
+
+/// How a source named by an entitling agreement stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Standing {
+    /// Signed and in force.
+    InForce,
+    /// Named, not signed.
+    NotSigned,
+    /// Suspended, terminated, expired or not yet in force.
+    Stopped,
+}
+
+/// A source of an event type under one of the viewer's agreements.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// The organisation, or those of a class that have not signed.
+    pub who: Who,
+    /// The event type.
+    pub event_type: EventType,
+    /// How it stands.
+    pub standing: Standing,
+    /// Fields granted from it; 0 when it is not in force.
+    pub fields: u64,
+}
+
+impl Source {
+    /// Whether it is in force and this organisation.
+    pub fn is_heard(&self, organisation: &Organisation) -> bool {
+        self.standing == Standing::InForce && self.who.includes(organisation)
+    }
+}
+
+/// The agreements as they stand at an instant, asked for one viewer and one view.
+pub trait Reading {
+    /// Agreements that name this viewer for this view and are in force for it, by id, with the version.
+    fn entitlements(&self) -> Vec<(AgreementId, AgreementVersion)>;
+
+    /// Whether a person is within an entitling agreement's reach, restrictions included.
+    fn admits(&self, agreement: &AgreementId, person: &Person<'_>) -> Admission;
+
+    /// What an entitling agreement still grants of a contribution; `None`: nothing.
+    fn grant(&self, contribution: &Contribution) -> Option<Grant>;
+
+    /// Every source that an entitling agreement names, with what it grants.
+    fn sources(&self) -> &[Source];
+}
+
+/// The answer from the agreements on record.
+pub struct BookReading<'b> {
+    book: &'b AgreementBook,
+    entitled: Vec<read::Entitlement>,
+    sources: Vec<Source>,
+}
+
+impl<'b> BookReading<'b> {
+    /// For a viewer of a view, at the wall clock's `now`: entitlement, retention and end dates go by it, never by the row's stated time.
+    pub fn new(book: &'b AgreementBook, viewer: &Viewer, view: &View, now: Instant) -> Self {
+        let asked = read::Viewer {
+            organisation: &viewer.organisation,
+            reader: &viewer.reader,
+            role: &viewer.role,
+            purpose: &view.purpose,
+            view: &view.name,
+            mode: Mode::Case,
+        };
+        let entitled = read::entitlements(book, &asked, now);
+        let mut sources: Vec<Source> = entitled
+            .iter()
+            .flat_map(|one| sources_of(book, one, now))
+            .collect();
+        sources.sort();
+        sources.dedup();
+        Self {
+            book,
+            entitled,
+            sources,
+        }
+    }
+
+    fn entitlement(&self, agreement: &AgreementId) -> Option<&read::Entitlement> {
+        self.entitled
+            .iter()
+            .find(|one| one.agreement() == agreement)
+    }
+}
+
+fn sources_of(book: &AgreementBook, one: &read::Entitlement, now: Instant) -> Vec<Source> {
+    let today = now.london_day();
+    let Some(history) = book.agreement(one.agreement()) else {
+        return Vec::new();
+    };
+    let source = |line: read::SourceLine| {
+        let (standing, fields) = match &line.source {
+            Who::Class(_) => (Standing::NotSigned, 0),
+            Who::Organisation(organisation) => match history.in_force(organisation, today) {
+                Ok((edition, _)) => {
+                    let facts = ContributionFacts {
+                        agreement: one.agreement(),
+                        version: edition.version(),
+                        source: organisation,
+                        event_type: &line.event_type,
+                        occurred_on: today,
+                        precision: Precision::Instant,
+                        not_after: None,
+                    };
+                    let readable = one.readable(book, &facts);
+                    (
+                        Standing::InForce,
+                        readable.map_or(0, |grant| grant.field_mask),
+                    )
+                }
+                Err(_) => match book.party_state(history, organisation, today).word {
+                    "NOT_SIGNED" => (Standing::NotSigned, 0),
+                    _ => (Standing::Stopped, 0),
+                },
+            },
+        };
+        Source {
+            who: line.source,
+            event_type: line.event_type,
+            standing,
+            fields,
+        }
+    };
+    one.sources(book).into_iter().map(source).collect()
+}
+
+impl Reading for BookReading<'_> {
+    fn entitlements(&self) -> Vec<(AgreementId, AgreementVersion)> {
+        self.entitled
+            .iter()
+            .map(|one| (one.agreement().clone(), one.version()))
+            .collect()
+    }
+
+    fn admits(&self, agreement: &AgreementId, person: &Person<'_>) -> Admission {
+        let handles: Vec<HandleFacts> = person
+            .subjects()
+            .map(|(_, facts)| HandleFacts {
+                organisation: facts.organisation.clone(),
+                responsible_authority: facts.responsible_authority.clone(),
+                chosen_authority: facts.chosen_authority.clone(),
+                area_gss: facts.area_gss.as_deref().map(str::to_owned),
+                restricted: !facts.restrictions.is_empty(),
+            })
+            .collect();
+        self.entitlement(agreement)
+            .map_or(Admission::Outside, |one| {
+                one.admits(&SubjectFacts(&handles))
+            })
+    }
+
+    fn grant(&self, contribution: &Contribution) -> Option<Grant> {
+        let facts = ContributionFacts {
+            agreement: &contribution.key.agreement,
+            version: contribution.version,
+            source: &contribution.source,
+            event_type: &contribution.event_type,
+            occurred_on: contribution.occurred_at.london_day(),
+            precision: contribution.precision,
+            not_after: contribution.not_after,
+        };
+        let readable = self
+            .entitlement(&contribution.key.agreement)?
+            .readable(self.book, &facts)
+            .ok()?;
+        Some(Grant {
+            fields: readable.field_mask,
+            precision: readable.precision,
+        })
+    }
+
+    fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+}

@@ -1,0 +1,267 @@
+//! A row for one viewer: a function of (what stands, the agreements now, the stated time, the calendar). Its canonical encoding is what is hashed.
+
+use crate::canon::Writer;
+use crate::feature::{self, Facts, Outputs};
+use crate::known::{Freshness, Known, Sources};
+use crate::model::{Piece, Population, Rule, View};
+use crate::reading::Reading;
+use crate::state::Person;
+use crate::united::{self, IntegrityError};
+use crate::value::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use walbrook_domain::{AgreementId, Day, Instant, Pseudonym, WorkingCalendar};
+use walbrook_policy::read::Admission;
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The column's name.
+    pub column: String,
+    /// What is known.
+    pub known: Known,
+}
+
+/// A rule that applies to the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The rule.
+    pub rule_id: String,
+    /// Its sentence with the person's values in it.
+    pub sentence: String,
+    /// Hundredths of a point.
+    pub points_hundredths: i64,
+}
+
+/// One person's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The person under the purpose.
+    pub pseudonym: Pseudonym,
+    /// Columns in file order.
+    pub cells: Vec<Cell>,
+    /// Rules that apply, in file order.
+    pub reasons: Vec<Reason>,
+    /// Their sum, hundredths of a point.
+    pub points_hundredths: i64,
+    /// The band of that sum; empty in a view without bands.
+    pub band: String,
+    /// How each source stands for this person.
+    pub sources: Vec<Freshness>,
+}
+
+/// Version of the canonical encoding.
+const ENCODING: u8 = 1;
+
+impl Row {
+    /// The canonical encoding: ordered, no maps, no floats.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.byte(ENCODING).fixed(self.pseudonym.as_bytes());
+        out.count(self.cells.len());
+        for cell in &self.cells {
+            out.text(&cell.column);
+            match &cell.known {
+                Known::Value(value) => out.byte(1).value(value),
+                Known::Nothing => out.byte(0),
+                Known::NotKnown(day) => out.byte(2).option(*day, |out, day| {
+                    out.day(day);
+                }),
+                Known::Withheld(words) => out.byte(3).text(words),
+            };
+        }
+        out.count(self.reasons.len());
+        for reason in &self.reasons {
+            out.text(&reason.rule_id)
+                .text(&reason.sentence)
+                .int(reason.points_hundredths);
+        }
+        out.int(self.points_hundredths).text(&self.band);
+        out.count(self.sources.len());
+        for source in &self.sources {
+            out.text(source.event_type.as_str())
+                .option(source.source.as_deref(), |out, source| {
+                    out.text(source);
+                })
+                .option(source.last_heard_on, |out, day| {
+                    out.day(day);
+                })
+                .text(&source.statement);
+        }
+        out.finish()
+    }
+
+    /// SHA-256 of the canonical encoding.
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.canonical()).into()
+    }
+
+    /// Ranks rows: most points first, then by pseudonym.
+    pub fn rank(&self) -> (std::cmp::Reverse<i64>, Pseudonym) {
+        (std::cmp::Reverse(self.points_hundredths), self.pseudonym)
+    }
+}
+
+/// What a row is computed from beside the person.
+pub struct Asked<'a> {
+    /// The view.
+    pub view: &'a View,
+    /// The agreements as they stand now.
+    pub reading: &'a dyn Reading,
+    /// The instant the row is stated for.
+    pub evaluated_at: Instant,
+    /// One person was asked for and the read names a case: an agreement may let that reach beyond its scopes.
+    pub case_named: bool,
+    /// Working days.
+    pub calendar: &'a WorkingCalendar,
+}
+
+impl Asked<'_> {
+    /// The person's row for this viewer; `None` when there is nothing to show. Hidden, absent and not entitled are the same.
+    ///
+    /// # Errors
+    /// When two agreements disagree about one event of the person.
+    pub fn row(&self, person: &Person<'_>) -> Result<Option<Row>, IntegrityError> {
+        let day = self.evaluated_at.london_day();
+        if !belongs(self.view.population, person, day) {
+            return Ok(None);
+        }
+        let entitled: BTreeSet<AgreementId> = self
+            .reading
+            .entitlements()
+            .into_iter()
+            .map(|(agreement, _)| agreement)
+            .filter(|agreement| match self.reading.admits(agreement, person) {
+                Admission::Inside => true,
+                Admission::WithCaseReference => self.case_named,
+                Admission::Outside => false,
+            })
+            .collect();
+        if entitled.is_empty() {
+            return Ok(None);
+        }
+        let events = united::events(person, &entitled, self.reading, self.evaluated_at)?;
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let sources = Sources::new(self.view, self.reading, day);
+        let facts = Facts {
+            events: &events,
+            sources: &sources,
+            person,
+            day,
+            calendar: self.calendar,
+        };
+        let outputs = feature::outputs(self.view, &facts);
+        Ok(Some(self.assemble(person, &outputs, &sources)))
+    }
+
+    fn assemble(&self, person: &Person<'_>, outputs: &Outputs, sources: &Sources<'_>) -> Row {
+        let reasons: Vec<Reason> = self
+            .view
+            .rules
+            .iter()
+            .filter(|rule| feature::holds(&rule.when, outputs))
+            .map(|rule| Reason {
+                rule_id: rule.id.clone(),
+                sentence: sentence(rule, outputs),
+                points_hundredths: rule.points_hundredths,
+            })
+            .collect();
+        let points_hundredths = reasons.iter().fold(0i64, |sum, reason| {
+            sum.saturating_add(reason.points_hundredths)
+        });
+        let band = self
+            .view
+            .bands
+            .iter()
+            .find(|band| points_hundredths >= band.from_hundredths)
+            .map(|band| band.name.clone())
+            .unwrap_or_default();
+        let cells = self
+            .view
+            .columns
+            .iter()
+            .map(|column| Cell {
+                column: column.output.clone(),
+                known: outputs
+                    .get(&column.output)
+                    .cloned()
+                    .unwrap_or(Known::Nothing),
+            })
+            .collect();
+        Row {
+            pseudonym: person.pseudonym,
+            cells,
+            reasons,
+            points_hundredths,
+            band,
+            sources: sources.for_person(person),
+        }
+    }
+}
+
+/// Whether a person stands in the population on a day, by subject records alone.
+fn belongs(population: Population, person: &Person<'_>, day: Day) -> bool {
+    // Every handle's record carries the same day; where they differ for a moment, the latest is the protective one.
+    let adult_from = person
+        .subjects()
+        .filter_map(|(_, facts)| facts.adult_from)
+        .max();
+    match population {
+        Population::Adults => adult_from.is_some_and(|from| from <= day),
+        Population::LookedAfterChildren => {
+            adult_from.is_none_or(|from| from > day)
+                && person
+                    .subjects()
+                    .any(|(_, facts)| facts.responsible_authority.is_some())
+        }
+    }
+}
+
+fn sentence(rule: &Rule, outputs: &Outputs) -> String {
+    rule.sentence
+        .iter()
+        .map(|piece| match piece {
+            Piece::Words(words) => words.clone(),
+            Piece::Output(name) => plain(outputs.get(name)),
+            Piece::Pounds(name) => match outputs.get(name).and_then(Known::value) {
+                Some(Value::Int(pence)) => pounds(*pence),
+                _ => plain(outputs.get(name)),
+            },
+        })
+        .collect()
+}
+
+fn plain(known: Option<&Known>) -> String {
+    match known {
+        None | Some(Known::Nothing) => "none".to_owned(),
+        Some(Known::Value(value)) => words(value),
+        Some(other) => other.words().unwrap_or_default(),
+    }
+}
+
+/// A value in words: yes or no, digits, a code, an ISO date, an instant, codes with commas.
+pub fn words(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::Text(text) => text.to_string(),
+        Value::Day(day) => day.to_string(),
+        Value::Instant(at) => at.rfc3339(),
+        Value::Texts(texts) => texts.join(", "),
+    }
+}
+
+fn pounds(pence: i64) -> String {
+    let sign = if pence < 0 { "-" } else { "" };
+    let pence = pence.unsigned_abs();
+    let mut whole = (pence / 100).to_string();
+    let mut at = whole.len();
+    while at > 3 {
+        at -= 3;
+        whole.insert(at, ',');
+    }
+    format!("{sign}£{whole}.{:02}", pence % 100)
+}

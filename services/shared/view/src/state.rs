@@ -1,0 +1,341 @@
+//! The fold of one partition of `shared.<purpose>`: what stands, by person. No I/O; every change is told, so that a store can follow.
+//!
+//! A contribution is keyed (handle pseudonym, event, agreement) within the partition: a later release replaces it, also when it stands under
+//! another person by then. A retraction removes what stands before it. No epochs are compared and no retraction is kept.
+
+use crate::canon::CanonError;
+use crate::facts::{Contribution, Input, Retraction, SubjectFacts};
+use crate::item;
+use std::collections::{BTreeMap, BTreeSet};
+use walbrook_domain::{
+    AgreementId, Day, EventId, EventType, HandlePseudonym, Organisation, Pseudonym,
+};
+
+/// What one handle of a person contributed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HandleState {
+    subject: Option<SubjectFacts>,
+    contributions: BTreeMap<(EventId, AgreementId), Contribution>,
+}
+
+impl HandleState {
+    fn is_empty(&self) -> bool {
+        self.subject.is_none() && self.contributions.is_empty()
+    }
+}
+
+/// A change of the state, for the store that follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The item's key and value now stand.
+    Put(Vec<u8>, Vec<u8>),
+    /// The item with this key is gone.
+    Drop(Vec<u8>),
+}
+
+/// What a retraction took out of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The closed word that says why.
+    pub reason: Box<str>,
+    /// Contributions removed.
+    pub contributions: u64,
+    /// People of whom no contribution is left in this partition.
+    pub people: u64,
+}
+
+/// The state of one partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Partition {
+    people: BTreeMap<Pseudonym, BTreeMap<HandlePseudonym, HandleState>>,
+    // A handle stands under one person but for the moment of a change of links.
+    homes: BTreeMap<HandlePseudonym, BTreeSet<Pseudonym>>,
+    heartbeats: BTreeMap<(Organisation, EventType), Day>,
+}
+
+/// All that stands about one person in a partition.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    /// The person under the purpose.
+    pub pseudonym: Pseudonym,
+    handles: &'a BTreeMap<HandlePseudonym, HandleState>,
+    heartbeats: &'a BTreeMap<(Organisation, EventType), Day>,
+}
+
+impl<'a> Person<'a> {
+    /// Subject facts by handle pseudonym, ordered.
+    pub fn subjects(&self) -> impl Iterator<Item = (HandlePseudonym, &'a SubjectFacts)> {
+        self.handles
+            .iter()
+            .filter_map(|(handle, state)| Some((*handle, state.subject.as_ref()?)))
+    }
+
+    /// Contributions, ordered by (handle, event, agreement).
+    pub fn contributions(&self) -> impl Iterator<Item = &'a Contribution> {
+        self.handles
+            .values()
+            .flat_map(|state| state.contributions.values())
+    }
+
+    /// The last day the partition heard of events of this type from this organisation.
+    pub fn last_heard(&self, organisation: &Organisation, event_type: &EventType) -> Option<Day> {
+        self.heartbeats
+            .get(&(organisation.clone(), event_type.clone()))
+            .copied()
+    }
+
+    /// Whether there is a subject record of this handle.
+    pub fn has_subject(&self, handle: &HandlePseudonym) -> bool {
+        self.handles
+            .get(handle)
+            .is_some_and(|state| state.subject.is_some())
+    }
+}
+
+impl Partition {
+    /// Applies one record. Changes are appended in order; a retraction that removed something says what.
+    pub fn apply(&mut self, input: Input, changes: &mut Vec<Change>) -> Option<Removed> {
+        match input {
+            Input::Release(contribution) => {
+                self.release(contribution, changes);
+                None
+            }
+            Input::Retraction(retraction) => self.retract(&retraction, changes),
+            Input::Subject {
+                person,
+                handle,
+                facts,
+            } => {
+                self.subject(person, handle, facts, changes);
+                None
+            }
+            Input::Heartbeat {
+                organisation,
+                event_type,
+                last_accepted_on,
+            } => {
+                self.heartbeat((organisation, event_type), last_accepted_on, changes);
+                None
+            }
+            Input::NotNeeded => None,
+        }
+    }
+
+    fn release(&mut self, contribution: Contribution, changes: &mut Vec<Change>) {
+        let person = contribution.person;
+        let handle = contribution.key.handle;
+        let slot = (contribution.key.event, contribution.key.agreement.clone());
+        for home in self.other_homes(handle, person) {
+            let gone = self
+                .handle_mut(home, handle)
+                .is_some_and(|state| state.contributions.remove(&slot).is_some());
+            if gone {
+                changes.push(Change::Drop(item::contribution_key(
+                    home,
+                    &contribution.key,
+                )));
+                self.tidy(home, handle);
+            }
+        }
+        changes.push(Change::Put(
+            item::contribution_key(person, &contribution.key),
+            contribution.encode(),
+        ));
+        self.place(person, handle)
+            .contributions
+            .insert(slot, contribution);
+    }
+
+    fn subject(
+        &mut self,
+        person: Pseudonym,
+        handle: HandlePseudonym,
+        facts: SubjectFacts,
+        changes: &mut Vec<Change>,
+    ) {
+        for home in self.other_homes(handle, person) {
+            self.drop_subject(home, handle, changes);
+            self.tidy(home, handle);
+        }
+        changes.push(Change::Put(
+            item::subject_key(person, handle),
+            facts.encode(),
+        ));
+        self.place(person, handle).subject = Some(facts);
+    }
+
+    fn heartbeat(
+        &mut self,
+        source: (Organisation, EventType),
+        day: Day,
+        changes: &mut Vec<Change>,
+    ) {
+        let last = self.heartbeats.get(&source).copied();
+        // Several raw partitions report the same source; the latest day counts whatever the order.
+        if last.is_none_or(|last| day > last) {
+            changes.push(Change::Put(
+                item::heartbeat_key(&source.0, &source.1),
+                item::heartbeat_value(day),
+            ));
+            self.heartbeats.insert(source, day);
+        }
+    }
+
+    fn retract(&mut self, retraction: &Retraction, changes: &mut Vec<Change>) -> Option<Removed> {
+        let handle = retraction.handle;
+        let homes = self.homes.get(&handle).cloned().unwrap_or_default();
+        let mut contributions = 0;
+        let mut people = 0;
+        for home in homes {
+            let falls = |event: &EventId, agreement: &AgreementId| {
+                retraction.event.is_none_or(|only| only == *event)
+                    && (retraction.agreements.is_empty()
+                        || retraction.agreements.contains(agreement))
+            };
+            let mut removed = 0;
+            if let Some(state) = self.handle_mut(home, handle) {
+                state.contributions.retain(|(event, agreement), gone| {
+                    let stays = !falls(event, agreement);
+                    if !stays {
+                        removed += 1;
+                        changes.push(Change::Drop(item::contribution_key(home, &gone.key)));
+                    }
+                    stays
+                });
+            }
+            if retraction.subject_too {
+                self.drop_subject(home, handle, changes);
+            }
+            self.tidy(home, handle);
+            contributions += removed;
+            people += u64::from(removed > 0 && !self.has_contributions(home));
+        }
+        (contributions > 0).then(|| Removed {
+            reason: retraction.reason.clone(),
+            contributions,
+            people,
+        })
+    }
+
+    fn drop_subject(
+        &mut self,
+        person: Pseudonym,
+        handle: HandlePseudonym,
+        changes: &mut Vec<Change>,
+    ) {
+        let gone = self
+            .handle_mut(person, handle)
+            .is_some_and(|state| state.subject.take().is_some());
+        if gone {
+            changes.push(Change::Drop(item::subject_key(person, handle)));
+        }
+    }
+
+    fn other_homes(&self, handle: HandlePseudonym, person: Pseudonym) -> Vec<Pseudonym> {
+        self.homes.get(&handle).map_or_else(Vec::new, |homes| {
+            homes
+                .iter()
+                .copied()
+                .filter(|home| *home != person)
+                .collect()
+        })
+    }
+
+    fn handle_mut(
+        &mut self,
+        person: Pseudonym,
+        handle: HandlePseudonym,
+    ) -> Option<&mut HandleState> {
+        self.people.get_mut(&person)?.get_mut(&handle)
+    }
+
+    fn place(&mut self, person: Pseudonym, handle: HandlePseudonym) -> &mut HandleState {
+        self.homes.entry(handle).or_default().insert(person);
+        self.people
+            .entry(person)
+            .or_default()
+            .entry(handle)
+            .or_default()
+    }
+
+    /// Forgets a handle, and a person, of whom nothing is left: equal facts make equal states, whatever went before.
+    fn tidy(&mut self, person: Pseudonym, handle: HandlePseudonym) {
+        let Some(handles) = self.people.get_mut(&person) else {
+            return;
+        };
+        if handles.get(&handle).is_some_and(HandleState::is_empty) {
+            handles.remove(&handle);
+            if let Some(homes) = self.homes.get_mut(&handle) {
+                homes.remove(&person);
+                if homes.is_empty() {
+                    self.homes.remove(&handle);
+                }
+            }
+        }
+        if handles.is_empty() {
+            self.people.remove(&person);
+        }
+    }
+
+    fn has_contributions(&self, person: Pseudonym) -> bool {
+        self.people.get(&person).is_some_and(|handles| {
+            handles
+                .values()
+                .any(|state| !state.contributions.is_empty())
+        })
+    }
+
+    /// Puts a stored item back.
+    ///
+    /// # Errors
+    /// When the item is not of this version.
+    pub fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), CanonError> {
+        match item::read(key, value)? {
+            item::Item::Contribution(contribution) => {
+                let slot = (contribution.key.event, contribution.key.agreement.clone());
+                self.place(contribution.person, contribution.key.handle)
+                    .contributions
+                    .insert(slot, contribution);
+            }
+            item::Item::Subject(person, handle, facts) => {
+                self.place(person, handle).subject = Some(facts);
+            }
+            item::Item::Heartbeat(organisation, event_type, day) => {
+                self.heartbeats.insert((organisation, event_type), day);
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands about a person; `None` when nothing does.
+    pub fn person(&self, pseudonym: &Pseudonym) -> Option<Person<'_>> {
+        Some(Person {
+            pseudonym: *pseudonym,
+            handles: self.people.get(pseudonym)?,
+            heartbeats: &self.heartbeats,
+        })
+    }
+
+    /// Everyone, ordered by pseudonym.
+    pub fn people(&self) -> impl Iterator<Item = Person<'_>> {
+        self.people.iter().map(|(pseudonym, handles)| Person {
+            pseudonym: *pseudonym,
+            handles,
+            heartbeats: &self.heartbeats,
+        })
+    }
+
+    /// The last day each (organisation, event type) was heard.
+    pub fn heartbeats(&self) -> impl Iterator<Item = (&(Organisation, EventType), Day)> {
+        self.heartbeats.iter().map(|(source, day)| (source, *day))
+    }
+
+    /// Contributions and subject records held.
+    pub fn size(&self) -> (usize, usize) {
+        let handles = || self.people.values().flat_map(BTreeMap::values);
+        (
+            handles().map(|state| state.contributions.len()).sum(),
+            handles().filter(|state| state.subject.is_some()).count(),
+        )
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests by part.
+
+mod files;
+mod fold;
+mod rows;
+mod support;

@@ -1,0 +1,593 @@
+//! Rows: who sees whom, what the features say, how absence is said, and that the encoding tells rows apart.
+
+use super::support::*;
+use crate::facts::Contribution;
+use crate::reading::{Grant, Standing};
+use crate::row::{Asked, Row};
+use crate::state::Partition;
+use crate::value::Value;
+use crate::{Input, IntegrityError, Known};
+use walbrook_domain::{Day, Precision, WorkingCalendar};
+
+const CAMDEN: &str = "GSS:E09000007";
+const HACKNEY: &str = "GSS:E09000012";
+const CONTACT: &str = "housing.RoughSleepingContact";
+const ARREARS: &str = "housing.RentArrearsChanged";
+const CARE: &str = "social_care.CareEpisode";
+const HEALTH: &str = "health.CicHealthAssessment";
+const MISSING: &str = "police.MissingEpisode";
+
+struct Setting {
+    view: crate::View,
+    reading: Granted,
+    partition: Partition,
+    calendar: WorkingCalendar,
+    at: Day,
+}
+
+impl Setting {
+    fn new(view_name: &str, sources: &[(&str, &str)]) -> Self {
+        let holidays = walbrook_schemas::bank_holidays()
+            .iter()
+            .filter_map(|holiday| {
+                Day::from_ymd(
+                    holiday.day.year,
+                    holiday.day.month.into(),
+                    holiday.day.day.into(),
+                )
+            });
+        let mut setting = Self {
+            view: view(view_name),
+            reading: granted(sources),
+            partition: Partition::default(),
+            calendar: WorkingCalendar::new(holidays),
+            at: day("2026-05-31"),
+        };
+        for (organisation, event_type) in sources {
+            setting.add(heartbeat(organisation, event_type, "2026-05-31"));
+        }
+        setting
+    }
+
+    fn add(&mut self, input: Input) -> &mut Self {
+        self.partition.apply(input, &mut Vec::new());
+        self
+    }
+
+    fn release(&mut self, contribution: Contribution) -> &mut Self {
+        self.add(Input::Release(contribution))
+    }
+
+    fn try_row(&mut self, p: u8, reader: &str) -> Result<Option<Row>, IntegrityError> {
+        self.reading.reader = org(reader);
+        let asked = Asked {
+            view: &self.view,
+            reading: &self.reading,
+            evaluated_at: self.at.start(),
+            case_named: false,
+            calendar: &self.calendar,
+        };
+        self.partition
+            .person(&person(p))
+            .map_or(Ok(None), |person| asked.row(&person))
+    }
+
+    fn row(&mut self, p: u8, reader: &str) -> Option<Row> {
+        self.try_row(p, reader).unwrap()
+    }
+}
+
+fn risk() -> Setting {
+    let sources = [(CAMDEN, CONTACT), (CAMDEN, ARREARS), (HACKNEY, CONTACT)];
+    let mut setting = Setting::new("rough_sleeping_risk", &sources);
+    setting.add(subject_input(1, 1, subject(CAMDEN, Some("2010-01-01"))));
+    setting
+}
+
+fn contact(e: u8, on: &str, bedded_down: bool) -> Contribution {
+    contribution(
+        (1, 1, e),
+        CONTACT,
+        on,
+        &[("bedded_down", Value::Bool(bedded_down))],
+    )
+}
+
+fn cell<'r>(row: &'r Row, column: &str) -> &'r Known {
+    &row.cells
+        .iter()
+        .find(|cell| cell.column == column)
+        .unwrap()
+        .known
+}
+
+fn number(known: &Known) -> i64 {
+    known.value().and_then(Value::int).unwrap()
+}
+
+#[test]
+fn windows_are_days_back_from_the_row_s_day() {
+    let mut setting = risk();
+    for (e, on) in [
+        (1, "2026-05-31"),
+        (2, "2026-05-25"),
+        (3, "2026-05-24"),
+        (4, "2026-05-04"),
+        (5, "2026-05-03"),
+        (6, "2025-06-01"),
+        (7, "2025-05-31"),
+    ] {
+        setting.release(contact(e, on, true));
+    }
+    let row = setting.row(1, CAMDEN).unwrap();
+    let counts =
+        ["contacts_7d", "contacts_28d", "contacts_365d"].map(|column| number(cell(&row, column)));
+    assert_eq!(counts, [2, 4, 6]);
+    assert_eq!(number(cell(&row, "days_since_contact")), 0);
+    // Time passes without an event, and what is not yet is not seen.
+    setting.at = day("2026-06-02");
+    assert_eq!(
+        number(cell(&setting.row(1, CAMDEN).unwrap(), "contacts_7d")),
+        1
+    );
+    setting.at = day("2026-05-24");
+    assert_eq!(
+        number(cell(&setting.row(1, CAMDEN).unwrap(), "contacts_7d")),
+        1
+    );
+}
+
+#[test]
+fn points_add_up_and_each_has_its_sentence() {
+    let mut setting = risk();
+    setting.release(contact(1, "2026-05-30", true));
+    setting.release(contribution(
+        (1, 1, 2),
+        ARREARS,
+        "2026-05-01",
+        &[
+            ("owed_weeks", Value::Int(9)),
+            ("arrears_pence", Value::Int(123_456)),
+        ],
+    ));
+    let row = setting.row(1, CAMDEN).unwrap();
+    assert_eq!(row.points_hundredths, 5_500);
+    assert_eq!(row.band, "high");
+    let sentences: Vec<&str> = row
+        .reasons
+        .iter()
+        .map(|reason| reason.sentence.as_str())
+        .collect();
+    assert_eq!(
+        sentences,
+        [
+            "Seen bedded down by outreach in the last 28 days: 1 time(s).",
+            "Owes 9 weeks of rent (£1,234.56)."
+        ]
+    );
+    assert_eq!(
+        row.reasons
+            .iter()
+            .map(|reason| reason.points_hundredths)
+            .sum::<i64>(),
+        row.points_hundredths
+    );
+}
+
+#[test]
+fn nobody_outside_the_scope_has_a_row_and_the_two_lists_are_disjoint() {
+    let mut setting = risk();
+    setting.add(subject_input(2, 2, subject(HACKNEY, Some("2010-01-01"))));
+    setting.release(contact(1, "2026-05-30", true));
+    setting.release(contribution(
+        (2, 2, 2),
+        CONTACT,
+        "2026-05-30",
+        &[("bedded_down", Value::Bool(true))],
+    ));
+    for p in [1, 2] {
+        let seen = [CAMDEN, HACKNEY, "ODS:RRV"].map(|reader| setting.row(p, reader).is_some());
+        assert_eq!(seen, [p == 1, p == 2, false]);
+    }
+}
+
+#[test]
+fn a_contribution_counts_only_under_an_agreement_that_still_stands() {
+    let mut setting = risk();
+    setting.release(contact(1, "2026-05-30", true));
+    let mut second = contact(1, "2026-05-30", true);
+    second.key.agreement = agreement("two");
+    setting.release(second);
+    let before = setting.row(1, CAMDEN).unwrap();
+    assert_eq!(
+        number(cell(&before, "contacts_7d")),
+        1,
+        "one event under two agreements counts once"
+    );
+    setting.reading.closed = vec![agreement("one")];
+    assert_eq!(
+        setting.row(1, CAMDEN).unwrap(),
+        before,
+        "what one agreement loses, another still grants"
+    );
+    setting.reading.closed.push(agreement("two"));
+    assert_eq!(setting.row(1, CAMDEN), None);
+}
+
+#[test]
+fn two_agreements_that_disagree_are_an_integrity_error() {
+    let mut setting = risk();
+    setting.release(contact(1, "2026-05-30", true));
+    let mut second = contact(1, "2026-05-30", false);
+    second.key.agreement = agreement("two");
+    setting.release(second);
+    let error = setting.try_row(1, CAMDEN).unwrap_err();
+    assert_eq!(error.event, event(1));
+}
+
+#[test]
+fn fields_unite_and_the_finer_time_wins() {
+    let mut setting = risk();
+    setting.release(contribution(
+        (1, 1, 1),
+        ARREARS,
+        "2026-05-30",
+        &[("owed_weeks", Value::Int(8))],
+    ));
+    let mut second = contribution(
+        (1, 1, 1),
+        ARREARS,
+        "2026-05-30",
+        &[("arrears_pence", Value::Int(100))],
+    );
+    second.key.agreement = agreement("two");
+    second.occurred_at = walbrook_domain::Instant(day("2026-05-30").start().0 + 3_600_000_000);
+    second.precision = Precision::Hour;
+    setting.release(second.clone());
+    let row = setting.row(1, CAMDEN).unwrap();
+    assert_eq!(
+        (
+            number(cell(&row, "arrears_weeks")),
+            number(cell(&row, "arrears_pence"))
+        ),
+        (8, 100)
+    );
+    // Another day is a disagreement.
+    second.occurred_at = day("2026-05-29").start();
+    setting.release(second);
+    assert!(setting.try_row(1, CAMDEN).is_err());
+}
+
+#[test]
+fn a_field_no_longer_granted_is_gone_and_says_whom_to_ask() {
+    let mut setting = risk();
+    setting.release(contact(1, "2026-05-30", true));
+    setting.release(contribution(
+        (1, 1, 2),
+        ARREARS,
+        "2026-05-30",
+        &[("owed_weeks", Value::Int(9))],
+    ));
+    let weeks = 1 << 3;
+    setting.reading.grant.fields = !weeks;
+    for source in &mut setting.reading.sources {
+        source.fields = !weeks;
+    }
+    let row = setting.row(1, CAMDEN).unwrap();
+    assert_eq!(
+        *cell(&row, "arrears_weeks"),
+        Known::Withheld("withheld: ask GSS:E09000007".into())
+    );
+    assert!(row.reasons.iter().all(|reason| reason.rule_id != "arrears"));
+}
+
+#[test]
+fn a_superseded_event_is_not_seen_whoever_may_see_the_later_one() {
+    let mut setting = risk();
+    setting.release(contact(1, "2026-05-30", true));
+    let mut later = contact(2, "2026-05-30", false);
+    later.supersedes = Some(event(1));
+    later.key.agreement = agreement("not-mine");
+    setting.release(later);
+    assert_eq!(setting.row(1, CAMDEN), None);
+    // Of another handle, it is another's event.
+    let mut setting = risk();
+    setting.release(contact(1, "2026-05-30", true));
+    let mut other = contribution(
+        (1, 9, 2),
+        CONTACT,
+        "2026-05-30",
+        &[("bedded_down", Value::Bool(false))],
+    );
+    other.supersedes = Some(event(1));
+    setting.release(other);
+    assert_eq!(
+        number(cell(&setting.row(1, CAMDEN).unwrap(), "contacts_7d")),
+        2
+    );
+}
+
+#[test]
+fn a_child_or_someone_of_unknown_age_never_enters_the_risk_view() {
+    for adult_from in [None, Some("2026-06-01")] {
+        let mut setting = risk();
+        setting.release(contact(1, "2026-05-30", true));
+        assert!(setting.row(1, CAMDEN).is_some());
+        setting.add(subject_input(1, 1, subject(CAMDEN, adult_from)));
+        assert_eq!(setting.row(1, CAMDEN), None, "{adult_from:?}");
+    }
+}
+
+#[test]
+fn silence_is_not_none() {
+    let mut setting = risk();
+    setting.release(contribution(
+        (1, 1, 2),
+        ARREARS,
+        "2026-05-01",
+        &[("owed_weeks", Value::Int(1))],
+    ));
+    assert_eq!(
+        number(cell(&setting.row(1, CAMDEN).unwrap(), "contacts_28d")),
+        0
+    );
+    // 14 days without a word from outreach, and nothing may be said to be none.
+    setting.at = day("2026-06-15");
+    let row = setting.row(1, CAMDEN).unwrap();
+    assert_eq!(
+        *cell(&row, "contacts_28d"),
+        Known::NotKnown(Some(day("2026-05-31")))
+    );
+    assert_eq!(
+        cell(&row, "contacts_28d").words().unwrap(),
+        "not known since 2026-05-31"
+    );
+    let statement = |row: &Row| {
+        row.sources
+            .iter()
+            .find(|one| one.event_type.as_str() == CONTACT)
+            .unwrap()
+            .statement
+            .clone()
+    };
+    assert_eq!(statement(&row), "not known since 2026-05-31");
+    // An unsigned source is not heard, whatever it once sent.
+    for source in &mut setting.reading.sources {
+        if source.event_type.as_str() == CONTACT {
+            source.standing = Standing::NotSigned;
+            source.fields = 0;
+        }
+    }
+    assert_eq!(statement(&setting.row(1, CAMDEN).unwrap()), "not signed");
+}
+
+fn children() -> Setting {
+    let sources = [
+        (CAMDEN, CARE),
+        ("ODS:RRV", HEALTH),
+        ("POLICE_FORCE:metropolitan", MISSING),
+        (CAMDEN, "social_care.ReviewHeld"),
+    ];
+    let mut setting = Setting::new("children_in_care", &sources);
+    let mut own = subject(CAMDEN, None);
+    own.responsible_authority = Some(org(CAMDEN));
+    setting.add(subject_input(1, 1, own));
+    setting.add(subject_input(1, 2, subject("ODS:RRV", None)));
+    setting.add(subject_input(
+        1,
+        3,
+        subject("POLICE_FORCE:metropolitan", None),
+    ));
+    setting.release(episode(1, "2026-04-01", None));
+    setting
+}
+
+fn episode(e: u8, decom: &str, dec: Option<&str>) -> Contribution {
+    let mut fields = vec![
+        ("episode_ref", text("E1")),
+        ("decom", Value::Day(day(decom))),
+        ("rne", text("S")),
+        ("ls", text("C2")),
+        ("place", text("U4")),
+    ];
+    fields.extend(dec.map(|dec| ("dec", Value::Day(day(dec)))));
+    contribution((1, 1, e), CARE, decom, &fields)
+}
+
+fn assessment(e: u8, on: &str, kind: &str) -> Contribution {
+    let mut one = contribution(
+        (1, 2, e),
+        HEALTH,
+        on,
+        &[
+            ("assessment_type", text(kind)),
+            ("completed_on", Value::Day(day(on))),
+        ],
+    );
+    one.source = org("ODS:RRV");
+    one
+}
+
+fn missing(e: u8, on: &str, reference: &str, phase: &str) -> Contribution {
+    let mut one = contribution(
+        (1, 3, e),
+        MISSING,
+        on,
+        &[
+            ("episode_ref", text(reference)),
+            ("phase", text(phase)),
+            ("risk", text("HIGH")),
+        ],
+    );
+    one.source = org("POLICE_FORCE:metropolitan");
+    one
+}
+
+#[test]
+fn the_initial_health_assessment_is_due_after_twenty_working_days() {
+    let mut setting = children();
+    // 1 April 2026 and 20 working days, over Good Friday (3 April) and Easter Monday (6 April): 1 May.
+    let at = |setting: &mut Setting, on: &str| {
+        setting.at = day(on);
+        let row = setting.row(1, CAMDEN).unwrap();
+        (
+            row.clone(),
+            cell(&row, "initial_health")
+                .value()
+                .and_then(|value| value.text().map(str::to_owned)),
+        )
+    };
+    let (row, state) = at(&mut setting, "2026-05-01");
+    assert_eq!(
+        *cell(&row, "initial_health_due"),
+        Known::Value(Value::Day(day("2026-05-01")))
+    );
+    assert_eq!(state.as_deref(), Some("DUE"));
+    assert_eq!(at(&mut setting, "2026-05-02").1.as_deref(), Some("OVERDUE"));
+    // A review assessment does not stop the clock; the initial one does, late.
+    setting.release(assessment(2, "2026-05-03", "RHA"));
+    assert_eq!(at(&mut setting, "2026-05-05").1.as_deref(), Some("OVERDUE"));
+    setting.release(assessment(3, "2026-05-05", "IHA"));
+    assert_eq!(
+        at(&mut setting, "2026-05-05").1.as_deref(),
+        Some("DONE_LATE")
+    );
+    assert_eq!(
+        at(&mut setting, "2026-05-04").1.as_deref(),
+        Some("OVERDUE"),
+        "as it stood the day before"
+    );
+    // The health service falls silent and nothing was done: it is not said to be overdue.
+    let mut setting = children();
+    setting.at = day("2026-07-15");
+    let row = setting.row(1, CAMDEN).unwrap();
+    assert_eq!(
+        *cell(&row, "initial_health"),
+        Known::NotKnown(Some(day("2026-05-31")))
+    );
+}
+
+#[test]
+fn reviews_fall_due_again_and_again() {
+    let mut setting = children();
+    let review = |e, on: &str| {
+        contribution(
+            (1, 1, e),
+            "social_care.ReviewHeld",
+            on,
+            &[
+                ("reviewed_on", Value::Day(day(on))),
+                ("review_code", text("PN1")),
+            ],
+        )
+    };
+    let due = |setting: &mut Setting| {
+        cell(&setting.row(1, CAMDEN).unwrap(), "review_due")
+            .value()
+            .cloned()
+    };
+    setting.at = day("2027-01-31");
+    for source in [CARE, "social_care.ReviewHeld"] {
+        setting.add(heartbeat(CAMDEN, source, "2027-01-31"));
+    }
+    assert_eq!(due(&mut setting), Some(Value::Day(day("2026-05-01"))));
+    setting.release(review(20, "2026-04-30"));
+    assert_eq!(due(&mut setting), Some(Value::Day(day("2026-07-30"))));
+    setting.release(review(21, "2026-07-31"));
+    assert_eq!(due(&mut setting), Some(Value::Day(day("2027-01-31"))));
+    assert_eq!(
+        cell(&setting.row(1, CAMDEN).unwrap(), "review").value(),
+        Some(&text("DUE"))
+    );
+}
+
+#[test]
+fn an_interval_is_open_until_it_is_closed_and_opens_again() {
+    let mut setting = children();
+    let state = |setting: &mut Setting| {
+        let row = setting.row(1, CAMDEN).unwrap();
+        (
+            cell(&row, "missing").value().cloned(),
+            cell(&row, "missing_since").value().cloned(),
+            number(cell(&row, "missing_count")),
+        )
+    };
+    assert_eq!(state(&mut setting), (Some(Value::Bool(false)), None, 0));
+    setting.release(missing(10, "2026-05-20", "M1", "REPORTED"));
+    assert_eq!(
+        state(&mut setting),
+        (
+            Some(Value::Bool(true)),
+            Some(Value::Day(day("2026-05-20"))),
+            1
+        )
+    );
+    setting.release(missing(11, "2026-05-21", "M2", "REPORTED"));
+    setting.release(missing(12, "2026-05-22", "M1", "LOCATED"));
+    assert_eq!(
+        state(&mut setting),
+        (
+            Some(Value::Bool(true)),
+            Some(Value::Day(day("2026-05-21"))),
+            2
+        )
+    );
+    setting.release(missing(13, "2026-05-23", "M2", "CLOSED"));
+    assert_eq!(state(&mut setting), (Some(Value::Bool(false)), None, 2));
+    let care = |setting: &mut Setting| {
+        cell(&setting.row(1, CAMDEN).unwrap(), "care_episode")
+            .value()
+            .cloned()
+    };
+    assert_eq!(care(&mut setting), Some(Value::Bool(true)));
+    let mut closed = episode(30, "2026-04-01", Some("2026-05-31"));
+    closed.supersedes = Some(event(1));
+    setting.release(closed);
+    assert_eq!(care(&mut setting), Some(Value::Bool(false)));
+    setting.at = day("2026-05-30");
+    assert_eq!(
+        care(&mut setting),
+        Some(Value::Bool(true)),
+        "a day before it ended"
+    );
+}
+
+#[test]
+fn an_end_that_is_not_granted_is_not_an_open_end() {
+    let mut setting = children();
+    let dec = 1
+        << walbrook_proto::event(CARE)
+            .unwrap()
+            .fields
+            .iter()
+            .position(|field| *field == "dec")
+            .unwrap();
+    setting.reading.grant = Grant {
+        fields: !dec,
+        ..setting.reading.grant
+    };
+    for source in &mut setting.reading.sources {
+        source.fields = !dec;
+    }
+    let row = setting.row(1, CAMDEN).unwrap();
+    assert!(matches!(cell(&row, "care_episode"), Known::Withheld(_)));
+    assert_eq!(cell(&row, "legal_status").value(), Some(&text("C2")));
+}
+
+#[test]
+fn the_canonical_encoding_tells_every_difference() {
+    let mut setting = risk();
+    setting.release(contact(1, "2026-05-30", true));
+    let row = setting.row(1, CAMDEN).unwrap();
+    assert_eq!(row.sha256(), setting.row(1, CAMDEN).unwrap().sha256());
+    let mut others = vec![row.clone(); 6];
+    others[0].points_hundredths += 1;
+    others[1].band.clear();
+    others[2].cells[0].known = Known::Nothing;
+    others[3].reasons[0].sentence.push('.');
+    others[4].sources[0].statement.push('.');
+    others[5].pseudonym = person(2);
+    for other in others {
+        assert_ne!(other.sha256(), row.sha256());
+    }
+}
