@@ -5,6 +5,7 @@
 //! (4-byte lengths). Nothing in a copy says what the bytes should be: only the audit does.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use walbrook_eventlog::{Header, Headers, Record, TopicPartition};
 
 use crate::error::AuditError;
+use crate::gather::{Span, gather};
 use crate::source::LogSource;
 
 const MANIFEST: &str = "copy.toml";
@@ -26,17 +28,18 @@ struct Manifest {
     partitions: Vec<Partition>,
 }
 
+/// A partition's part of a copy: its ends when it was first read and when it was last read.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Partition {
     topic: String,
     partition: i32,
-    /// The next offset when the copy was taken; records and markers stand below it.
+    settled: i64,
     end: i64,
 }
 
 impl Partition {
     fn file(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("{}.{}.records", self.topic, self.partition))
+        path_of(folder, &self.topic, self.partition)
     }
 }
 
@@ -59,49 +62,51 @@ fn create(path: &Path) -> Result<File, AuditError> {
         .map_err(at("creating", path))
 }
 
-/// Copies topics into a folder, which must be empty or absent. `topics` is in the order in which ends must be taken (see [`crate::range`]).
-/// Returns the number of records; `progress` is told of each one's topic.
+/// Copies a log into a folder, which must be empty or absent. Returns the number of records; `progress` is told of each one.
 ///
 /// # Errors
 /// When the log cannot be read or a file cannot be written.
 pub fn write(
     source: &mut dyn LogSource,
-    topics: &[String],
     folder: &Path,
-    progress: &mut dyn FnMut(&str),
+    progress: &mut dyn FnMut(&Record),
 ) -> Result<u64, AuditError> {
     fs::create_dir_all(folder).map_err(at("creating", folder))?;
-    let mut manifest = Manifest {
-        format: 1,
-        partitions: Vec::new(),
-    };
+    let mut files: BTreeMap<TopicPartition, BufWriter<File>> = BTreeMap::new();
     let mut records = 0;
-    for topic in topics {
-        for partition in 0..source.partitions(topic)? {
-            let part = Partition {
-                topic: topic.clone(),
-                partition,
-                end: source.end(topic, partition)?,
-            };
-            let path = part.file(folder);
-            let mut file = BufWriter::new(create(&path)?);
-            let mut failed = None;
-            source.read(topic, partition, 0, part.end, &mut |record| {
-                if failed.is_none() {
-                    failed = file.write_all(&encode(&record)).err();
-                    records += 1;
-                    progress(topic);
-                }
-            })?;
-            match failed {
-                Some(error) => return Err(at("writing", &path)(error)),
-                None => file.flush().map_err(at("writing", &path))?,
-            }
-            manifest.partitions.push(part);
+    let mut failed = None;
+    let spans = gather(source, &mut |record| {
+        progress(&record);
+        records += 1;
+        if failed.is_none() {
+            failed = append(folder, &mut files, &record).err();
         }
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    for (place, mut file) in files {
+        file.flush().map_err(at(
+            "writing",
+            &path_of(folder, &place.topic, place.partition),
+        ))?;
+    }
+    let partitions = spans.into_iter().map(Partition::from).collect::<Vec<_>>();
+    // A partition without records has its file too: a missing file is never an empty partition.
+    for part in &partitions {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(part.file(folder))
+            .map_err(at("creating", &part.file(folder)))?;
     }
     let path = folder.join(MANIFEST);
-    let text = toml::to_string(&manifest).map_err(|error| AuditError::Copy {
+    let text = toml::to_string(&Manifest {
+        format: 1,
+        partitions,
+    })
+    .map_err(|error| AuditError::Copy {
         path: path.clone(),
         problem: error.to_string(),
     })?;
@@ -109,6 +114,35 @@ pub fn write(
         .write_all(text.as_bytes())
         .map_err(at("writing", &path))?;
     Ok(records)
+}
+
+impl From<Span> for Partition {
+    fn from(span: Span) -> Self {
+        Self {
+            topic: span.topic,
+            partition: span.partition,
+            settled: span.settled,
+            end: span.end,
+        }
+    }
+}
+
+fn append(
+    folder: &Path,
+    files: &mut BTreeMap<TopicPartition, BufWriter<File>>,
+    record: &Record,
+) -> Result<(), AuditError> {
+    let path = path_of(folder, &record.at.topic, record.at.partition);
+    let file = match files.entry(record.at.clone()) {
+        Entry::Occupied(file) => file.into_mut(),
+        Entry::Vacant(empty) => empty.insert(BufWriter::new(create(&path)?)),
+    };
+    file.write_all(&encode(record))
+        .map_err(at("writing", &path))
+}
+
+fn path_of(folder: &Path, topic: &str, partition: i32) -> PathBuf {
+    folder.join(format!("{topic}.{partition}.records"))
 }
 
 /// A record as a copy holds it, length included.
@@ -238,6 +272,13 @@ impl LogSource for Copy {
             .filter(|(name, _)| name == topic)
             .count();
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    fn settled(&mut self, topic: &str, partition: i32) -> Result<i64, AuditError> {
+        Ok(self
+            .partitions
+            .get(&(topic.to_owned(), partition))
+            .map_or(0, |part| part.settled))
     }
 
     fn end(&mut self, topic: &str, partition: i32) -> Result<i64, AuditError> {

@@ -2,13 +2,42 @@
 //!
 //! The auditor reads all topics of a namespace, holds no purpose key and shares with the broker and the materialiser only what decides:
 //! `walbrook-policy`, `walbrook-event` and `walbrook-view`. It never uses their processes' code.
+//!
+//! - [`source`], [`gather`], [`copy`], [`log`]: records, from Kafka or from a folder, read in an order that can be held against itself.
+//! - [`control`], [`links`], [`raw`]: what decisions follow from.
+//! - [`pages`], [`walk`], [`causes`], [`derive`], [`standing`]: each page held against what must stand on it.
+//! - [`demanded`], [`shared`], [`quarantine`], [`pseudonyms`]: everything that pages demand elsewhere, and nothing else.
+//! - [`reads`]: who read what, and whether the rows come out the same.
+//! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.
+//! - [`verify`](verify::verify), [`report`]: the whole, and its result.
 
+pub mod causes;
+pub mod checkpoints;
+pub mod control;
 pub mod copy;
+pub mod demanded;
+pub mod derive;
 pub mod error;
+pub mod gather;
+pub mod links;
+pub mod log;
 pub mod merkle;
 pub mod note;
+pub mod pages;
+pub mod pseudonyms;
+pub mod quarantine;
+pub mod raw;
+pub mod reads;
 pub mod report;
+pub mod shared;
 pub mod source;
+pub mod standing;
+pub mod verify;
+pub mod walk;
 
+pub use copy::Copy;
 pub use error::AuditError;
+pub use log::Log;
 pub use report::{Checked, Difference, Report};
+pub use source::{LiveSource, LogSource};
+pub use verify::{Found, Options, verify};

@@ -14,6 +14,14 @@ pub trait LogSource {
     /// When the log cannot be asked.
     fn partitions(&mut self, topic: &str) -> Result<i32, AuditError>;
 
+    /// The next offset of a partition when a first pass over it began. Only a copy knows a past one.
+    ///
+    /// # Errors
+    /// When the log cannot be asked.
+    fn settled(&mut self, topic: &str, partition: i32) -> Result<i64, AuditError> {
+        self.end(topic, partition)
+    }
+
     /// The next offset of a partition now.
     ///
     /// # Errors

@@ -1,0 +1,252 @@
+//! The control plane at one position of `control.policy`: the policy crate's fold, with what decisions need beside it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
+use walbrook_domain::{AgreementId, AgreementVersion, Day, EventType, Handle, Instant, Precision};
+use walbrook_event::framing::unframe;
+use walbrook_event::{Projection, headers};
+use walbrook_eventlog::Record;
+use walbrook_policy::agreement::Kind;
+use walbrook_policy::facts::{EventFacts, Precedence, Subject};
+use walbrook_policy::outcome::Reason;
+use walbrook_policy::state::GroundChange;
+use walbrook_policy::{Change, Outcome, PolicyState};
+
+use crate::log::{Place, header_text};
+use crate::report::{Checked, Report};
+
+/// What an agreement leaves of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Bit i: field i of the event's schema.
+    pub mask: u64,
+    /// How finely times are released.
+    pub precision: Precision,
+    /// Last day it holds.
+    pub not_after: Option<Day>,
+}
+
+/// What one agreement, or none, says about one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The agreement and its version.
+    pub agreement: Option<(AgreementId, AgreementVersion)>,
+    /// The reason, which carries the outcome.
+    pub reason: Reason,
+    /// Set on a permit.
+    pub grant: Option<Grant>,
+}
+
+/// A pinned schema of an event type with its shared form.
+#[derive(Debug)]
+pub struct PinnedEvent {
+    /// The event type.
+    pub event_type: EventType,
+    /// Field names in schema order.
+    pub fields: Vec<String>,
+    /// From raw bodies to shared ones.
+    pub projection: Projection,
+    /// Full name of the shared record.
+    pub shared_name: String,
+}
+
+/// The names of all schemas that were ever pinned, by registry id.
+#[derive(Debug, Default)]
+pub struct Schemas {
+    names: BTreeMap<i32, String>,
+}
+
+impl Schemas {
+    /// The full name of the record with this schema id.
+    pub fn name(&self, id: i32) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+
+    fn note(&mut self, record: &ControlRecord) {
+        if let ControlFact::Pin(pin) = &record.fact
+            && pin.kind == PinKind::Schema
+        {
+            self.names.insert(pin.schema_id, pin.name.clone());
+        }
+    }
+}
+
+/// Reads a partition of a control topic; a record that cannot be read is a difference.
+pub fn read(records: &[Record], report: &mut Report) -> Vec<ControlRecord> {
+    let mut read = Vec::with_capacity(records.len());
+    for record in records {
+        let kind = header_text(record, headers::TYPE);
+        let appended_at = Instant(record.timestamp_ms.saturating_mul(1_000));
+        let decoded = unframe(record.value.as_deref())
+            .map_err(|error| error.to_string())
+            .and_then(|(_, body)| {
+                walbrook_event::control::read(kind, body, record.offset, appended_at)
+                    .map_err(|error| error.to_string())
+            });
+        match decoded {
+            Ok(decoded) => read.push(decoded),
+            Err(problem) => report.differ(
+                "control",
+                Place::of(record),
+                "a record of the control plane",
+                problem,
+            ),
+        }
+    }
+    read
+}
+
+/// Folds all records once, counts them and reports every illegal transition. Returns the names of schemas and the final state.
+pub fn check(
+    records: &[ControlRecord],
+    topic: &str,
+    report: &mut Report,
+) -> (Schemas, PolicyState) {
+    let mut schemas = Schemas::default();
+    let mut state = new_state();
+    for record in records {
+        schemas.note(record);
+        report.count(Checked::ControlRecords, 1);
+        if let ControlFact::Agreement(fact) = &record.fact {
+            use walbrook_domain::control::AgreementFact;
+            match fact {
+                AgreementFact::Proposed(_) => report.count(Checked::Agreements, 1),
+                AgreementFact::Signed(_) => report.count(Checked::Signatures, 1),
+                _ => {}
+            }
+        }
+        if let Err(illegal) = state.apply(record) {
+            let why = std::error::Error::source(&illegal)
+                .map(|source| format!(": {source}"))
+                .unwrap_or_default();
+            report.differ(
+                "control",
+                Place::new(topic, 0, record.offset),
+                "a legal change",
+                format!("{illegal}{why}"),
+            );
+        }
+    }
+    (schemas, state)
+}
+
+fn new_state() -> PolicyState {
+    PolicyState::new(Arc::new(walbrook_view::file::catalogue()))
+}
+
+/// The control plane as it moves along with a partition's pages.
+#[derive(Debug)]
+pub struct Control {
+    state: PolicyState,
+    events: HashMap<i32, Option<Arc<PinnedEvent>>>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            state: new_state(),
+            events: HashMap::new(),
+        }
+    }
+}
+
+impl Control {
+    /// Applies a record; illegal ones were reported by [`check`] and change nothing. Returns a ground that changed.
+    pub fn apply(&mut self, record: &ControlRecord) -> Option<GroundChange> {
+        match self.state.apply(record).ok()? {
+            Change::Ground(change) => Some(change),
+            Change::Pin(..) => {
+                self.events.clear();
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// The next `control.policy` offset after the newest pin.
+    pub fn pins_epoch(&self) -> i64 {
+        self.state.pins().epoch()
+    }
+
+    /// The decision rules in force.
+    pub fn rules_version(&self) -> Option<u32> {
+        self.state.pins().rules_version()
+    }
+
+    /// Whether anything was ever recorded on the handle.
+    pub fn has_grounds(&self, handle: Handle) -> bool {
+        !self.state.grounds().of(&handle).is_empty()
+    }
+
+    /// Decides an event; `None` when this build lacks the rules in force, or none are.
+    pub fn decide(
+        &self,
+        event: &EventFacts<'_>,
+        subject: &Subject<'_>,
+        now: Instant,
+    ) -> Option<Vec<Verdict>> {
+        // What is no event of its own is said once, whatever agreements there are.
+        let repeated = match event.precedence {
+            Precedence::First => None,
+            Precedence::Duplicate => Some(Reason::Duplicate),
+            Precedence::Conflicting => Some(Reason::Conflicting),
+            Precedence::Superseded => Some(Reason::Superseded),
+        };
+        if let Some(reason) = repeated {
+            return Some(vec![Verdict {
+                agreement: None,
+                reason,
+                grant: None,
+            }]);
+        }
+        let decisions =
+            walbrook_policy::decide(event, subject, &self.state, now, self.rules_version()?)
+                .ok()?;
+        let verdicts = decisions.into_iter().map(|decision| Verdict {
+            agreement: decision.agreement().cloned().zip(decision.version()),
+            reason: decision.reason,
+            grant: (decision.outcome() == Outcome::Permit).then_some(Grant {
+                mask: decision.field_mask,
+                precision: decision.precision,
+                not_after: decision.not_after,
+            }),
+        });
+        Some(verdicts.collect())
+    }
+
+    /// The topic that an agreement's releases go to, without the namespace.
+    pub fn topic(&self, agreement: &AgreementId, version: AgreementVersion) -> Option<String> {
+        let edition = self.state.book().edition(agreement, version)?;
+        match &edition.agreement.kind {
+            Kind::Sharing => Some(format!("shared.{}", edition.agreement.purpose)),
+            Kind::Open { dataset } => Some(format!("open.{dataset}")),
+            Kind::Matching { .. } => None,
+        }
+    }
+
+    /// The event schema pinned under a registry id.
+    pub fn event_schema(&mut self, id: i32) -> Option<Arc<PinnedEvent>> {
+        if let Some(known) = self.events.get(&id) {
+            return known.clone();
+        }
+        let found = self.pinned_event(id).map(Arc::new);
+        self.events.insert(id, found.clone());
+        found
+    }
+
+    fn pinned_event(&self, id: i32) -> Option<PinnedEvent> {
+        let pins = self.state.pins();
+        let (name, pin) = pins.schema(id)?;
+        let event = walbrook_proto::record(name)?.event?;
+        let shared = pins.get(PinKind::Schema, event.shared_name)?;
+        let projection = Projection::new(&pin.content, &shared.content).ok()?;
+        Some(PinnedEvent {
+            event_type: EventType::new(event.event_type).ok()?,
+            fields: projection.fields().map(str::to_owned).collect(),
+            projection,
+            shared_name: event.shared_name.to_owned(),
+        })
+    }
+}

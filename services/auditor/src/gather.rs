@@ -1,0 +1,88 @@
+//! Reading a whole log that others may be writing, in an order that lets every part be held against the others.
+//!
+//! 1. Reads, removals and checkpoints: what they speak of is read after them.
+//! 2. Everything a decision page demands (`shared.*`, `open.*`, quarantine) to its end now, *then* the ends of `audit.decisions`: so whatever was
+//!    read there has its committed page in what is read next.
+//! 3. The rest of what pages demand, to a later end: so whatever a page demands is there. What stands between the two ends may belong to a page
+//!    that is not read any more, so it is no difference when nothing demands it.
+//! 4. What decisions follow from: raw records, links, the control plane. Nothing is decided from a record that comes later than its page.
+
+use walbrook_eventlog::{Namespace, Record, topics};
+
+use crate::error::AuditError;
+use crate::source::LogSource;
+
+/// How far a partition was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Topic without the namespace.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// Next offset of the first pass: everything below must be accounted for by what was read after it.
+    pub settled: i64,
+    /// Next offset of the last pass.
+    pub end: i64,
+}
+
+/// Reads the log once and visits every record, in order within each partition.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn gather(
+    source: &mut dyn LogSource,
+    visit: &mut dyn FnMut(Record),
+) -> Result<Vec<Span>, AuditError> {
+    let said: Vec<String> = [topics::READS, topics::REMOVALS, topics::CHECKPOINTS]
+        .map(str::to_owned)
+        .to_vec();
+    let demanded = plain(|topic| {
+        ["shared.", "open.", "quarantine."]
+            .iter()
+            .any(|kind| topic.starts_with(kind))
+    });
+    let causes = plain(|topic| topic.starts_with("raw.") || topic.starts_with("control."));
+
+    let mut spans = first(source, &said, visit)?;
+    let mut open = first(source, &demanded, visit)?;
+    spans.extend(first(source, &[topics::DECISIONS.to_owned()], visit)?);
+    for span in &mut open {
+        span.end = source.end(&span.topic, span.partition)?.max(span.settled);
+        source.read(&span.topic, span.partition, span.settled, span.end, visit)?;
+    }
+    spans.extend(open);
+    spans.extend(first(source, &causes, visit)?);
+    Ok(spans)
+}
+
+/// The topics of the table that are wanted, without a namespace.
+fn plain(wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    topics::table(&Namespace::new(""), 1)
+        .into_iter()
+        .map(|topic| topic.plain)
+        .filter(|topic| wanted(topic))
+        .collect()
+}
+
+fn first(
+    source: &mut dyn LogSource,
+    topics: &[String],
+    visit: &mut dyn FnMut(Record),
+) -> Result<Vec<Span>, AuditError> {
+    let mut spans = Vec::new();
+    for topic in topics {
+        for partition in 0..source.partitions(topic)? {
+            let end = source.settled(topic, partition)?;
+            spans.push(Span {
+                topic: topic.clone(),
+                partition,
+                settled: end,
+                end,
+            });
+        }
+    }
+    for span in &spans {
+        source.read(&span.topic, span.partition, 0, span.end, visit)?;
+    }
+    Ok(spans)
+}

@@ -1,0 +1,189 @@
+//! The records of a namespace as the checks use them: by topic and partition, internal records decoded.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use walbrook_event::framing::unframe;
+use walbrook_event::headers;
+use walbrook_eventlog::{Record, topics};
+use walbrook_proto::avro::AvroRecord;
+
+use crate::error::AuditError;
+use crate::gather::{Span, gather};
+use crate::report::Report;
+use crate::source::LogSource;
+
+/// All records that were read, in memory: the audit looks backwards and forwards in them.
+#[derive(Debug, Default)]
+pub struct Log {
+    records: BTreeMap<String, Vec<Vec<Record>>>,
+    spans: BTreeMap<(String, i32), Span>,
+}
+
+/// Where a record stands, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    topic: String,
+    partition: i32,
+    offset: i64,
+}
+
+impl Place {
+    /// A place on the log.
+    pub fn new(topic: &str, partition: i32, offset: i64) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+        }
+    }
+
+    /// Its topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Of a record.
+    pub fn of(record: &Record) -> Self {
+        Self::new(&record.at.topic, record.at.partition, record.offset)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]@{}", self.topic, self.partition, self.offset)
+    }
+}
+
+impl Log {
+    /// Reads everything. `progress` is told of each record.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn read(
+        source: &mut dyn LogSource,
+        progress: &mut dyn FnMut(&Record),
+    ) -> Result<Self, AuditError> {
+        let mut records: BTreeMap<String, Vec<Vec<Record>>> = BTreeMap::new();
+        let spans = gather(source, &mut |record| {
+            progress(&record);
+            let partitions = records.entry(record.at.topic.to_string()).or_default();
+            let at = usize::try_from(record.at.partition).unwrap_or(0);
+            if partitions.len() <= at {
+                partitions.resize_with(at + 1, Vec::new);
+            }
+            if let Some(partition) = partitions.get_mut(at) {
+                partition.push(record);
+            }
+        })?;
+        let spans = spans
+            .into_iter()
+            .map(|span| ((span.topic.clone(), span.partition), span))
+            .collect();
+        Ok(Self { records, spans })
+    }
+
+    /// The records of a partition, by offset.
+    pub fn records(&self, topic: &str, partition: i32) -> &[Record] {
+        let at = usize::try_from(partition).unwrap_or(usize::MAX);
+        self.records
+            .get(topic)
+            .and_then(|partitions| partitions.get(at))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The topics read whose name begins with `prefix`.
+    pub fn topics(&self, prefix: &str) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .spans
+            .keys()
+            .map(|(topic, _)| topic.clone())
+            .filter(|topic| topic.starts_with(prefix))
+            .collect();
+        names.dedup();
+        names
+    }
+
+    /// How many partitions of a topic there are.
+    pub fn partitions(&self, topic: &str) -> i32 {
+        i32::try_from(self.spans.keys().filter(|(name, _)| name == topic).count())
+            .unwrap_or(i32::MAX)
+    }
+
+    /// Data partitions: those of `audit.decisions`.
+    pub fn data_partitions(&self) -> i32 {
+        self.partitions(topics::DECISIONS)
+    }
+
+    /// The next offset of a partition when it was last read.
+    pub fn end(&self, topic: &str, partition: i32) -> i64 {
+        self.spans
+            .get(&(topic.to_owned(), partition))
+            .map_or(0, |span| span.end)
+    }
+
+    /// Below this offset everything must be accounted for.
+    pub fn settled(&self, topic: &str, partition: i32) -> i64 {
+        self.spans
+            .get(&(topic.to_owned(), partition))
+            .map_or(0, |span| span.settled)
+    }
+}
+
+/// A header of a record by name.
+pub fn header<'a>(record: &'a Record, name: &str) -> Option<&'a [u8]> {
+    record.headers.get(name).map(|value| value.as_ref())
+}
+
+/// The text of a header; empty when it is missing or no text.
+pub fn header_text<'a>(record: &'a Record, name: &str) -> &'a str {
+    record.headers.text(name).unwrap_or("")
+}
+
+/// Decodes an internal record; a record that cannot be read is a difference, and `None`.
+pub fn decode<R: AvroRecord>(
+    record: &Record,
+    check: &'static str,
+    report: &mut Report,
+) -> Option<R> {
+    let kind = header_text(record, headers::TYPE);
+    if kind != R::FULL_NAME {
+        report.differ(
+            check,
+            Place::of(record),
+            format!("a {}", R::FULL_NAME),
+            format!("ce_type `{}`", printable(kind)),
+        );
+        return None;
+    }
+    let body = match unframe(record.value.as_deref()) {
+        Ok((_, body)) => body,
+        Err(error) => {
+            report.differ(
+                check,
+                Place::of(record),
+                "a value in the wire format",
+                error,
+            );
+            return None;
+        }
+    };
+    match R::decode_exact(body) {
+        Ok(decoded) => Some(decoded),
+        Err(error) => {
+            report.differ(
+                check,
+                Place::of(record),
+                format!("the body of a {}", R::FULL_NAME),
+                error,
+            );
+            None
+        }
+    }
+}
+
+/// A word from the log that may be shown: what is no plain word may be anything.
+pub fn printable(word: &str) -> &str {
+    let plain = word.len() <= 80 && word.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if plain { word } else { "something unreadable" }
+}

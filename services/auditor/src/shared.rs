@@ -1,0 +1,492 @@
+//! What stands on `shared.*` and `open.*`, held against what pages demand: nothing more, nothing less, in its order.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+use walbrook_domain::{EventId, HandlePseudonym, Pseudonym};
+use walbrook_event::framing::unframe;
+use walbrook_event::headers::{self, ReleaseEnvelope};
+use walbrook_eventlog::Record;
+use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::shared::v1::{Heartbeat, Retraction, SubjectRecord};
+
+use crate::control::Schemas;
+use crate::demanded::{Demand, Demands, Key, Release, What};
+use crate::log::{Log, Place, decode, header, header_text, printable};
+use crate::pseudonyms::{Pseudonyms, Subject};
+use crate::report::{Checked, Report};
+
+/// The checks over shared and open topics, after all pages have said what they demand.
+pub struct SharedTopics<'a> {
+    /// The log.
+    pub log: &'a Log,
+    /// Every schema that was ever pinned.
+    pub schemas: &'a Schemas,
+    /// What pages demand; what is met is taken out.
+    pub demands: &'a mut Demands,
+    /// Pseudonyms seen.
+    pub pseudonyms: &'a mut Pseudonyms,
+    /// Trace ids of raw records: none may stand on a shared topic.
+    pub raw_traces: &'a std::collections::HashSet<String>,
+    /// What was found.
+    pub report: &'a mut Report,
+}
+
+/// The order within one handle pseudonym's records of a partition: retractions against everything else.
+#[derive(Debug, Default, Clone, Copy)]
+struct Order {
+    retraction: u64,
+    other: u64,
+}
+
+impl SharedTopics<'_> {
+    /// Checks every record of a topic.
+    pub fn topic(&mut self, topic: &str) {
+        for partition in 0..self.log.partitions(topic) {
+            let mut order: HashMap<Vec<u8>, Order> = HashMap::new();
+            let settled = self.log.settled(topic, partition);
+            let log = self.log;
+            for record in log.records(topic, partition) {
+                match self.record(topic, record) {
+                    Some((demand, handle)) => self.ordered(record, &demand, handle, &mut order),
+                    // Beyond the first pass its page may not have been read.
+                    None if record.offset >= settled => {}
+                    None => self.report.differ(
+                        "release",
+                        Place::of(record),
+                        "a committed decision that demands it",
+                        "none",
+                    ),
+                }
+            }
+        }
+    }
+
+    /// Says what pages demand and no record met.
+    pub fn missing(&mut self) {
+        for (topic, demand) in self.demands.left() {
+            self.report.differ(
+                "release",
+                format!("{topic}, page {}", demand.page),
+                demand.what.describe(),
+                "nothing",
+            );
+        }
+    }
+
+    fn ordered(
+        &mut self,
+        record: &Record,
+        demand: &Demand,
+        handle: Vec<u8>,
+        order: &mut HashMap<Vec<u8>, Order>,
+    ) {
+        let last = order.entry(handle).or_default();
+        let (mine, against) = match demand.what {
+            What::Retraction(_) => (&mut last.retraction, last.other),
+            What::Heartbeat(_) => return,
+            What::Release(_) | What::Subject { .. } => (&mut last.other, last.retraction),
+        };
+        *mine = (*mine).max(demand.ordinal);
+        if demand.ordinal < against {
+            self.report.differ(
+                "order",
+                Place::of(record),
+                "the order of its pages",
+                "a retraction and a release the other way round",
+            );
+        }
+        self.report.equal(
+            "timestamp",
+            Place::of(record),
+            demand.day_ms,
+            record.timestamp_ms,
+        );
+    }
+
+    /// Takes the demand that this record meets, and holds the record against it.
+    fn record(&mut self, topic: &str, record: &Record) -> Option<(Demand, Vec<u8>)> {
+        let key = record.key.as_deref().unwrap_or_default();
+        let kind = header_text(record, headers::TYPE);
+        let purpose = topic.strip_prefix("shared.");
+        match (kind, purpose) {
+            (Retraction::FULL_NAME, Some(purpose)) => self.retraction(topic, purpose, key, record),
+            (SubjectRecord::FULL_NAME, Some(purpose)) => self.subject(topic, purpose, key, record),
+            (Heartbeat::FULL_NAME, Some(_)) => self.heartbeat(topic, record),
+            (_, Some(purpose)) => self.release(topic, purpose, key, record),
+            (_, None) => self.open(topic, key, record),
+        }
+    }
+
+    fn release(
+        &mut self,
+        topic: &str,
+        purpose: &str,
+        key: &[u8],
+        record: &Record,
+    ) -> Option<(Demand, Vec<u8>)> {
+        let place = Place::of(record);
+        let envelope = match ReleaseEnvelope::read(|name| header(record, name)) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                self.report
+                    .differ("headers", &place, "the headers of a release", error);
+                return None;
+            }
+        };
+        let pseudonym = Pseudonym::try_from(key).ok()?;
+        let look_up = Key::Release(
+            pseudonym.prefix(),
+            envelope.id.prefix(),
+            envelope.agreement.to_string(),
+        );
+        let demand = self.demands.take(topic, &look_up)?;
+        if let What::Release(release) = &demand.what {
+            self.release_pseudonyms(purpose, pseudonym, &envelope, release, &place);
+            let expected = ReleaseEnvelope {
+                event_type: release.event_type.clone(),
+                organisation: release.organisation.clone(),
+                occurred_at: release.occurred_at,
+                precision: release.precision,
+                version: release.version,
+                not_after: release.not_after,
+                key_id: walbrook_event::seal::PLAIN.to_owned(),
+                ..envelope.clone()
+            };
+            self.headers(&expected.pairs(), record);
+            self.trace(&envelope, &place);
+            self.body(release, record);
+            self.report.count(Checked::Releases, 1);
+        }
+        Some((demand, envelope.handle.as_bytes().to_vec()))
+    }
+
+    fn release_pseudonyms(
+        &mut self,
+        purpose: &str,
+        key: Pseudonym,
+        envelope: &ReleaseEnvelope,
+        release: &Release,
+        place: &Place,
+    ) {
+        let (Some(handle), Some(person)) = (release.handle, release.person) else {
+            self.report.differ(
+                "release",
+                place,
+                "a person's event",
+                "an event about nobody",
+            );
+            return;
+        };
+        let event = |id: EventId| Subject::Event(release.organisation.clone(), handle, id);
+        let report = &mut *self.report;
+        self.pseudonyms.whole(
+            purpose,
+            Subject::Person(person),
+            key.to_bytes(),
+            place,
+            report,
+        );
+        self.pseudonyms.whole(
+            purpose,
+            Subject::Handle(handle),
+            envelope.handle.to_bytes(),
+            place,
+            report,
+        );
+        self.pseudonyms.whole(
+            purpose,
+            event(release.event),
+            *envelope.id.as_bytes(),
+            place,
+            report,
+        );
+        if release.supersedes.is_some() != envelope.supersedes.is_some() {
+            report.differ(
+                "headers",
+                place,
+                format!("wb_supersedes: {}", release.supersedes.is_some()),
+                envelope.supersedes.is_some(),
+            );
+        }
+        if let (Some(raw), Some(local)) = (release.supersedes, envelope.supersedes) {
+            self.pseudonyms
+                .whole(purpose, event(raw), *local.as_bytes(), place, report);
+        }
+    }
+
+    /// The record carries exactly these headers.
+    fn headers(&mut self, expected: &headers::Pairs, record: &Record) {
+        for (name, value) in expected {
+            let found = header(record, name);
+            if found != Some(value.as_bytes()) {
+                let found = found.map_or("no such header", |_| "another value");
+                self.report.differ(
+                    "headers",
+                    Place::of(record),
+                    format!("{name} as derived"),
+                    found,
+                );
+            }
+        }
+        for found in record.headers.iter() {
+            let times = record
+                .headers
+                .iter()
+                .filter(|other| other.name == found.name)
+                .count();
+            if !expected.iter().any(|(name, _)| *name == &*found.name) || times > 1 {
+                self.report.differ(
+                    "headers",
+                    Place::of(record),
+                    "no other header",
+                    format!("`{}`", printable(&found.name)),
+                );
+            }
+        }
+    }
+
+    fn trace(&mut self, envelope: &ReleaseEnvelope, place: &Place) {
+        let trace = envelope.trace_parent.as_deref().and_then(trace_id);
+        if trace.is_some_and(|trace| self.raw_traces.contains(trace)) {
+            self.report
+                .differ("headers", place, "a new trace", "the trace of a raw record");
+        }
+    }
+
+    fn body(&mut self, release: &Release, record: &Record) {
+        let place = Place::of(record);
+        match unframe(record.value.as_deref()) {
+            Err(error) => self
+                .report
+                .differ("body", &place, "a value in the wire format", error),
+            Ok((schema_id, body)) => {
+                self.schema(schema_id, &release.shared_name, record);
+                if <[u8; 32]>::from(Sha256::digest(body)) != release.body_sha256 {
+                    self.report.differ(
+                        "body",
+                        &place,
+                        format!(
+                            "what {}@{} leaves of {}",
+                            release.agreement, release.version, release.raw
+                        ),
+                        "other bytes",
+                    );
+                }
+            }
+        }
+    }
+
+    /// The id in the value is pinned to the record's name, and the header says the same.
+    fn schema(&mut self, schema_id: i32, name: &str, record: &Record) {
+        let place = Place::of(record);
+        let pinned = self.schemas.name(schema_id).unwrap_or("no pinned schema");
+        self.report.equal("schema", &place, name, pinned);
+        let said = header_text(record, headers::DATA_SCHEMA);
+        let expected = format!("{}-{name}/{schema_id}", record.at.topic);
+        // The namespace stands before the topic.
+        if said != expected && !said.ends_with(&format!(".{expected}")) {
+            self.report.differ(
+                "headers",
+                &place,
+                format!("{} {expected}", headers::DATA_SCHEMA),
+                "another value",
+            );
+        }
+    }
+
+    fn internal(&mut self, name: &str, record: &Record, handle: Option<&HandlePseudonym>) {
+        let mut expected = headers::internal(name, "broker", None, None);
+        expected.push((
+            headers::DATA_SCHEMA,
+            header_text(record, headers::DATA_SCHEMA).to_owned(),
+        ));
+        expected.push((headers::KEY, walbrook_event::seal::PLAIN.to_owned()));
+        if let Some(handle) = handle {
+            expected.push((headers::HANDLE, handle.to_string()));
+        }
+        self.headers(&expected, record);
+        if let Ok((schema_id, _)) = unframe(record.value.as_deref()) {
+            self.schema(schema_id, name, record);
+        }
+    }
+
+    fn retraction(
+        &mut self,
+        topic: &str,
+        purpose: &str,
+        key: &[u8],
+        record: &Record,
+    ) -> Option<(Demand, Vec<u8>)> {
+        let found: Retraction = decode(record, "retraction", self.report)?;
+        let demand = self.demands.take(
+            topic,
+            &Key::Retraction(key.to_vec(), found.handle_pseudonym.clone()),
+        )?;
+        let place = Place::of(record);
+        if let What::Retraction(page) = &demand.what {
+            let same = page.agreement_ids == found.agreement_ids
+                && page.event_id == found.event_id
+                && page.reason == found.reason
+                && page.subject_too == found.subject_too;
+            if !same {
+                self.report.differ(
+                    "retraction",
+                    &place,
+                    "what its page states",
+                    "another scope or reason",
+                );
+            }
+            let handle = HandlePseudonym::try_from(found.handle_pseudonym.as_slice()).ok();
+            self.internal(Retraction::FULL_NAME, record, handle.as_ref());
+            self.handle_pseudonym(purpose, &page.handle, &found.handle_pseudonym, &place);
+            self.report.count(Checked::Retractions, 1);
+        }
+        Some((demand, found.handle_pseudonym))
+    }
+
+    fn subject(
+        &mut self,
+        topic: &str,
+        purpose: &str,
+        key: &[u8],
+        record: &Record,
+    ) -> Option<(Demand, Vec<u8>)> {
+        let found: SubjectRecord = decode(record, "subject record", self.report)?;
+        let demand = self.demands.take(
+            topic,
+            &Key::Subject(key.to_vec(), found.handle_pseudonym.clone()),
+        )?;
+        let place = Place::of(record);
+        if let What::Subject { subject, person } = &demand.what {
+            let body = unframe(record.value.as_deref())
+                .map(|(_, body)| Sha256::digest(body).to_vec())
+                .unwrap_or_default();
+            if body != subject.body_sha256 {
+                self.report.differ(
+                    "subject record",
+                    &place,
+                    "the body whose hash its page states",
+                    "other bytes",
+                );
+            }
+            let handle = HandlePseudonym::try_from(found.handle_pseudonym.as_slice()).ok();
+            self.internal(SubjectRecord::FULL_NAME, record, handle.as_ref());
+            self.handle_pseudonym(purpose, &subject.handle, &found.handle_pseudonym, &place);
+            if let (Some(person), Ok(key)) = (person, Pseudonym::try_from(key)) {
+                self.pseudonyms.whole(
+                    purpose,
+                    Subject::Person(*person),
+                    key.to_bytes(),
+                    &place,
+                    self.report,
+                );
+            }
+            self.report.count(Checked::SubjectRecords, 1);
+        }
+        Some((demand, found.handle_pseudonym))
+    }
+
+    fn handle_pseudonym(&mut self, purpose: &str, handle: &[u8], pseudonym: &[u8], place: &Place) {
+        if let (Ok(handle), Ok(pseudonym)) =
+            (handle.try_into(), HandlePseudonym::try_from(pseudonym))
+        {
+            self.pseudonyms.whole(
+                purpose,
+                Subject::Handle(handle),
+                pseudonym.to_bytes(),
+                place,
+                self.report,
+            );
+        }
+    }
+
+    fn heartbeat(&mut self, topic: &str, record: &Record) -> Option<(Demand, Vec<u8>)> {
+        let found: Heartbeat = decode(record, "heartbeat", self.report)?;
+        let look_up = Key::Heartbeat(
+            found.organisation.clone(),
+            found.event_type.clone(),
+            record.at.partition,
+        );
+        let demand = self.demands.take(topic, &look_up)?;
+        if let What::Heartbeat(page) = &demand.what {
+            if page.last_accepted_on != found.last_accepted_on {
+                self.report.differ(
+                    "heartbeat",
+                    Place::of(record),
+                    "the day its page states",
+                    "another day",
+                );
+            }
+            self.internal(Heartbeat::FULL_NAME, record, None);
+            self.report.equal(
+                "timestamp",
+                Place::of(record),
+                demand.day_ms,
+                record.timestamp_ms,
+            );
+            self.report.count(Checked::Heartbeats, 1);
+        }
+        Some((demand, Vec::new()))
+    }
+
+    fn open(&mut self, topic: &str, key: &[u8], record: &Record) -> Option<(Demand, Vec<u8>)> {
+        let id: EventId = header_text(record, headers::ID).parse().ok()?;
+        let agreement = header_text(record, headers::AGREEMENT)
+            .split('@')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let digest = Sha256::digest(key);
+        let prefix = digest
+            .first_chunk()
+            .map_or(0, |chunk| u64::from_be_bytes(*chunk));
+        let demand = self
+            .demands
+            .take(topic, &Key::Release(prefix, id.prefix(), agreement))?;
+        if let What::Release(release) = &demand.what {
+            if release.open_key.as_deref() != Some(key) || release.event != id {
+                self.report.differ(
+                    "open record",
+                    Place::of(record),
+                    "the sender's own key and id",
+                    "others",
+                );
+            }
+            let expected: headers::Pairs = vec![
+                (headers::SPEC_VERSION, "1.0".to_owned()),
+                (headers::ID, release.event.to_string()),
+                (
+                    headers::SOURCE,
+                    format!("/walbrook/{}", release.organisation),
+                ),
+                (headers::TYPE, release.event_type.to_string()),
+                (headers::TIME, release.occurred_at.rfc3339()),
+                (
+                    headers::DATA_SCHEMA,
+                    header_text(record, headers::DATA_SCHEMA).to_owned(),
+                ),
+                (headers::CONTENT_TYPE, "application/avro".to_owned()),
+                (headers::ORGANISATION, release.organisation.to_string()),
+                (headers::PRECISION, release.precision.to_string()),
+                (
+                    headers::AGREEMENT,
+                    format!("{}@{}", release.agreement, release.version),
+                ),
+                (
+                    headers::TRACE_PARENT,
+                    header_text(record, headers::TRACE_PARENT).to_owned(),
+                ),
+            ];
+            self.headers(&expected, record);
+            self.body(release, record);
+            self.report.count(Checked::OpenRecords, 1);
+        }
+        Some((demand, key.to_vec()))
+    }
+}
+
+/// The trace id of a W3C `traceparent`.
+pub fn trace_id(parent: &str) -> Option<&str> {
+    parent.split('-').nth(1).filter(|id| id.len() == 32)
+}
