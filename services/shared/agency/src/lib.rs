@@ -1,11 +1,39 @@
 //! The generic agency gateway: accept, validate, link, encode, append, acknowledge.
 //!
-//! A named agency's crate states facts through the `Agency` trait (its event types and their rules) and this crate owns
-//! the behaviour. It knows nothing of any named agency, of agreements or of who reads what.
+//! A named agency's crate states facts through the [`Agency`] trait (its event types and their rules) and this crate
+//! owns the behaviour. It knows nothing of any named agency, of agreements or of who reads what.
+//!
+//! Two promises are kept here. A receipt means that the event is on the log with all acknowledgements (P1): the answer
+//! is built from the log's own report. No event is appended before identity has acknowledged the link record of its
+//! subject (P3): records are built from handles, and a handle comes from identity's answer or from a cache of them.
 
+mod agency;
+mod cache;
+mod check;
 mod context;
+mod error;
 pub mod facts;
+mod gateway;
+mod head;
+mod identity;
+mod link;
+pub mod number;
+mod numbers;
+mod outcome;
+mod process;
 mod rules;
+mod schema;
+mod stream;
+mod write;
 
+pub use agency::{Agency, Body};
 pub use context::Context;
+pub use error::GatewayError;
+pub use gateway::{Clock, Gateway, Limits, Parts};
+pub use head::RULES as HEAD_RULES;
+pub use identity::GrpcIdentity;
+pub use link::{Identity, IdentityError};
+pub use process::run;
 pub use rules::{Finding, Findings, Rule, Severity};
+pub use schema::{RegistrySchemas, SchemaError, Schemas};
+pub use stream::{Frame, FrameReceipts};

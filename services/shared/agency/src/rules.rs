@@ -29,13 +29,23 @@ impl Rule {
     /// A rule that refuses the event.
     #[must_use]
     pub const fn refuse(id: &'static str, sentence: &'static str, source: &'static str) -> Self {
-        Self { id, severity: Severity::Refuse, sentence, source }
+        Self {
+            id,
+            severity: Severity::Refuse,
+            sentence,
+            source,
+        }
     }
 
     /// A rule that is only noted.
     #[must_use]
     pub const fn query(id: &'static str, sentence: &'static str, source: &'static str) -> Self {
-        Self { id, severity: Severity::Query, sentence, source }
+        Self {
+            id,
+            severity: Severity::Query,
+            sentence,
+            source,
+        }
     }
 }
 
@@ -81,7 +91,12 @@ impl Findings {
 
     /// The field breaks the rule, said more exactly than the rule's own sentence does (a list's name, a bound; never
     /// the value).
-    pub fn add_with(&mut self, rule: &'static Rule, field: &str, description: impl Into<Cow<'static, str>>) {
+    pub fn add_with(
+        &mut self,
+        rule: &'static Rule,
+        field: &str,
+        description: impl Into<Cow<'static, str>>,
+    ) {
         self.push(rule, field, description.into());
     }
 
@@ -111,17 +126,16 @@ impl Findings {
         !self.refusals.is_empty()
     }
 
-    /// Ids of the query rules that fired, each once, in the order found, comma separated: the header `wb_queries`.
-    /// `None` when there are none.
+    /// Ids of the query rules that fired, each once, in the order found: the header `wb_queries`.
     #[must_use]
-    pub fn query_ids(&self) -> Option<String> {
+    pub fn query_ids(&self) -> Vec<&'static str> {
         let mut ids: Vec<&'static str> = Vec::new();
         for finding in &self.queries {
             if !ids.contains(&finding.rule.id) {
                 ids.push(finding.rule.id);
             }
         }
-        (!ids.is_empty()).then(|| ids.join(","))
+        ids
     }
 
     fn push(&mut self, rule: &'static Rule, field: &str, description: Cow<'static, str>) {
@@ -137,6 +151,10 @@ impl Findings {
             (false, true) => self.within.to_owned(),
             (false, false) => format!("{}.{field}", self.within),
         };
-        list.push(Finding { rule, field, description });
+        list.push(Finding {
+            rule,
+            field,
+            description,
+        });
     }
 }

@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use super::CallerError;
 
 /// A caller, as its credential describes it. The one type that every service takes.
@@ -13,6 +15,8 @@ pub struct Principal {
     pub events: EventPatterns,
     /// The token's own id, for records of who did what.
     pub token_id: String,
+    /// When the token ends. A stream that outlives it must be ended.
+    pub expires_at: SystemTime,
 }
 
 impl Principal {
@@ -20,6 +24,17 @@ impl Principal {
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|own| own == role)
+    }
+
+    /// Demands that the token still holds, for calls that last.
+    ///
+    /// # Errors
+    /// `Expired` when it does not.
+    pub fn require_unexpired(&self, now: SystemTime) -> Result<(), CallerError> {
+        if now < self.expires_at {
+            return Ok(());
+        }
+        Err(CallerError::Expired)
     }
 
     /// Demands a role.

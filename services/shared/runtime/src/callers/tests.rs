@@ -27,6 +27,12 @@ fn a_token_says_who_calls() {
         let caller = verifier.verify(&token, now()).expect("valid");
         assert_eq!(caller.organisation, "GSS:E09000007");
         assert_eq!(caller.subject, "housing-system");
+        assert_eq!(caller.require_unexpired(now()), Ok(()));
+        let hour_later = now() + Duration::from_secs(3600);
+        assert_eq!(
+            caller.require_unexpired(hour_later),
+            Err(CallerError::Expired)
+        );
         assert!(!caller.token_id.is_empty());
         assert_eq!(caller.require_role(role::PRODUCER), Ok(()));
         assert_eq!(

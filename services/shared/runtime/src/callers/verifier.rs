@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -168,7 +168,7 @@ impl Verifier {
             return Err(CallerError::WrongIssuer);
         }
         let verified = Verified {
-            principal: Arc::new(principal(claims.custom.clone())?),
+            principal: Arc::new(principal(claims.custom.clone(), expires_at_s)?),
             expires_at_s,
         };
         if expires_at_s > now_s {
@@ -186,7 +186,7 @@ impl Verifier {
     }
 }
 
-fn principal(claims: Claims) -> Result<Principal, CallerError> {
+fn principal(claims: Claims, expires_at_s: i64) -> Result<Principal, CallerError> {
     let scheme_and_code = claims.org.split_once(':');
     if !scheme_and_code.is_some_and(|(scheme, code)| !scheme.is_empty() && !code.is_empty()) {
         return Err(malformed("its organisation (org) is not `scheme:code`"));
@@ -200,6 +200,8 @@ fn principal(claims: Claims) -> Result<Principal, CallerError> {
         roles: claims.roles,
         events: EventPatterns::new(claims.events),
         token_id: claims.jti,
+        expires_at: SystemTime::UNIX_EPOCH
+            + Duration::from_secs(u64::try_from(expires_at_s).unwrap_or(0)),
     })
 }
 

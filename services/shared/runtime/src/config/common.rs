@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use super::{Defaults, Properties, Section};
 
+/// Where `walbrook up` puts the registry's Confluent-compatible API.
+const LOCAL_REGISTRY: &str = "http://127.0.0.1:18081/apis/ccompat/v7";
+
 /// Resolved settings of every process.
 #[derive(Debug, Clone)]
 pub struct Common {
@@ -13,7 +16,7 @@ pub struct Common {
     pub namespace: String,
     /// The log.
     pub kafka: Kafka,
-    /// Base address of the schema registry's Confluent-compatible API host: `http://127.0.0.1:18081`.
+    /// Base address of the schema registry's Confluent-compatible API: `http://127.0.0.1:18081/apis/ccompat/v7`.
     pub registry: http::Uri,
     /// Folder of keys.
     pub keys_dir: PathBuf,
@@ -85,7 +88,7 @@ impl Common {
             .path("data_dir")
             .unwrap_or_else(|| PathBuf::from(".walbrook/data"));
         let kafka = kafka(section, local);
-        let registry = address(section, "registry", local.then_some(18081));
+        let registry = address(section, "registry", local.then_some(LOCAL_REGISTRY));
         let allow_plaintext = section.boolean("allow_plaintext", false);
         let listen = listener(section, "listen", defaults.grpc_port, allow_plaintext);
         let metrics = listener(
@@ -119,10 +122,10 @@ impl Common {
 
 impl Peers {
     fn read(section: &mut Section) -> Option<Self> {
-        let identity = address(section, "peers.identity", Some(7110));
-        let broker = address(section, "peers.broker", Some(7120));
-        let materialiser = address(section, "peers.materialiser", Some(7130));
-        let auditor = address(section, "peers.auditor", Some(7140));
+        let identity = address(section, "peers.identity", Some("http://127.0.0.1:7110"));
+        let broker = address(section, "peers.broker", Some("http://127.0.0.1:7120"));
+        let materialiser = address(section, "peers.materialiser", Some("http://127.0.0.1:7130"));
+        let auditor = address(section, "peers.auditor", Some("http://127.0.0.1:7140"));
         Some(Self {
             identity: identity?,
             broker: broker?,
@@ -200,9 +203,8 @@ fn kafka(section: &mut Section, local: bool) -> Option<Kafka> {
 }
 
 /// An `http://host:port` address; a bare `host:port` is taken as one.
-fn address(section: &mut Section, key: &str, loopback_port: Option<u16>) -> Option<http::Uri> {
-    let default = loopback_port.map(|port| format!("http://127.0.0.1:{port}"));
-    let Some(text) = section.text(key).or(default) else {
+fn address(section: &mut Section, key: &str, default: Option<&str>) -> Option<http::Uri> {
+    let Some(text) = section.text(key).or(default.map(str::to_owned)) else {
         section.fault(key, "is missing; must be http://host:port");
         return None;
     };

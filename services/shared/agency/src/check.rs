@@ -1,0 +1,183 @@
+//! All that can be said about an event without asking anybody.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use walbrook_domain::{EventId, EventType, Instant, Organisation};
+use walbrook_proto::avro::SubjectOf;
+use walbrook_proto::common::v1 as wire;
+use walbrook_runtime::callers::{CallerError, Principal, role};
+
+use crate::facts::is_reference;
+use crate::head::{self, Head, Occurred, SubjectRef};
+use crate::numbers::Numbers;
+use crate::outcome::{Rejected, RejectedEvent};
+use crate::{Agency, Body, Context, Findings};
+
+/// What is kept of an event id that is none, so that its sender can find the event.
+const MOST_ID_LETTERS: usize = 64;
+
+/// Who sends.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    principal: Arc<Principal>,
+    pub(crate) organisation: Organisation,
+}
+
+impl Sender {
+    /// A caller that may publish.
+    pub(crate) fn of(principal: Arc<Principal>) -> Result<Self, CallerError> {
+        principal.require_role(role::PRODUCER)?;
+        let organisation = principal
+            .organisation
+            .parse()
+            .map_err(|_| CallerError::Malformed {
+                problem: "its organisation (org) is of no known scheme".into(),
+            })?;
+        Ok(Self {
+            principal,
+            organisation,
+        })
+    }
+
+    /// A stream may outlive its token; its frames may not.
+    pub(crate) fn require_unexpired(&self, now: Instant) -> Result<(), CallerError> {
+        let since_1970 = Duration::from_micros(u64::try_from(now.micros()).unwrap_or(0));
+        self.principal
+            .require_unexpired(SystemTime::UNIX_EPOCH + since_1970)
+    }
+
+    /// Whether it may send events of this type, for the organisation that the head names.
+    fn may_send(&self, head: Option<&wire::EventHead>, event_type: &str) -> Result<(), Rejected> {
+        self.principal
+            .require_event(event_type)
+            .map_err(|error| Rejected::Caller(error, "body"))?;
+        let named = head.and_then(|head| head.organisation.as_ref());
+        let named = named.map(|named| format!("{}:{}", named.scheme, named.code));
+        self.principal
+            .require_organisation(named.as_deref())
+            .map_err(|error| Rejected::Caller(error, "head.organisation"))
+    }
+}
+
+/// An event that passed its checks.
+#[derive(Debug)]
+pub(crate) struct Valid {
+    pub(crate) event_id: EventId,
+    pub(crate) occurred: Occurred,
+    pub(crate) supersedes: Option<EventId>,
+    /// The type, as metrics and as headers say it.
+    pub(crate) event_type: &'static str,
+    pub(crate) typed: EventType,
+    /// Full name and text of the schema.
+    pub(crate) record: &'static str,
+    pub(crate) schema: &'static str,
+    pub(crate) avro: Vec<u8>,
+    pub(crate) keyed_by: KeyedBy,
+    pub(crate) findings: Findings,
+}
+
+/// What keys the record.
+#[derive(Debug)]
+pub(crate) enum KeyedBy {
+    /// A person's handle, still to be asked for.
+    Subject(SubjectRef),
+    /// An area or a thing.
+    Text(String),
+}
+
+/// Checks one event; refusals are counted.
+pub(crate) fn check<A: Agency>(
+    sender: &Sender,
+    event: &A::Event,
+    now: Instant,
+    numbers: &Numbers,
+) -> Result<Valid, RejectedEvent> {
+    let head = A::head(event);
+    let checked = check_parts(sender, head, A::body(event), now, numbers);
+    checked.map_err(|rejected| {
+        for rule in rejected.rules() {
+            numbers.refused(rule);
+        }
+        let event_id = head.map(|head| head.event_id.chars().take(MOST_ID_LETTERS).collect());
+        (event_id.unwrap_or_default(), rejected)
+    })
+}
+
+fn check_parts(
+    sender: &Sender,
+    head: Option<&wire::EventHead>,
+    body: Option<Body<'_>>,
+    now: Instant,
+    numbers: &Numbers,
+) -> Result<Valid, Rejected> {
+    let mut findings = Findings::new();
+    let Some(body) = body else {
+        findings.add(&head::BODY_MISSING, "body");
+        return Err(Rejected::Rules(findings));
+    };
+    numbers.received(body.event_type);
+    sender.may_send(head, body.event_type)?;
+    let head = head::read(head, body.subject, now, &mut findings);
+    let context = Context {
+        organisation: &sender.organisation,
+        occurred: head.occurred.map(|occurred| occurred.at),
+        occurred_day: head.occurred.map(|occurred| occurred.at.london_day()),
+        today: now.london_day(),
+        now,
+    };
+    body.check(&context, &mut findings);
+    let text = text_key(&body, &mut findings);
+    if findings.refuses() {
+        return Err(Rejected::Rules(findings));
+    }
+    valid(&body, head, text, findings)
+}
+
+/// The text that keys an event about no person.
+fn text_key(body: &Body<'_>, findings: &mut Findings) -> Option<String> {
+    let kind = match body.subject {
+        SubjectOf::Person => return None,
+        SubjectOf::Area => "area",
+        SubjectOf::Open => "open",
+    };
+    let key = body.key().unwrap_or_default();
+    findings.check(is_reference(key), &head::KEY_FORM, body.field);
+    Some(format!("{kind}:{key}"))
+}
+
+/// The parts of an event in which nothing was found wrong. A part that is missing all the same, or a body that cannot
+/// be written, is refused rather than guessed.
+fn valid(
+    body: &Body<'_>,
+    head: Head,
+    text: Option<String>,
+    mut findings: Findings,
+) -> Result<Valid, Rejected> {
+    let keyed_by = head
+        .subject
+        .map(KeyedBy::Subject)
+        .or(text.map(KeyedBy::Text));
+    let typed = EventType::new(body.event_type).ok();
+    let avro = body.avro().map_err(|cause| {
+        tracing::debug!(event_type = body.event_type, %cause, "a body that passed its rules cannot be written");
+    });
+    match (head.event_id, head.occurred, keyed_by, typed, avro) {
+        (Some(event_id), Some(occurred), Some(keyed_by), Some(typed), Ok(avro)) => Ok(Valid {
+            event_id,
+            occurred,
+            supersedes: head.supersedes,
+            event_type: body.event_type,
+            typed,
+            record: body.record,
+            schema: body.schema,
+            avro,
+            keyed_by,
+            findings,
+        }),
+        _ => {
+            findings.add(&head::BODY_NOT_WRITABLE, body.field);
+            Err(Rejected::Rules(findings))
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! An agency's process: the gateway on real adapters, behind one gRPC server.
+
+use std::convert::Infallible;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tonic::body::Body;
+use tonic::codegen::Service;
+use tonic::server::NamedService;
+use walbrook_domain::Instant;
+use walbrook_event::{Key, Plain};
+use walbrook_eventlog::{LogError, Namespace, topics};
+use walbrook_eventlog_kafka::{Kafka, KafkaAppender, Registry};
+use walbrook_runtime::callers::{Credential, CredentialError};
+use walbrook_runtime::config::{Section, Settings};
+use walbrook_runtime::keystore::{FileKeyStore, KeyStore, KeyStoreError};
+use walbrook_runtime::process::{self, Context, Process};
+use walbrook_runtime::server::{self, ServerError, Services};
+use walbrook_runtime::wait::{self, WaitError};
+
+use crate::{Agency, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas};
+
+/// Settings that only agencies have.
+#[derive(Debug, Clone, Copy)]
+struct AgencySettings {
+    limits: Limits,
+    linger: Duration,
+}
+
+impl Settings for AgencySettings {
+    fn read(section: &mut Section) -> Option<Self> {
+        let defaults = Limits::default();
+        let size = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let events = section.integer(
+            "gateway.events_per_frame",
+            1..=10_000,
+            size(defaults.events_per_frame),
+        );
+        let frames = section.integer(
+            "gateway.frames_under_way",
+            1..=64,
+            size(defaults.frames_under_way),
+        );
+        let subjects = section.integer(
+            "gateway.cached_subjects",
+            2..=20_000_000,
+            size(defaults.cached_subjects),
+        );
+        let linger_ms = section.integer("gateway.linger_ms", 0..=1_000, 2);
+        Some(Self {
+            limits: Limits {
+                events_per_frame: usize::try_from(events?).ok()?,
+                frames_under_way: usize::try_from(frames?).ok()?,
+                cached_subjects: usize::try_from(subjects?).ok()?,
+            },
+            linger: Duration::from_millis(u64::try_from(linger_ms?).ok()?),
+        })
+    }
+}
+
+/// The process cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+enum ProcessError {
+    #[error("the agency's key cannot be had")]
+    Key(#[source] KeyStoreError),
+    #[error("the credential for calls to identity cannot be had")]
+    Credential(#[source] CredentialError),
+    #[error("the log cannot be used")]
+    Log(#[source] LogError),
+    #[error(
+        "the topic {topic} is not as the topic table demands ({setting}: {found}, not {wanted}); `walbrook topics plan` shows all differences"
+    )]
+    Topic {
+        topic: String,
+        setting: String,
+        wanted: String,
+        found: String,
+    },
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+/// Runs an agency's process: `make` puts the generated server on the gateway. All of `main`.
+pub fn run<A, S>(descriptor_set: &'static [u8], make: impl FnOnce(Gateway<A>) -> S) -> ExitCode
+where
+    A: Agency,
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
+    let process = Process {
+        name: A::NAME,
+        grpc_port: A::GRPC_PORT,
+    };
+    process::run(process, |settings: AgencySettings, context| {
+        serve(descriptor_set, make, settings, context)
+    })
+}
+
+async fn serve<A, S>(
+    descriptor_set: &'static [u8],
+    make: impl FnOnce(Gateway<A>) -> S,
+    settings: AgencySettings,
+    context: Context,
+) -> Result<(), ProcessError>
+where
+    A: Agency,
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
+    let verifier = context.verifier().await?;
+    let common = &context.common;
+    let kafka = Kafka::new(
+        common.kafka.bootstrap.clone(),
+        common.kafka.properties.clone(),
+    );
+    check_topic::<A>(&kafka, &context).await?;
+    let appender = Arc::new(kafka.appender(settings.linger).map_err(ProcessError::Log)?);
+    let gateway = gateway::<A>(settings, &context, Arc::clone(&appender))?;
+
+    context
+        .readiness
+        .not_ready("schemas", "looking the schemas up in the registry");
+    let what = format!(
+        "the schemas of {} in the registry {}",
+        A::NAME,
+        common.registry
+    );
+    wait::until(&what, common.start_timeout, &context.shutdown, || {
+        gateway.find_schemas()
+    })
+    .await?;
+    context.readiness.ready("schemas");
+
+    let listener = server::bind(common.listen).await?;
+    let services = Services::new(verifier).with(make(gateway));
+    tracing::info!(agency = A::NAME, listen = %common.listen, "serving");
+    let (readiness, shutdown) = (context.readiness.clone(), context.shutdown.clone());
+    services
+        .serve(descriptor_set, listener, readiness, shutdown)
+        .await?;
+    // Calls whose clients are gone may have events under way: they get no receipt, but are not cut off either.
+    let left = tokio::task::spawn_blocking(move || appender.flush(Duration::from_secs(5))).await;
+    if let Ok(Err(cause)) = left {
+        tracing::warn!(%cause, "events without a receipt may not have reached the log");
+    }
+    Ok(())
+}
+
+fn gateway<A: Agency>(
+    settings: AgencySettings,
+    context: &Context,
+    log: Arc<KafkaAppender>,
+) -> Result<Gateway<A>, ProcessError> {
+    let common = &context.common;
+    let keys = FileKeyStore::open(&common.keys_dir).map_err(ProcessError::Key)?;
+    let agency_key = keys.agency(A::NAME).map_err(ProcessError::Key)?;
+    let credential = Credential::of_process(A::NAME, common).map_err(ProcessError::Credential)?;
+    Ok(Gateway::new(Parts {
+        namespace: Namespace::new(&common.namespace),
+        agency_key: Key::new(*agency_key.as_bytes()),
+        log,
+        identity: Arc::new(GrpcIdentity::new(&common.peers.identity, credential)),
+        schemas: Arc::new(RegistrySchemas(Registry::new(&common.registry.to_string()))),
+        seal: Arc::new(Plain),
+        clock: Arc::new(now),
+        limits: settings.limits,
+        metrics: context.metrics.clone(),
+        shutdown: context.shutdown.clone(),
+    }))
+}
+
+/// Waits for Kafka and for this agency's raw topic, and refuses one whose settings are others than the table's: a
+/// receipt would promise what the topic does not keep.
+async fn check_topic<A: Agency>(kafka: &Kafka, context: &Context) -> Result<(), ProcessError> {
+    let common = &context.common;
+    let plain = topics::raw(A::NAME);
+    let table = topics::table(&Namespace::new(&common.namespace), common.partitions);
+    let wanted: Vec<_> = table
+        .into_iter()
+        .filter(|topic| topic.plain == plain)
+        .collect();
+    let admin = kafka.admin().map_err(ProcessError::Log)?;
+    context.readiness.not_ready("log", "waiting for Kafka");
+    let what = format!("Kafka at {} with the topic {plain}", kafka.bootstrap());
+    let differences = wait::until(&what, common.start_timeout, &context.shutdown, || async {
+        let (replication, min_insync) = (common.kafka.replication, common.kafka.min_insync);
+        let found = admin
+            .differences(&wanted, replication, min_insync)
+            .await
+            .map_err(|cause| cause.to_string())?;
+        match found
+            .iter()
+            .find(|difference| difference.setting == "exists")
+        {
+            Some(missing) => Err(format!("the topic {} does not exist yet", missing.topic)),
+            None => Ok(found),
+        }
+    });
+    let differences = differences.await?;
+    if let Some(first) = differences.into_iter().next() {
+        let (topic, setting, wanted, found) =
+            (first.topic, first.setting, first.wanted, first.found);
+        return Err(ProcessError::Topic {
+            topic,
+            setting,
+            wanted,
+            found,
+        });
+    }
+    context.readiness.ready("log");
+    Ok(())
+}
+
+fn now() -> Instant {
+    let since_1970 = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Instant(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+}
