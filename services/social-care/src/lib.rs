@@ -2,3 +2,56 @@
 //! The generic gateway owns the behaviour; what holds for every event is checked there.
 
 pub mod rules;
+
+use tonic::{Request, Response, Status, Streaming};
+use walbrook_agency::{Agency, Body, Frame, FrameReceipts, Gateway, Rule};
+use walbrook_proto::common::v1::{EventHead, Receipt};
+use walbrook_proto::social_care::v1::social_care_events_server::SocialCareEvents;
+use walbrook_proto::social_care::v1::{Event, PublishFrame, PublishRequest, event};
+
+/// The agency.
+pub struct SocialCare;
+
+impl Agency for SocialCare {
+    const NAME: &'static str = "social-care";
+    const GRPC_PORT: u16 = 7105;
+    type Event = Event;
+
+    fn rules() -> &'static [&'static Rule] {
+        rules::RULES
+    }
+
+    fn head(event: &Event) -> Option<&EventHead> {
+        event.head.as_ref()
+    }
+
+    fn body(event: &Event) -> Option<Body<'_>> {
+        Some(match event.body.as_ref()? {
+            event::Body::CareEpisode(m) => Body::of("care_episode", m, rules::care_episode),
+            event::Body::ReviewHeld(m) => Body::of("review_held", m, rules::review_held),
+        })
+    }
+}
+
+/// The agency's gRPC service on its gateway.
+pub struct Service(pub Gateway<SocialCare>);
+
+#[tonic::async_trait]
+impl SocialCareEvents for Service {
+    type PublishStreamStream = FrameReceipts;
+
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<Receipt>, Status> {
+        self.0.publish(request.map(|message| message.event)).await
+    }
+
+    async fn publish_stream(
+        &self,
+        request: Request<Streaming<PublishFrame>>,
+    ) -> Result<Response<FrameReceipts>, Status> {
+        let frame = |frame: PublishFrame| Frame {
+            sequence: frame.sequence,
+            events: frame.events,
+        };
+        self.0.publish_stream(request, frame).await
+    }
+}

@@ -1,2 +1,12 @@
-//! Facts of the social-care agency.
-fn main() {}
+//! The service of children's social care.
+
+use std::process::ExitCode;
+
+use walbrook_proto::social_care::v1::social_care_events_server::SocialCareEventsServer;
+use walbrook_social_care::{Service, SocialCare};
+
+fn main() -> ExitCode {
+    walbrook_agency::run::<SocialCare, _>(walbrook_proto::FILE_DESCRIPTOR_SET, |gateway| {
+        SocialCareEventsServer::new(Service(gateway))
+    })
+}

@@ -2,3 +2,60 @@
 //! The generic gateway owns the behaviour; what holds for every event is checked there.
 
 pub mod rules;
+
+use tonic::{Request, Response, Status, Streaming};
+use walbrook_agency::{Agency, Body, Frame, FrameReceipts, Gateway, Rule};
+use walbrook_proto::common::v1::{EventHead, Receipt};
+use walbrook_proto::tfl::v1::tfl_events_server::TflEvents;
+use walbrook_proto::tfl::v1::{Event, PublishFrame, PublishRequest, event};
+
+/// The agency.
+pub struct Tfl;
+
+impl Agency for Tfl {
+    const NAME: &'static str = "tfl";
+    const GRPC_PORT: u16 = 7104;
+    type Event = Event;
+
+    fn rules() -> &'static [&'static Rule] {
+        rules::RULES
+    }
+
+    fn head(event: &Event) -> Option<&EventHead> {
+        event.head.as_ref()
+    }
+
+    fn body(event: &Event) -> Option<Body<'_>> {
+        Some(match event.body.as_ref()? {
+            event::Body::OutreachNotified(m) => {
+                Body::of("outreach_notified", m, rules::outreach_notified)
+            }
+            event::Body::LineStatusChanged(m) => {
+                Body::of("line_status_changed", m, rules::line_status_changed)
+            }
+        })
+    }
+}
+
+/// The agency's gRPC service on its gateway.
+pub struct Service(pub Gateway<Tfl>);
+
+#[tonic::async_trait]
+impl TflEvents for Service {
+    type PublishStreamStream = FrameReceipts;
+
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<Receipt>, Status> {
+        self.0.publish(request.map(|message| message.event)).await
+    }
+
+    async fn publish_stream(
+        &self,
+        request: Request<Streaming<PublishFrame>>,
+    ) -> Result<Response<FrameReceipts>, Status> {
+        let frame = |frame: PublishFrame| Frame {
+            sequence: frame.sequence,
+            events: frame.events,
+        };
+        self.0.publish_stream(request, frame).await
+    }
+}
