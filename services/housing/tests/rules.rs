@@ -253,3 +253,24 @@ fn no_rule_is_without_its_own_input() {
     caught.retain(|id| all.contains(id));
     assert_eq!(caught, all);
 }
+
+#[test]
+fn rule_ids_are_single_and_fit_a_header() {
+    let all = rules::RULES
+        .iter()
+        .chain(facts::RULES)
+        .chain(walbrook_agency::HEAD_RULES);
+    let mut ids: Vec<_> = all.map(|rule| rule.id).collect();
+    for id in &ids {
+        assert!(
+            id.bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'),
+            "{id}"
+        );
+    }
+    ids.sort_unstable();
+    assert!(
+        ids.windows(2).all(|pair| pair[0] != pair[1]),
+        "an id names one rule: {ids:?}"
+    );
+}
