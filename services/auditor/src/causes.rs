@@ -5,21 +5,18 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use walbrook_domain::{Handle, HandlePseudonym, Instant, Pseudonym};
 use walbrook_event::history::{self, Standing as Precedes};
-use walbrook_policy::outcome::Reason;
 use walbrook_proto::audit::v1::{DecisionPage, PageRetraction, PageSubject};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::shared::v1::SubjectRecord;
 
-use crate::control::Verdict;
 use crate::demanded::{Key, What};
-use crate::derive::{Derived, derive};
 use crate::links::Link;
 use crate::log::{Place, printable};
 use crate::pseudonyms::Subject;
 use crate::raw::{Raw, Slot, entry};
 use crate::standing::Name;
-use crate::walk::{Group, Walk};
+use crate::walk::Walk;
 
 impl Walk<'_, '_> {
     /// A page of past events decided again.
@@ -310,200 +307,10 @@ impl Walk<'_, '_> {
             }
         }
     }
-
-    /// The end of a group: everything that its causes demand has happened.
-    pub(crate) fn settle(&mut self) {
-        let group = std::mem::take(&mut self.group);
-        let Some((place, now)) = group.page.clone() else {
-            return;
-        };
-        for ((_, (purpose, agreement, _)), offset) in &group.must_fall {
-            let expected = format!(
-                "a retraction on shared.{purpose} under {agreement} because of control.policy@{offset}"
-            );
-            self.shared
-                .report
-                .differ("retraction", &place, expected, "none");
-        }
-        for handle in &group.concerned {
-            self.settled_handle(*handle, &group, &place, now);
-        }
-        for handle in &group.relinked {
-            self.settled_subjects(*handle, &place);
-        }
-    }
-
-    /// Of a handle that a cause concerns stands exactly what is permitted now, under the person it belongs to now.
-    fn settled_handle(&mut self, handle: Handle, group: &Group, place: &Place, now: Instant) {
-        let permitted = self.permitted(handle, group, now);
-        let Some(person) = self.links.get(handle).map(|link| link.person) else {
-            return;
-        };
-        let today = now.london_day().0;
-        let stood: BTreeMap<Name, _> = self
-            .standing
-            .releases(handle)
-            .map(|(name, stood)| (name.clone(), stood.clone()))
-            .collect();
-        for (name, stood) in &stood {
-            let what = format!(
-                "{}[{}]@{} under {}",
-                stood.raw.0, self.number, stood.raw.1, name.1
-            );
-            if stood.person != person {
-                self.shared.report.differ(
-                    "retraction",
-                    place,
-                    format!("the release of {what} taken from the person left"),
-                    "it stands",
-                );
-            }
-            match permitted.get(name) {
-                Some(Ok((version, mask))) if (*version, *mask) != (stood.version.0, stood.mask) => {
-                    self.shared.report.differ(
-                        "re-decision",
-                        place,
-                        format!("{what}@{version} mask {mask:#x}"),
-                        format!("@{} mask {:#x}", stood.version, stood.mask),
-                    );
-                }
-                Some(Ok(_)) => {}
-                Some(Err(reason))
-                    if outlives(*reason) || stood.not_after.is_some_and(|day| day < today) => {}
-                Some(Err(reason)) => {
-                    self.shared.report.differ(
-                        "retraction",
-                        place,
-                        format!("the release of {what} retracted ({reason})"),
-                        "it stands",
-                    );
-                }
-                None => self.shared.report.differ(
-                    "retraction",
-                    place,
-                    format!("the release of {what} retracted (superseded)"),
-                    "it stands",
-                ),
-            }
-        }
-        for (name, decision) in permitted {
-            if decision.is_ok() && !stood.contains_key(&name) {
-                self.shared.report.differ(
-                    "re-decision",
-                    place,
-                    format!("a release on shared.{} under {}", name.0, name.1),
-                    "none stands",
-                );
-            }
-        }
-    }
-
-    /// What every past event of a handle may be released as now.
-    fn permitted(
-        &mut self,
-        handle: Handle,
-        group: &Group,
-        now: Instant,
-    ) -> BTreeMap<Name, Result<(u32, u64), Reason>> {
-        let mut permitted = BTreeMap::new();
-        for topic in self.topics.clone() {
-            let Some(raw) = self.raws.remove(&topic) else {
-                continue;
-            };
-            // What was decided live within the group was decided under the same stamp.
-            let below = self
-                .chain
-                .next_raw(&topic)
-                .max(group.cut.get(&topic).copied().unwrap_or(0));
-            for event in raw.history.events(&history::Subject::Handle(handle), below) {
-                if raw.history.standing(event, below) != Precedes::Counts {
-                    continue;
-                }
-                let Some(slot) = raw.slot(event.offset) else {
-                    continue;
-                };
-                if let Derived::Decided(verdicts) =
-                    derive(&mut self.control, &self.links, &raw, slot, below, now)
-                {
-                    self.note_permitted(&verdicts, event.event, &mut permitted);
-                }
-            }
-            self.raws.insert(topic, raw);
-        }
-        permitted
-    }
-
-    fn note_permitted(
-        &self,
-        verdicts: &[Verdict],
-        event: walbrook_domain::EventId,
-        permitted: &mut BTreeMap<Name, Result<(u32, u64), Reason>>,
-    ) {
-        for verdict in verdicts {
-            let Some((agreement, version)) = &verdict.agreement else {
-                continue;
-            };
-            let topic = self.control.topic(agreement, *version);
-            let Some(purpose) = topic
-                .as_deref()
-                .and_then(|topic| topic.strip_prefix("shared."))
-            else {
-                continue;
-            };
-            let decision = verdict
-                .grant
-                .map_or(Err(verdict.reason), |grant| Ok((version.0, grant.mask)));
-            permitted.insert((purpose.to_owned(), agreement.clone(), event), decision);
-        }
-    }
-
-    /// A subject record that stands says what the link says now.
-    fn settled_subjects(&mut self, handle: Handle, place: &Place) {
-        let Some(link) = self.links.get(handle) else {
-            return;
-        };
-        let mut stale = Vec::new();
-        for (purpose, stood) in self.standing.subjects(handle) {
-            let pseudonym = self
-                .shared
-                .pseudonyms
-                .known(purpose, &Subject::Handle(handle));
-            let derived = pseudonym.and_then(|pseudonym| body_sha256(&pseudonym, link));
-            let person = self
-                .shared
-                .pseudonyms
-                .known(purpose, &Subject::Person(link.person));
-            let under_another = person.is_some_and(|person| person.as_slice() != stood.key);
-            if derived.is_some_and(|derived| derived != stood.body_sha256) || under_another {
-                stale.push(purpose.clone());
-            }
-        }
-        for purpose in stale {
-            self.shared.report.differ(
-                "subject record",
-                place,
-                format!("a new one on shared.{purpose} for a changed link"),
-                "none",
-            );
-        }
-    }
-}
-
-/// Reasons that views see to at read: a release that fell for one of these may stand.
-const fn outlives(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::NotYetInForce
-            | Reason::Expired
-            | Reason::NotSignedBySource
-            | Reason::Suspended
-            | Reason::Terminated
-            | Reason::AcceptedBeforeInForce
-    )
 }
 
 /// SHA-256 of the subject record that follows from a link.
-fn body_sha256(handle_pseudonym: &[u8], link: &Link) -> Option<Vec<u8>> {
+pub(crate) fn body_sha256(handle_pseudonym: &[u8], link: &Link) -> Option<Vec<u8>> {
     let adult_from = match link.adult_from {
         None => None,
         Some(day) => Some(Date::from_days(day.0)?),

@@ -5,13 +5,13 @@
 //!
 //! - [`source`], [`gather`], [`copy`], [`log`]: records, from Kafka or from a folder, read in an order that can be held against itself.
 //! - [`control`], [`links`], [`raw`]: what decisions follow from.
-//! - [`pages`], [`walk`], [`causes`], [`derive`], [`standing`]: each page held against what must stand on it.
+//! - [`pages`], [`walk`], [`derive`], [`standing`]: each page held against what must stand on it.
 //! - [`demanded`], [`shared`], [`quarantine`], [`pseudonyms`]: everything that pages demand elsewhere, and nothing else.
 //! - [`reads`]: who read what, and whether the rows come out the same.
 //! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.
 //! - [`verify`](verify::verify), [`report`]: the whole, and its result.
 
-pub mod causes;
+mod causes;
 pub mod checkpoints;
 pub mod control;
 pub mod copy;
@@ -20,7 +20,9 @@ pub mod derive;
 pub mod error;
 pub mod gather;
 pub mod links;
+mod live;
 pub mod log;
+mod marks;
 pub mod merkle;
 pub mod note;
 pub mod pages;
@@ -29,6 +31,7 @@ pub mod quarantine;
 pub mod raw;
 pub mod reads;
 pub mod report;
+mod settle;
 pub mod shared;
 pub mod source;
 pub mod standing;
