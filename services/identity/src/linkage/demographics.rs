@@ -52,6 +52,19 @@ impl Stated {
         )
     }
 
+    /// Length of the longest text, bytes.
+    pub fn longest(&self) -> usize {
+        let texts = [
+            &self.given_name,
+            &self.family_name,
+            &self.postcode,
+            &self.nhs_number,
+            &self.upn,
+            &self.la_child_id,
+        ];
+        texts.into_iter().map(String::len).max().unwrap_or(0)
+    }
+
     /// The parts that say something, in the form in which they are compared.
     pub fn known(&self) -> Known {
         Known {
@@ -132,6 +145,11 @@ impl Strategy {
             Strategy::ExactDemographics => "exact-demographics@1",
             Strategy::Manual => "manual@1",
         }
+    }
+
+    /// The name in matching agreements, without the version.
+    pub fn name(self) -> &'static str {
+        self.as_str().split('@').next().unwrap_or_default()
     }
 
     /// Reads the word.

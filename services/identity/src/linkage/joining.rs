@@ -77,7 +77,7 @@ impl Core {
         let mut best: BTreeMap<PersonId, (Strategy, i64, Handle)> = BTreeMap::new();
         let mut offer = |strategy: Strategy, other: &PersonRecord| {
             let comparable = other.organisation == record.organisation
-                || turn.cover.covers(&record.organisation, &other.organisation);
+                || turn.cover.allows(&record.organisation, &other.organisation, strategy);
             if other.person == record.person || !comparable {
                 return;
             }

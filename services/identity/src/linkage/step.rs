@@ -12,6 +12,12 @@ use walbrook_domain::{Day, Handle, Instant, Organisation, PersonId};
 pub trait MatchingCover: Send + Sync {
     /// Whether one agreement covers both. Symmetric.
     fn covers(&self, a: &Organisation, b: &Organisation) -> bool;
+
+    /// Whether one agreement that covers both also names this kind of evidence.
+    fn allows(&self, a: &Organisation, b: &Organisation, strategy: Strategy) -> bool {
+        let _ = strategy;
+        self.covers(a, b)
+    }
 }
 
 /// Where new ids come from.
