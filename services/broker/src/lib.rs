@@ -1,3 +1,163 @@
-//! What may be shared: control plane and enforcement.
+//! What may be shared: the control plane ([`control`], [`grpc`]) and the enforcement loop ([`enforce`]).
 
+pub mod config;
+pub mod control;
 pub mod enforce;
+pub mod error;
+pub mod grpc;
+mod identity;
+
+use crate::config::Config;
+use crate::control::journal::Format;
+use crate::control::removals::{self, Removals};
+use crate::control::writer::{self, Desk, Parts};
+use crate::control::registrar;
+use crate::error::{JournalError, StartError};
+use std::sync::Arc;
+use walbrook_domain::Instant;
+use walbrook_domain::control::PinFact;
+use walbrook_eventlog::{Namespace, topics};
+use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_policy::catalogue::Catalogue;
+use walbrook_proto::control::v1::control_server::ControlServer;
+use walbrook_runtime::callers::Credential;
+use walbrook_runtime::process::{Context, Process};
+use walbrook_runtime::server::{self, MAX_MESSAGE_BYTES, Services};
+use walbrook_runtime::task::Kind;
+use walbrook_runtime::wait;
+
+/// What the process is.
+pub const PROCESS: Process = Process {
+    name: "broker",
+    grpc_port: 7120,
+};
+
+/// The part of readiness that says whether schemas and pins are there.
+const CONTRACTS: &str = "contracts";
+
+/// Runs the process: waits for what it needs, registers schemas, joins the control group, serves until shutdown.
+///
+/// # Errors
+/// When something it needs does not come, or the log holds what cannot be read.
+pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
+    context.readiness.not_ready(CONTRACTS, "registering schemas");
+    let views = registrar::view_files(&config.views_dir)?;
+    let catalogue = Arc::new(registrar::catalogue(&views)?);
+    let listener = server::bind(context.common.listen).await?;
+    let verifier = context.verifier().await?;
+    let kafka = Kafka::new(
+        context.common.kafka.bootstrap.clone(),
+        context.common.kafka.properties.clone(),
+    );
+    let namespace = Namespace::new(&context.common.namespace);
+    wait_for_topics(&context, &kafka, &namespace).await?;
+    let (format, mut pins) = wait_for_schemas(&context, &namespace).await?;
+    pins.extend(registrar::other_pins(&views));
+    let credential = Credential::of_process(PROCESS.name, &context.common)?;
+
+    let removals = follow_removals(&context, &kafka, &namespace)?;
+    let desk = start_writer(&context, &kafka, &format, &catalogue, pins);
+    context.readiness.ready(CONTRACTS);
+    let service = grpc::Service {
+        desk,
+        catalogue,
+        handles: Arc::new(identity::Identity::new(&context.common.peers.identity, credential)),
+        removals,
+        clock: now,
+    };
+    let service = ControlServer::new(service)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    Services::new(verifier)
+        .with(service)
+        .serve(
+            walbrook_proto::FILE_DESCRIPTOR_SET,
+            listener,
+            context.readiness.clone(),
+            context.shutdown.clone(),
+        )
+        .await?;
+    Ok(())
+}
+
+/// The machine's clock, µs.
+fn now() -> Instant {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Instant(i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Every topic as the table demands it: a wrong count or a retention would lose decisions or misplace them.
+async fn wait_for_topics(context: &Context, kafka: &Kafka, namespace: &Namespace) -> Result<(), StartError> {
+    let common = &context.common;
+    let table = topics::table(namespace, common.partitions);
+    let what = format!("the topics of {} at {}", common.namespace, kafka.bootstrap());
+    let check = || async {
+        let admin = kafka.admin().map_err(|error| error.to_string())?;
+        let differences = admin
+            .differences(&table, common.kafka.replication, common.kafka.min_insync)
+            .await
+            .map_err(|error| error.to_string())?;
+        match differences.first() {
+            None => Ok(()),
+            Some(first) => Err(format!(
+                "{} {}: wanted {}, found {} (and {} more differences)",
+                first.topic,
+                first.setting,
+                first.wanted,
+                first.found,
+                differences.len() - 1
+            )),
+        }
+    };
+    Ok(wait::until(&what, common.start_timeout, &context.shutdown, check).await?)
+}
+
+async fn wait_for_schemas(context: &Context, namespace: &Namespace) -> Result<(Format, Vec<PinFact>), StartError> {
+    let common = &context.common;
+    let registry = Registry::new(&common.registry.to_string());
+    let what = format!("the schema registry at {}", registry.url());
+    let register = || registrar::register(&registry, namespace);
+    let (ids, pins) = wait::until(&what, common.start_timeout, &context.shutdown, register).await?;
+    let format = Format {
+        namespace: namespace.clone(),
+        schemas: Arc::new(ids),
+    };
+    Ok((format, pins))
+}
+
+fn follow_removals(context: &Context, kafka: &Kafka, namespace: &Namespace) -> Result<Removals, StartError> {
+    let removals = Removals::default();
+    let mut reader = kafka.reader()?;
+    let (followed, namespace, stop) = (removals.clone(), namespace.clone(), context.shutdown.clone());
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("broker-removals"), move || {
+            removals::follow(&mut reader, &namespace, &followed, &|| stop.is_requested())
+        });
+    Ok(removals)
+}
+
+fn start_writer(
+    context: &Context,
+    kafka: &Kafka,
+    format: &Format,
+    catalogue: &Arc<Catalogue>,
+    pins: Vec<PinFact>,
+) -> Desk {
+    let stop = context.shutdown.clone();
+    let (writer, desk) = writer::writer(Parts {
+        clients: Arc::new(kafka.clone()),
+        format: format.clone(),
+        catalogue: Arc::clone(catalogue),
+        pins,
+        clock: Box::new(now),
+        stopped: Box::new(move || stop.is_requested()),
+    });
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("control-writer"), move || match writer.run(&|_| {}) {
+            Err(JournalError::Stopped) => Ok(()),
+            other => other.map_err(|error| walbrook_runtime::status::chain(&error)),
+        });
+    desk
+}

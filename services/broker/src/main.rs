@@ -1,2 +1,5 @@
-//! What may be shared: control plane and enforcement.
-fn main() {}
+//! The broker process.
+
+fn main() -> std::process::ExitCode {
+    walbrook_runtime::process::run(walbrook_broker::PROCESS, walbrook_broker::run)
+}

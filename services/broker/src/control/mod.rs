@@ -1,0 +1,17 @@
+//! The control plane: agreements, grounds and pins, by one writer.
+//!
+//! - [`core`]: sans-IO: a change is checked against the fold, versioned, and known again by its idempotency key.
+//! - [`writer`]: the thread of the group `<ns>.control`; whoever is assigned partition 0 of `control.policy` writes, under
+//!   the transactional id `<ns>.control`, many changes in one transaction, each with its copy for `control.agreements`.
+//! - [`journal`]: the records on the log and the fold read back from them.
+//! - [`registrar`]: schemas registered and the pins that follow from this build, its view files and its keys.
+//! - [`removals`]: what views say a cause removed: the withdrawal's receipt.
+
+pub mod core;
+pub mod journal;
+pub mod registrar;
+pub mod removals;
+pub mod writer;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,415 @@
+//! The single writer: one thread in the group `<ns>.control`. It serves while partition 0 of `control.policy` is its own.
+
+use crate::control::core::{Core, Draft, Receipt, Step};
+use crate::control::journal::{self, Format};
+use crate::error::{ControlError, JournalError};
+use parking_lot::RwLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant as Monotonic};
+use tokio::sync::oneshot;
+use walbrook_domain::Instant;
+use walbrook_domain::control::{ControlFact, PinFact};
+use walbrook_eventlog::{
+    Ends, GroupEvent, GroupReader, LogError, Reader, Record, Severity, Transactor, topics,
+};
+use walbrook_policy::catalogue::Catalogue;
+use walbrook_policy::state::PolicyState;
+
+/// The group and the transactional id, without the namespace.
+pub const NAME: &str = "control";
+/// `transaction.timeout.ms`: how long a dead writer holds back the readers of `control.policy`.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the group waits for a silent member.
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
+const QUEUE: usize = 1_024;
+/// Changes of one transaction; more wait for the next.
+const BATCH: usize = 1_000;
+/// How often an idle writer looks after its membership.
+const TICK: Duration = Duration::from_millis(20);
+const GROUP_EVERY: Duration = Duration::from_millis(100);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Where clients of the log come from.
+pub trait Clients: Send + Sync {
+    /// A committed reader.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    fn reader(&self) -> Result<Box<dyn Reader>, LogError>;
+    /// Ends of partitions, uncommitted records included.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    fn ends(&self) -> Result<Box<dyn Ends>, LogError>;
+    /// A transactor of this id (full name).
+    fn transactor(&self, id: &str) -> Box<dyn Transactor>;
+    /// A member of this group (full name) over this topic (full name).
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    fn member(&self, group: &str, topic: &str) -> Result<Box<dyn GroupReader>, LogError>;
+}
+
+/// The real log.
+impl Clients for walbrook_eventlog_kafka::Kafka {
+    fn reader(&self) -> Result<Box<dyn Reader>, LogError> {
+        Ok(Box::new(self.reader()?))
+    }
+
+    fn ends(&self) -> Result<Box<dyn Ends>, LogError> {
+        Ok(Box::new(self.ends()?))
+    }
+
+    fn transactor(&self, id: &str) -> Box<dyn Transactor> {
+        Box::new(self.transactor(id, TRANSACTION_TIMEOUT))
+    }
+
+    fn member(&self, group: &str, topic: &str) -> Result<Box<dyn GroupReader>, LogError> {
+        Ok(Box::new(self.group_reader(group, &[topic], SESSION_TIMEOUT)?))
+    }
+}
+
+struct Request {
+    draft: Draft,
+    reply: oneshot::Sender<Result<Receipt, ControlError>>,
+}
+
+/// Where changes are handed to the writer, and what is committed is read. Clones share it.
+#[derive(Clone)]
+pub struct Desk {
+    queue: SyncSender<Request>,
+    core: Arc<RwLock<Option<Core>>>,
+    serving: Arc<AtomicBool>,
+}
+
+impl Desk {
+    /// Hands a change to the writer and waits until it is committed.
+    ///
+    /// # Errors
+    /// When it is refused, this process is not the writer, or the log did not take it.
+    pub async fn submit(&self, draft: Draft) -> Result<Receipt, ControlError> {
+        if !self.serving.load(Ordering::Acquire) {
+            return Err(ControlError::NotTheWriter);
+        }
+        let (reply, answer) = oneshot::channel();
+        match self.queue.try_send(Request { draft, reply }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(ControlError::Busy),
+            Err(TrySendError::Disconnected(_)) => return Err(ControlError::NotTheWriter),
+        }
+        answer.await.unwrap_or(Err(ControlError::NotWritten))
+    }
+
+    /// Reads the fold as it is committed. The writer holds it back while a transaction is being written.
+    ///
+    /// # Errors
+    /// When this process is not the writer.
+    pub fn read<T>(&self, look: impl FnOnce(&PolicyState) -> T) -> Result<T, ControlError> {
+        let core = self.core.read();
+        match &*core {
+            Some(core) if self.serving.load(Ordering::Acquire) => Ok(look(core.state())),
+            _ => Err(ControlError::NotTheWriter),
+        }
+    }
+}
+
+/// What a writer is made of.
+pub struct Parts {
+    /// Clients of the log.
+    pub clients: Arc<dyn Clients>,
+    /// How records stand on it.
+    pub format: Format,
+    /// What may be named.
+    pub catalogue: Arc<Catalogue>,
+    /// Pins that must be on record before anything else is written.
+    pub pins: Vec<PinFact>,
+    /// What time it is.
+    pub clock: Box<dyn Fn() -> Instant + Send>,
+    /// Whether to stop.
+    pub stopped: Box<dyn Fn() -> bool + Send>,
+}
+
+/// The thread's own.
+pub struct Writer {
+    parts: Parts,
+    queue: Receiver<Request>,
+    core: Arc<RwLock<Option<Core>>>,
+    serving: Arc<AtomicBool>,
+}
+
+/// A writer and its desk.
+pub fn writer(parts: Parts) -> (Writer, Desk) {
+    let (sender, queue) = sync_channel(QUEUE);
+    let core = Arc::new(RwLock::new(None));
+    let serving = Arc::new(AtomicBool::new(false));
+    let desk = Desk {
+        queue: sender,
+        core: Arc::clone(&core),
+        serving: Arc::clone(&serving),
+    };
+    let writer = Writer {
+        parts,
+        queue,
+        core,
+        serving,
+    };
+    (writer, desk)
+}
+
+/// Membership of the group, between batches.
+struct Member {
+    group: Box<dyn GroupReader>,
+    owner: bool,
+    looked: Monotonic,
+    unread: Vec<Record>,
+}
+
+impl Member {
+    /// Looks after the membership; nothing is ever read through it.
+    fn look(&mut self, wait: Duration) -> Result<(), LogError> {
+        let mut events = Vec::new();
+        self.group.poll(1, wait, &mut self.unread, &mut |event| events.push(event))?;
+        self.unread.clear();
+        self.looked = Monotonic::now();
+        for event in events {
+            match event {
+                GroupEvent::Assigned(partitions) => {
+                    self.group.start(&[])?;
+                    self.owner = partitions.iter().any(|at| at.partition == 0);
+                }
+                GroupEvent::Revoked(_) | GroupEvent::Lost(_) => self.owner = false,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Writer {
+    /// Runs until stopped. `tell` hears each time whether this process is the writer now.
+    ///
+    /// # Errors
+    /// When nobody can help by waiting: a record that cannot be read, or settings that are refused.
+    pub fn run(self, tell: &dyn Fn(bool)) -> Result<(), JournalError> {
+        let mut pause = FIRST_PAUSE;
+        while !(self.parts.stopped)() {
+            let ended = self.belong(tell, &mut pause);
+            self.serving.store(false, Ordering::Release);
+            *self.core.write() = None;
+            tell(false);
+            match ended {
+                Ok(()) => {}
+                Err(error) if error.severity() == Severity::Fatal => return Err(error),
+                Err(error) => {
+                    tracing::warn!(
+                        error = walbrook_runtime::status::chain(&error),
+                        "the control writer starts again"
+                    );
+                    self.turn_away(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One membership: waits to be the owner, takes over, serves, until it is the owner no more.
+    fn belong(&self, tell: &dyn Fn(bool), pause: &mut Duration) -> Result<(), JournalError> {
+        let namespace = &self.parts.format.namespace;
+        let topic = namespace.name(topics::POLICY);
+        let group = self.parts.clients.member(&namespace.name(NAME), &topic)?;
+        let mut member = Member {
+            group,
+            owner: false,
+            looked: Monotonic::now(),
+            unread: Vec::new(),
+        };
+        while !(self.parts.stopped)() {
+            if !member.owner {
+                member.look(GROUP_EVERY)?;
+                self.turn_away(Duration::ZERO);
+                continue;
+            }
+            let mut transactor = self.take_over()?;
+            self.serving.store(true, Ordering::Release);
+            tell(true);
+            tracing::info!("this process writes the control plane");
+            *pause = FIRST_PAUSE;
+            let served = self.serve(&mut member, transactor.as_mut());
+            self.serving.store(false, Ordering::Release);
+            tell(false);
+            *self.core.write() = None;
+            served?;
+        }
+        Ok(())
+    }
+
+    /// Takes the transactional id over, which ends what an older writer left open, and only then reads the log.
+    fn take_over(&self) -> Result<Box<dyn Transactor>, JournalError> {
+        let parts = &self.parts;
+        let mut transactor = parts.clients.transactor(&parts.format.namespace.name(NAME));
+        transactor.init()?;
+        let mut reader = parts.clients.reader()?;
+        let mut ends = parts.clients.ends()?;
+        let core = journal::rebuild(
+            reader.as_mut(),
+            ends.as_mut(),
+            &parts.format,
+            &parts.catalogue,
+            &parts.stopped,
+        )?;
+        let missing: Vec<_> = parts
+            .pins
+            .iter()
+            .filter(|pin| !core.state().pins().holds(pin))
+            .map(|pin| Draft {
+                fact: ControlFact::Pin(pin.clone()),
+                idempotency_key: String::new(),
+            })
+            .collect();
+        *self.core.write() = Some(core);
+        for batch in missing.chunks(BATCH) {
+            let outcome = self.write(transactor.as_mut(), batch.to_vec())?;
+            for result in outcome {
+                result.map_err(|error| JournalError::Pin(error.to_string()))?;
+            }
+        }
+        Ok(transactor)
+    }
+
+    fn serve(&self, member: &mut Member, transactor: &mut dyn Transactor) -> Result<(), JournalError> {
+        while member.owner && !(self.parts.stopped)() {
+            if member.looked.elapsed() >= GROUP_EVERY {
+                member.look(Duration::ZERO)?;
+                continue;
+            }
+            let first = match self.queue.recv_timeout(TICK) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            let mut waiting = vec![first];
+            while waiting.len() < BATCH {
+                let Ok(next) = self.queue.try_recv() else {
+                    break;
+                };
+                waiting.push(next);
+            }
+            let (drafts, replies): (Vec<_>, Vec<_>) = waiting
+                .into_iter()
+                .map(|request| (request.draft, request.reply))
+                .unzip();
+            let outcome = self.write(transactor, drafts);
+            let failed = match outcome {
+                Ok(results) => {
+                    for (reply, result) in replies.into_iter().zip(results) {
+                        // A caller that has gone needs no answer.
+                        let _ = reply.send(result);
+                    }
+                    continue;
+                }
+                Err(failed) => failed,
+            };
+            // What became of it is found out by reading the log again; the callers try again with their keys.
+            for reply in replies {
+                let _ = reply.send(Err(ControlError::NotWritten));
+            }
+            return Err(failed);
+        }
+        Ok(())
+    }
+
+    /// Checks and writes a batch in one transaction. On an error the core holds what may not be on the log: throw it away.
+    fn write(
+        &self,
+        transactor: &mut dyn Transactor,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Result<Receipt, ControlError>>, JournalError> {
+        let now = (self.parts.clock)();
+        let mut guard = self.core.write();
+        let Some(core) = guard.as_mut() else {
+            return Err(JournalError::Stopped);
+        };
+        let mut outcome = Vec::with_capacity(drafts.len());
+        let mut accepted = Vec::new();
+        let mut records = Vec::new();
+        for draft in drafts {
+            match core.step(&draft, now) {
+                Err(error) => outcome.push(Some(Err(error))),
+                Ok(Step::Repeated(receipt)) => outcome.push(Some(Ok(receipt))),
+                Ok(Step::Write) => {
+                    records.push(self.parts.format.records(&draft.fact, &draft.idempotency_key, now)?);
+                    accepted.push(draft);
+                    outcome.push(None);
+                }
+            }
+        }
+        if accepted.is_empty() {
+            return Ok(outcome.into_iter().flatten().collect());
+        }
+        let offsets = commit(transactor, records)?;
+        let placed: Vec<_> = accepted
+            .into_iter()
+            .zip(offsets)
+            .map(|(draft, offset)| (draft, offset, now))
+            .collect();
+        let receipts = core.settled(&placed);
+        // A call repeated within its own batch holds the offset that was only expected then.
+        let settled: Vec<_> = placed.iter().zip(&receipts).collect();
+        let mut fresh = receipts.iter().cloned();
+        let results = outcome.into_iter().map(|known| match known {
+            None => fresh.next().ok_or(ControlError::NotWritten),
+            Some(Ok(receipt)) => Ok(settled
+                .iter()
+                .find(|(_, written)| written.id == receipt.id && written.version == receipt.version)
+                .map_or_else(
+                    || receipt.clone(),
+                    |(_, written)| Receipt {
+                        repeated: true,
+                        ..(*written).clone()
+                    },
+                )),
+            Some(Err(error)) => Err(error),
+        });
+        Ok(results.collect())
+    }
+
+    /// Answers those who wait that this process is not the writer, for a while.
+    fn turn_away(&self, pause: Duration) {
+        let until = Monotonic::now() + pause;
+        loop {
+            let left = until.saturating_duration_since(Monotonic::now());
+            match self.queue.recv_timeout(left) {
+                Ok(request) => {
+                    let _ = request.reply.send(Err(ControlError::NotTheWriter));
+                }
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Writes the records of several changes in one transaction; returns the offset of each change on `control.policy`.
+fn commit(
+    transactor: &mut dyn Transactor,
+    changes: Vec<Vec<walbrook_eventlog::NewRecord>>,
+) -> Result<Vec<i64>, LogError> {
+    transactor.begin()?;
+    let mut firsts = Vec::with_capacity(changes.len());
+    let mut sent = 0;
+    for change in changes {
+        firsts.push(sent);
+        sent += change.len();
+        for record in change {
+            transactor.send(record)?;
+        }
+    }
+    let delivered = transactor.drain()?;
+    transactor.commit()?;
+    Ok(firsts
+        .into_iter()
+        .filter_map(|at| delivered.get(at).map(|(_, offset)| *offset))
+        .collect())
+}
