@@ -98,12 +98,8 @@ pub fn read(records: &[Record], report: &mut Report) -> Vec<ControlRecord> {
     read
 }
 
-/// Folds all records once, counts them and reports every illegal transition. Returns the names of schemas and the final state.
-pub fn check(
-    records: &[ControlRecord],
-    topic: &str,
-    report: &mut Report,
-) -> (Schemas, PolicyState) {
+/// Folds all records once, counts them and reports every illegal transition. Returns the names of schemas.
+pub fn check(records: &[ControlRecord], topic: &str, report: &mut Report) -> Schemas {
     let mut schemas = Schemas::default();
     let mut state = new_state();
     for record in records {
@@ -129,7 +125,7 @@ pub fn check(
             );
         }
     }
-    (schemas, state)
+    schemas
 }
 
 fn new_state() -> PolicyState {

@@ -45,4 +45,7 @@ pub enum AuditError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A public key was given that is none.
+    #[error("the key is no Ed25519 public key: 32 bytes as 64 hex characters were expected")]
+    Key,
 }

@@ -7,7 +7,7 @@
 //! - [`control`], [`links`], [`raw`]: what decisions follow from.
 //! - [`pages`], [`walk`], [`derive`], [`standing`]: each page held against what must stand on it.
 //! - [`demanded`], [`shared`], [`quarantine`], [`pseudonyms`]: everything that pages demand elsewhere, and nothing else.
-//! - [`reads`]: who read what, and whether the rows come out the same.
+//! - [`reads`], [`fold`]: who read what, and whether the rows come out the same.
 //! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.
 //! - [`verify`](verify::verify), [`report`]: the whole, and its result.
 
@@ -18,6 +18,7 @@ pub mod copy;
 pub mod demanded;
 pub mod derive;
 pub mod error;
+pub mod fold;
 pub mod gather;
 pub mod links;
 mod live;
@@ -39,8 +40,22 @@ pub mod verify;
 pub mod walk;
 
 pub use copy::Copy;
+pub use ed25519_dalek::VerifyingKey;
 pub use error::AuditError;
 pub use log::Log;
 pub use report::{Checked, Difference, Report};
 pub use source::{LiveSource, LogSource};
 pub use verify::{Found, Options, verify};
+
+/// Reads a public key.
+///
+/// # Errors
+/// When the text is no Ed25519 public key in hex.
+pub fn public_key(text: &str) -> Result<VerifyingKey, AuditError> {
+    let bytes = hex::decode(text)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok());
+    bytes
+        .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
+        .ok_or(AuditError::Key)
+}

@@ -125,7 +125,7 @@ impl Pseudonyms {
     /// The same thing must not look the same under two purposes.
     pub fn check_across_purposes(&self, report: &mut Report) {
         let mut seen: HashMap<[u8; 16], &str> = HashMap::new();
-        for ((purpose, _, pseudonym), _) in &self.back {
+        for (purpose, _, pseudonym) in self.back.keys() {
             if let Some(other) = seen.insert(*pseudonym, purpose)
                 && other != purpose
             {

@@ -1,19 +1,314 @@
 //! Reads: each by an entitled reader, within scope, of rows that come out the same when they are computed again.
 
-use walbrook_eventlog::topics;
-use walbrook_policy::PolicyState;
+use std::collections::BTreeMap;
 
-use crate::control::Schemas;
-use crate::log::{Log, decode};
+use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
+use walbrook_domain::{Day, Instant, Pseudonym, WorkingCalendar};
+use walbrook_eventlog::topics;
+use walbrook_policy::state::AgreementBook;
+use walbrook_proto::audit::v1::{ReadRecord, Removal};
+use walbrook_view::reading::{BookReading, Viewer};
+use walbrook_view::wire::Needs;
+use walbrook_view::{Asked, View};
+
+use crate::control;
+use crate::fold::Folds;
+use crate::log::{Log, Place, decode, printable};
 use crate::report::{Checked, Report};
 
-/// Checks every read and removal.
-pub fn check(log: &Log, _schemas: &Schemas, _state: &PolicyState, report: &mut Report) {
+/// The words of a read record's outcome.
+const ANSWERED: &str = "ANSWERED";
+
+/// Everything that reads are held against.
+struct Reads<'a> {
+    log: &'a Log,
+    agreements: Vec<ControlRecord>,
+    book: AgreementBook,
+    done: usize,
+    /// View files ever pinned, by the hash of their text.
+    views: BTreeMap<[u8; 32], View>,
+    calendar: WorkingCalendar,
+    folds: Folds<'a>,
+    report: &'a mut Report,
+}
+
+/// Checks every read and every removal.
+pub fn check(log: &Log, policy: &[ControlRecord], report: &mut Report) {
+    let agreements = control::read(log.records(topics::AGREEMENTS, 0), report);
+    let (views, calendar) = pinned(policy.iter().chain(&agreements), report);
+    let mut needs: BTreeMap<String, Needs> = BTreeMap::new();
+    for view in views.values() {
+        let of_purpose = needs.entry(view.purpose.to_string()).or_default();
+        for (event_type, mask) in view.needs() {
+            *of_purpose.entry(event_type).or_default() |= mask;
+        }
+    }
+    let folds = Folds::new(log, needs, policy);
+    let book = new_book();
+    let mut reads = Reads {
+        log,
+        agreements,
+        book,
+        done: 0,
+        views,
+        calendar,
+        folds,
+        report,
+    };
     for record in log.records(topics::READS, 0) {
-        let Some(_read) = decode::<walbrook_proto::audit::v1::ReadRecord>(record, "read", report)
-        else {
+        let Some(read) = decode::<ReadRecord>(record, "read", reads.report) else {
             continue;
         };
-        report.count(Checked::Reads, 1);
+        reads.report.count(Checked::Reads, 1);
+        let asked_at = Instant(record.timestamp_ms.saturating_mul(1_000));
+        reads.one(&Place::of(record), &read, asked_at);
+    }
+    removals(log, report);
+}
+
+fn new_book() -> AgreementBook {
+    AgreementBook::new(std::sync::Arc::new(walbrook_view::file::catalogue()))
+}
+
+/// Every view file and the newest calendar that were pinned.
+fn pinned<'a>(
+    records: impl Iterator<Item = &'a ControlRecord>,
+    report: &mut Report,
+) -> (BTreeMap<[u8; 32], View>, WorkingCalendar) {
+    let catalogue = walbrook_view::file::catalogue();
+    let mut views = BTreeMap::new();
+    let mut holidays = Vec::new();
+    for record in records {
+        let ControlFact::Pin(pin) = &record.fact else {
+            continue;
+        };
+        match pin.kind {
+            PinKind::ViewFile if !views.contains_key(&pin.sha256) => {
+                match walbrook_view::file::read(&pin.name, &pin.content, &catalogue) {
+                    Ok(view) => {
+                        views.insert(pin.sha256, view);
+                    }
+                    Err(faults) => {
+                        report.differ("view", &pin.name, "a view file that can be read", faults)
+                    }
+                }
+            }
+            PinKind::Calendar if !pin.content.is_empty() => holidays = days(&pin.content),
+            _ => {}
+        }
+    }
+    (views, WorkingCalendar::new(holidays))
+}
+
+/// The days that a calendar file names: one a line, at its beginning.
+fn days(text: &str) -> Vec<Day> {
+    text.lines()
+        .filter_map(|line| line.get(..10)?.parse().ok())
+        .collect()
+}
+
+impl Reads<'_> {
+    /// Moves the agreements to a read's position; back to the start when another materialiser was behind.
+    fn agreements_below(&mut self, next: i64) {
+        if self
+            .done
+            .checked_sub(1)
+            .and_then(|last| self.agreements.get(last))
+            .is_some_and(|record| record.offset >= next)
+        {
+            (self.book, self.done) = (new_book(), 0);
+        }
+        while let Some(record) = self
+            .agreements
+            .get(self.done)
+            .filter(|record| record.offset < next)
+        {
+            self.done += 1;
+            if let ControlFact::Agreement(fact) = &record.fact {
+                // An illegal change was reported where it stands on control.policy, and changes nothing.
+                let _ = self.book.apply(record.appended_at, fact);
+            }
+        }
+    }
+
+    fn one(&mut self, place: &Place, read: &ReadRecord, asked_at: Instant) {
+        if read.agreements_next > self.log.end(topics::AGREEMENTS, 0) {
+            self.report.differ(
+                "read",
+                place,
+                "a control.agreements offset that exists",
+                read.agreements_next,
+            );
+        }
+        if read.outcome != ANSWERED && !read.answered.is_empty() {
+            self.report.differ(
+                "read",
+                place,
+                "no rows without an answer",
+                format!("{} rows", read.answered.len()),
+            );
+        }
+        let hash = <[u8; 32]>::try_from(read.view_sha256.as_slice()).ok();
+        let Some(view) = hash.and_then(|hash| self.views.get(&hash)).cloned() else {
+            if read.outcome == ANSWERED {
+                self.report.differ(
+                    "read",
+                    place,
+                    "a pinned view file",
+                    format!("another of {}", printable(&read.view)),
+                );
+            }
+            return;
+        };
+        let Ok(organisation) = read.organisation.parse() else {
+            self.report
+                .differ("read", place, "the reader's organisation", "something else");
+            return;
+        };
+        if view.name != read.view || view.purpose.as_str() != read.purpose {
+            let found = format!("{} for {}", printable(&read.view), printable(&read.purpose));
+            self.report.differ(
+                "read",
+                place,
+                format!("view {} for {}", view.name, view.purpose),
+                found,
+            );
+        }
+        self.agreements_below(read.agreements_next);
+        let viewer = Viewer {
+            organisation,
+            role: read.role.clone(),
+            reader: read.reader.clone(),
+        };
+        let book = std::mem::replace(&mut self.book, new_book());
+        self.rows(
+            place,
+            read,
+            &view,
+            &BookReading::new(&book, &viewer, &view, asked_at),
+        );
+        self.book = book;
+    }
+
+    fn rows(
+        &mut self,
+        place: &Place,
+        read: &ReadRecord,
+        view: &View,
+        reading: &BookReading<'_>,
+    ) {
+        use walbrook_view::Reading as _;
+        let entitled: Vec<String> = reading
+            .entitlements()
+            .iter()
+            .map(|(id, version)| format!("{id}@{version}"))
+            .collect();
+        let said: Vec<String> = read
+            .agreements
+            .iter()
+            .map(|one| format!("{}@{}", one.agreement_id, one.version))
+            .collect();
+        if read.outcome == ANSWERED && entitled.is_empty() {
+            self.report.differ(
+                "read",
+                place,
+                "an agreement that names the reader's organisation and role",
+                "none in force",
+            );
+        }
+        if read.outcome == ANSWERED && said != entitled {
+            self.report.differ(
+                "read",
+                place,
+                format!("entitled by {}", entitled.join(", ")),
+                said.join(", "),
+            );
+        }
+        let evaluated_at = read
+            .evaluated_at
+            .as_ref()
+            .and_then(|at| Instant::from_seconds_nanos(at.seconds, at.nanos));
+        let Some(evaluated_at) = evaluated_at else {
+            self.report
+                .differ("read", place, "the instant its rows are stated for", "none");
+            return;
+        };
+        let case_named = read.operation == "GET"
+            && read
+                .case_reference
+                .as_ref()
+                .is_some_and(|case| !case.is_empty());
+        let asked = Asked {
+            view,
+            reading,
+            evaluated_at,
+            case_named,
+            calendar: &self.calendar,
+        };
+        if let Err(problem) = self.folds.move_to(read, &view.purpose) {
+            self.report.differ(
+                "read",
+                place,
+                "applied offsets of the view's own topic",
+                problem,
+            );
+            return;
+        }
+        for answered in &read.answered {
+            self.report.count(Checked::Rows, 1);
+            let row = Pseudonym::try_from(answered.person_pseudonym.as_slice())
+                .ok()
+                .and_then(|pseudonym| self.folds.row(&asked, &pseudonym));
+            match row {
+                None => {
+                    self.report
+                        .differ("row", place, "no row for this viewer", "one was answered")
+                }
+                Some(hash) if hash.as_slice() == answered.row_sha256 => {}
+                Some(_) => self.report.differ(
+                    "row",
+                    place,
+                    "the row that follows from what was applied",
+                    "another hash",
+                ),
+            }
+        }
+        if read.operation == "GET" && read.outcome == "EMPTY" {
+            for pseudonym in read
+                .asked
+                .iter()
+                .filter_map(|asked| Pseudonym::try_from(asked.as_slice()).ok())
+            {
+                if self.folds.row(&asked, &pseudonym).is_some() {
+                    self.report
+                        .differ("row", place, "a row for this viewer", "an empty answer");
+                }
+            }
+        }
+    }
+}
+
+/// Removals speak of causes that stand.
+fn removals(log: &Log, report: &mut Report) {
+    for record in log.records(topics::REMOVALS, 0) {
+        let Some(removal) = decode::<Removal>(record, "removal", report) else {
+            continue;
+        };
+        report.count(Checked::Removals, 1);
+        let end = log.end(&removal.cause_topic, removal.cause_partition);
+        if removal.cause_offset >= end || removal.contributions < 0 || removal.rows < 0 {
+            let found = format!(
+                "{}[{}]@{}",
+                printable(&removal.cause_topic),
+                removal.cause_partition,
+                removal.cause_offset
+            );
+            report.differ(
+                "removal",
+                Place::of(record),
+                "a cause that stands, and counts",
+                found,
+            );
+        }
     }
 }

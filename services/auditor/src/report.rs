@@ -1,7 +1,7 @@
 //! What an audit found: how much was checked, and every difference.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// How many differences are kept in full; beyond it they are only counted.
 const KEPT: usize = 10_000;
@@ -178,28 +178,6 @@ impl Report {
     /// True when there is no difference.
     pub const fn is_clean(&self) -> bool {
         self.difference_count == 0
-    }
-
-    /// The report as text: differences, the table of counts, and the verdict as the last line.
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        for difference in &self.differences {
-            let _ = writeln!(out, "{difference}");
-        }
-        if !self.differences.is_empty() {
-            out.push('\n');
-        }
-        let width = self
-            .counts
-            .keys()
-            .map(|what| what.label().len())
-            .max()
-            .unwrap_or(0);
-        for (what, count) in self.counts() {
-            let _ = writeln!(out, "{:width$}  {count:>10}", what.label());
-        }
-        let _ = writeln!(out, "\n{} differences", self.difference_count);
-        out
     }
 
     /// The report as JSON: `{"counts": {…}, "differences": [{check, place, expected, found}], "difference_count": n}`.

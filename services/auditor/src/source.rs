@@ -47,12 +47,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How many records are taken at once.
 const BATCH_RECORDS: usize = 4_096;
 
+/// Gives the partition count of a full topic name; `None` when there is no such topic.
+type Counts = Box<dyn Fn(&str) -> Option<i32> + Send>;
+
 /// A log behind the event-log traits: Kafka, read committed.
 pub struct LiveSource<R, E> {
     namespace: Namespace,
     reader: R,
     ends: E,
-    partitions: Box<dyn Fn(&str) -> Option<i32> + Send>,
+    partitions: Counts,
 }
 
 impl<R: Reader, E: Ends> LiveSource<R, E> {

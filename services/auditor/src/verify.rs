@@ -36,7 +36,7 @@ pub fn verify(log: &Log, options: &Options) -> Found {
     let Found { report, pseudonyms } = &mut found;
     checkpoints::check(log, options.checkpoint_key.as_ref(), report);
     let policy = control::read(log.records(topics::POLICY, 0), report);
-    let (schemas, state) = control::check(&policy, topics::POLICY, report);
+    let schemas = control::check(&policy, topics::POLICY, report);
     agreement_copies(log, report);
 
     let mut demands = Demands::default();
@@ -63,7 +63,7 @@ pub fn verify(log: &Log, options: &Options) -> Found {
     );
     quarantine::check(log, quarantined, report);
     pseudonyms.check_across_purposes(report);
-    crate::reads::check(log, &schemas, &state, report);
+    crate::reads::check(log, &policy, report);
     found
 }
 

@@ -1,8 +1,24 @@
 //! `walbrook audit`: what the auditor proves from the log.
+//!
+//! It reads the topics, or a copy of them in a folder, and nothing else: no process of the backbone has to run.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use walbrook_auditor::{AuditError, Checked, Copy, LiveSource, Log, LogSource, Options, Report};
+use walbrook_eventlog::Namespace;
+use walbrook_eventlog_kafka::Kafka;
 
+use crate::cluster::LocalBackbone;
+use crate::table::table;
 use crate::{Exit, Failure};
+
+/// How long a cluster may take to say which topics it has.
+const METADATA_WAIT: Duration = Duration::from_secs(15);
 
 /// Verify the log and ask it questions.
 #[derive(Debug, Args)]
@@ -14,12 +30,182 @@ pub struct AuditArgs {
 
 /// The commands of this group.
 #[derive(Debug, Subcommand)]
-pub enum AuditCommand {}
+pub enum AuditCommand {
+    /// Derive every decision, released body and answered row again; exit 1 on a difference, 2 when it could not run
+    Verify(VerifyArgs),
+    /// Copy the topics into a folder, for `verify --from`
+    Copy(CopyArgs),
+}
+
+/// Where the log is.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// The folder of the local backbone
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = ".walbrook",
+        env = "WALBROOK_DIR"
+    )]
+    pub dir: PathBuf,
+    /// Kafka, when it is not the local one (host:port)
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "WALBROOK_KAFKA",
+        requires = "namespace"
+    )]
+    pub kafka: Option<String>,
+    /// What stands before every topic, with `--kafka`
+    #[arg(long, value_name = "NAME", env = "WALBROOK_NAMESPACE")]
+    pub namespace: Option<String>,
+}
+
+/// What to verify.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Verify a copy in this folder instead of the log
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["kafka"])]
+    pub from: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The auditor's public key, 32 bytes in hex: checkpoints must be signed with it
+    #[arg(long, value_name = "HEX")]
+    pub checkpoint_key: Option<String>,
+    /// Where the log is
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What to copy.
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// A folder that does not exist yet, or is empty
+    pub folder: PathBuf,
+    /// Where the log is
+    #[command(flatten)]
+    pub log: LogArgs,
+}
 
 /// Runs one of them.
 ///
 /// # Errors
 /// Each command says its own.
 pub async fn run(args: AuditArgs) -> Result<Exit, Failure> {
-    match args.command {}
+    // Reading a whole log blocks for as long as it takes; the runtime's other threads go on.
+    let work = tokio::task::spawn_blocking(move || match args.command {
+        AuditCommand::Verify(args) => verify(&args),
+        AuditCommand::Copy(args) => copy(&args),
+    });
+    work.await
+        .map_err(|error| Failure::new(Exit::Internal, error))?
+}
+
+/// The audit could not run: neither proved nor disproved.
+fn not_run(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+    Failure::new(Exit::NotRunning, error)
+}
+
+fn source(args: &LogArgs) -> Result<Box<dyn LogSource>, Failure> {
+    let (address, namespace) = match (&args.kafka, &args.namespace) {
+        (Some(kafka), namespace) => (kafka.clone(), namespace.clone().unwrap_or_default()),
+        (None, given) => {
+            let backbone = LocalBackbone::running(&args.dir).map_err(not_run)?;
+            let namespace = given
+                .clone()
+                .unwrap_or_else(|| backbone.namespace().to_owned());
+            (backbone.kafka().to_owned(), namespace)
+        }
+    };
+    let kafka = Kafka::new(address, BTreeMap::new());
+    let topics = kafka
+        .admin()
+        .and_then(|admin| admin.partitions(METADATA_WAIT))
+        .map_err(not_run)?;
+    let namespace = Namespace::new(&namespace);
+    let decisions = namespace.name(walbrook_eventlog::topics::DECISIONS);
+    if !topics.contains_key(&decisions) {
+        return Err(not_run(format!(
+            "there is no topic {decisions} on this Kafka: is the namespace {namespace} right?"
+        )));
+    }
+    let reader = kafka.reader().map_err(not_run)?;
+    let ends = kafka.ends().map_err(not_run)?;
+    let counts = move |topic: &str| topics.get(topic).map(|(partitions, _)| *partitions);
+    Ok(Box::new(LiveSource::new(namespace, reader, ends, counts)))
+}
+
+fn progress() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos:>10} records  {per_sec:>14}  {msg}");
+    ProgressBar::new_spinner()
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
+    let mut source: Box<dyn LogSource> = match &args.from {
+        Some(folder) => Box::new(Copy::open(folder).map_err(not_run)?),
+        None => source(&args.log)?,
+    };
+    let options = Options {
+        checkpoint_key: args.checkpoint_key.as_deref().map(public_key).transpose()?,
+    };
+    let bar = progress();
+    let log = Log::read(source.as_mut(), &mut |record| {
+        bar.inc(1);
+        if record.offset % 1_000 == 0 {
+            bar.set_message(record.at.topic.to_string());
+        }
+    });
+    bar.finish_and_clear();
+    let report = walbrook_auditor::verify(&log.map_err(not_run)?, &options).report;
+    print(&report, args.json);
+    Ok(if report.is_clean() {
+        Exit::Done
+    } else {
+        Exit::Difference
+    })
+}
+
+fn public_key(hex: &str) -> Result<walbrook_auditor::VerifyingKey, Failure> {
+    walbrook_auditor::public_key(hex).map_err(|error: AuditError| Failure::new(Exit::Usage, error))
+}
+
+fn print(report: &Report, json: bool) {
+    if json {
+        println!("{:#}", report.json());
+        return;
+    }
+    for difference in report.differences() {
+        println!("{difference}");
+    }
+    let unlisted = report.difference_count() - report.differences().len() as u64;
+    if unlisted > 0 {
+        println!("… and {unlisted} more");
+    }
+    let mut counts = table(["checked", "count"]);
+    for (what, count) in report.counts() {
+        if what == Checked::Undecided && count == 0 {
+            continue;
+        }
+        counts.add_row([what.label().to_owned(), count.to_string()]);
+    }
+    println!("{counts}");
+    println!("{} differences", report.difference_count());
+}
+
+fn copy(args: &CopyArgs) -> Result<Exit, Failure> {
+    let mut source = source(&args.log)?;
+    let bar = progress();
+    let copied = walbrook_auditor::copy::write(source.as_mut(), &args.folder, &mut |_| bar.inc(1));
+    bar.finish_and_clear();
+    println!(
+        "{} records copied to {}",
+        copied.map_err(not_run)?,
+        args.folder.display()
+    );
+    Ok(Exit::Done)
 }

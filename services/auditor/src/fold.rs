@@ -1,0 +1,146 @@
+//! The state that a read was answered from: `shared.<purpose>` folded up to the offsets on the read record.
+
+use std::collections::{BTreeMap, HashMap};
+
+use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
+use walbrook_domain::{Pseudonym, Purpose};
+use walbrook_event::framing::unframe;
+use walbrook_event::headers;
+use walbrook_event::seal::{Plain, Seal};
+use walbrook_eventlog::{Record, murmur2_partition, topics};
+use walbrook_proto::audit::v1::ReadRecord;
+use walbrook_view::wire::{Needs, SharedRecord, SharedSchema, read};
+use walbrook_view::{Asked, Partition};
+
+use crate::log::{Log, header};
+
+/// One partition's fold and how far it is.
+#[derive(Debug, Default)]
+struct Fold {
+    state: Partition,
+    /// Records applied, and the next offset.
+    done: usize,
+    next: i64,
+}
+
+/// The folds of all shared partitions, each moved to where a read had it.
+pub struct Folds<'a> {
+    log: &'a Log,
+    needs: BTreeMap<String, Needs>,
+    schemas: HashMap<i32, SharedSchema>,
+    folds: BTreeMap<(String, i32), Fold>,
+    purpose: String,
+}
+
+impl<'a> Folds<'a> {
+    /// Nothing applied. `needs` are the fields that views of each purpose need.
+    pub fn new(log: &'a Log, needs: BTreeMap<String, Needs>, policy: &[ControlRecord]) -> Self {
+        let schemas = policy.iter().filter_map(|record| match &record.fact {
+            ControlFact::Pin(pin) if pin.kind == PinKind::Schema => {
+                Some((pin.schema_id, SharedSchema::parse(&pin.content).ok()?))
+            }
+            _ => None,
+        });
+        Self {
+            log,
+            needs,
+            schemas: schemas.collect(),
+            folds: BTreeMap::new(),
+            purpose: String::new(),
+        }
+    }
+
+    /// Moves every partition that a read names to where it was.
+    ///
+    /// # Errors
+    /// In words, when an offset is of another topic, does not exist, or stands behind a record that cannot be read.
+    pub fn move_to(&mut self, read: &ReadRecord, purpose: &Purpose) -> Result<(), String> {
+        purpose.as_str().clone_into(&mut self.purpose);
+        let topic = topics::shared(purpose.as_str());
+        for applied in &read.applied {
+            if applied.topic != topic && !applied.topic.ends_with(&format!(".{topic}")) {
+                return Err("an offset of another topic".to_owned());
+            }
+            if applied.next_offset > self.log.end(&topic, applied.partition) {
+                return Err(format!(
+                    "{topic}[{}] only ends at {}",
+                    applied.partition,
+                    self.log.end(&topic, applied.partition)
+                ));
+            }
+            self.fold(&topic, applied.partition, applied.next_offset)?;
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, topic: &str, partition: i32, next: i64) -> Result<(), String> {
+        let fold = self.folds.entry((topic.to_owned(), partition)).or_default();
+        // Another materialiser may be behind the one that answered before.
+        if next < fold.next {
+            *fold = Fold::default();
+        }
+        let empty = Needs::new();
+        let needs = self.needs.get(&self.purpose).unwrap_or(&empty);
+        let mut changes = Vec::new();
+        while let Some(record) = self
+            .log
+            .records(topic, partition)
+            .get(fold.done)
+            .filter(|record| record.offset < next)
+        {
+            fold.done += 1;
+            apply(&mut fold.state, record, &self.schemas, needs, &mut changes).map_err(
+                |problem| {
+                    format!(
+                        "{topic}[{partition}]@{} cannot be read: {problem}",
+                        record.offset
+                    )
+                },
+            )?;
+            changes.clear();
+        }
+        fold.next = next;
+        Ok(())
+    }
+
+    /// The hash of a person's row as asked; `None` when there is nothing to show.
+    pub fn row(&self, asked: &Asked<'_>, pseudonym: &Pseudonym) -> Option<[u8; 32]> {
+        let topic = topics::shared(&self.purpose);
+        let partition = murmur2_partition(pseudonym.as_bytes(), self.log.partitions(&topic));
+        let fold = self.folds.get(&(topic, partition))?;
+        let row = asked.row(&fold.state.person(pseudonym)?).ok()??;
+        Some(row.sha256())
+    }
+}
+
+fn apply(
+    state: &mut Partition,
+    record: &Record,
+    schemas: &HashMap<i32, SharedSchema>,
+    needs: &Needs,
+    changes: &mut Vec<walbrook_view::Change>,
+) -> Result<(), String> {
+    let (schema_id, sealed) =
+        unframe(record.value.as_deref()).map_err(|error| error.to_string())?;
+    let handle = record
+        .headers
+        .text(headers::HANDLE)
+        .and_then(|text| hex::decode(text).ok())
+        .unwrap_or_default();
+    let key_id = record.headers.text(headers::KEY).unwrap_or_default();
+    let body = Plain
+        .open(&handle, key_id, sealed)
+        .map_err(|error| error.to_string())?;
+    let shared = SharedRecord {
+        key: record.key.as_deref().unwrap_or_default(),
+        header: &|name| header(record, name),
+        timestamp_ms: record.timestamp_ms,
+        body: &body,
+        schema: schemas.get(&schema_id),
+    };
+    state.apply(
+        read(&shared, needs).map_err(|error| error.to_string())?,
+        changes,
+    );
+    Ok(())
+}
