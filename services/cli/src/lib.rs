@@ -13,6 +13,7 @@ pub mod demo;
 mod failure;
 pub mod identity;
 pub mod import;
+pub mod publish;
 pub mod table;
 pub mod view;
 
@@ -61,7 +62,6 @@ pub enum Command {
     #[command(hide = true)]
     Import(import::ImportArgs),
     /// Generate a synthetic city and send its events
-    #[command(hide = true)]
     City(city::CityArgs),
     /// Show the whole river
     #[command(hide = true)]

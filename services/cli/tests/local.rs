@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use walbrook_testkit::cluster::{free_port, kafka_answers, namespace, shared};
 
@@ -99,14 +100,8 @@ fn a_cluster_goes_up_is_killed_and_comes_up_with_its_data() {
     ends_with(&topics("apply"), 0);
 
     // Killed with -9, the supervisor takes its children with it, and its folder can be taken again.
-    let supervisor = first["supervisor"].to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-9", &supervisor])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let supervisor = first["supervisor"].to_string().parse().unwrap();
+    kill_process(Pid::from_raw(supervisor).unwrap(), Signal::KILL).unwrap();
     let start = Instant::now();
     for process in first["processes"].as_array().unwrap() {
         while !is_gone(&process["pid"].to_string()) {

@@ -68,7 +68,6 @@ pub(super) fn start(
     std::fs::create_dir_all(&data).map_err(failed("create", &data))?;
     let mut launch = Launch::new(service.name, program, folder.log(service.name))
         .arg("--local")
-        .env("WALBROOK_LOCAL", "true")
         .env("WALBROOK_KAFKA", &setting.kafka)
         .env("WALBROOK_REGISTRY", &setting.registry)
         .env("WALBROOK_NAMESPACE", &setting.namespace)
