@@ -1,5 +1,9 @@
 //! Child processes that die with this one, however it dies, and whose output is a file.
 
+mod error;
+#[cfg(test)]
+mod tests;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
@@ -13,74 +17,12 @@ use rustix::process::{
     Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal,
 };
 
+pub use error::ProcessError;
+
 /// How often a wait looks again.
 const TICK: Duration = Duration::from_millis(20);
 /// How much of a log is read to find its last lines.
 const TAIL_BYTES: u64 = 16 * 1024;
-
-/// Why a child could not be started, or did not stay.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// The log file of the child cannot be opened.
-    #[error("{name}: cannot write its log {}", log.display())]
-    Log {
-        /// The child's name.
-        name: String,
-        /// Its log.
-        log: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-    /// The program does not start.
-    #[error("{name}: cannot start {}", program.display())]
-    Start {
-        /// The child's name.
-        name: String,
-        /// What was to be run.
-        program: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-    /// The child ended by itself.
-    #[error("{name} ended ({status}); the end of {}:\n{tail}", log.display())]
-    Ended {
-        /// The child's name.
-        name: String,
-        /// How it ended.
-        status: ExitStatus,
-        /// Its log.
-        log: PathBuf,
-        /// The last lines of its log.
-        tail: String,
-    },
-    /// The child runs but did not become ready in time.
-    #[error("{name} did not answer within {waited_s} s; the end of {}:\n{tail}", log.display())]
-    NotReady {
-        /// The child's name.
-        name: String,
-        /// How long it was waited for, in seconds.
-        waited_s: u64,
-        /// Its log.
-        log: PathBuf,
-        /// The last lines of its log.
-        tail: String,
-    },
-    /// The operating system refused to say how the child is, or to signal it.
-    #[error("{name}: cannot {operation} process {pid}")]
-    Control {
-        /// The child's name.
-        name: String,
-        /// What was tried.
-        operation: &'static str,
-        /// Its process id.
-        pid: u32,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-}
 
 /// What to start: a program, its arguments and environment, and where its output goes.
 #[derive(Debug, Clone)]

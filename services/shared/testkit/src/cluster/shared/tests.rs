@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{Kept, keep_in};
 use crate::process::Launch;
 
@@ -74,13 +76,8 @@ fn a_server_that_crashed_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let (_first, address) = keep_in(folder.path(), &SLEEPER, 2).unwrap();
     let pid = fs::read_to_string(&address).unwrap().trim().to_owned();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let raw = Pid::from_raw(pid.parse().unwrap()).unwrap();
+    kill_process(raw, Signal::KILL).unwrap();
     wait_until_gone(&pid);
     let (_second, address) = keep_in(folder.path(), &SLEEPER, 2).unwrap();
     assert!(lives(&address));
