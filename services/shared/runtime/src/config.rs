@@ -23,6 +23,9 @@ pub struct Arguments {
     /// One node on this machine: defaults for everything, keys from the local key folder.
     #[arg(long)]
     pub local: bool,
+    /// Only read the configuration, name every fault, and exit.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// What a process knows about itself before it has read anything.

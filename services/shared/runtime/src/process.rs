@@ -96,6 +96,9 @@ where
         Ok(loaded) => loaded,
         Err(faults) => return fail(process, &faults, config::EXIT_CODE),
     };
+    if arguments.check {
+        return ExitCode::SUCCESS;
+    }
     let environment = |name: &str| std::env::var(name).ok();
     if let Err(cause) = end_with_parent(&environment) {
         return fail(process, &cause, 1);

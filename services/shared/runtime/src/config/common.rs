@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::{Defaults, Properties, Section};
 
 /// Where `walbrook up` puts the registry's Confluent-compatible API.
-const LOCAL_REGISTRY: &str = "http://127.0.0.1:18081/apis/ccompat/v7";
+const LOCAL_REGISTRY: &str = "http://127.0.0.1:18081";
+/// Under which path the local registry has that API; elsewhere the address is given whole.
+const LOCAL_REGISTRY_PATH: &str = "apis/ccompat/v7";
 
 /// Resolved settings of every process.
 #[derive(Debug, Clone)]
@@ -88,7 +90,7 @@ impl Common {
             .path("data_dir")
             .unwrap_or_else(|| PathBuf::from(".walbrook/data"));
         let kafka = kafka(section, local);
-        let registry = address(section, "registry", local.then_some(LOCAL_REGISTRY));
+        let registry = registry(section, local);
         let allow_plaintext = section.boolean("allow_plaintext", false);
         let listen = listener(section, "listen", defaults.grpc_port, allow_plaintext);
         let metrics = listener(
@@ -222,6 +224,14 @@ fn address(section: &mut Section, key: &str, default: Option<&str>) -> Option<ht
         section.fault(key, "must be http://host:port or https://host:port");
     }
     known
+}
+
+fn registry(section: &mut Section, local: bool) -> Option<http::Uri> {
+    let uri = address(section, "registry", local.then_some(LOCAL_REGISTRY))?;
+    if !local || uri.path() != "/" {
+        return Some(uri);
+    }
+    format!("{uri}{LOCAL_REGISTRY_PATH}").parse().ok()
 }
 
 fn listener(

@@ -26,6 +26,7 @@ fn with(
     let arguments = Arguments {
         config: None,
         local,
+        check: false,
     };
     resolve(text, &arguments, DEFAULTS, &|name| {
         environment

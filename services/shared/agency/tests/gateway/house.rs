@@ -1,0 +1,481 @@
+//! A gateway with everything around it, of invented people and an agency that no city has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status, Streaming};
+use walbrook_agency::{
+    Agency, Body, Context, Findings, Frame, FrameReceipts, Gateway, Identity, IdentityError,
+    Limits, Parts, Rule, Schemas,
+};
+use walbrook_domain::Instant;
+use walbrook_event::{Key, Plain, Seal};
+use walbrook_eventlog::memory::MemoryLog;
+use walbrook_eventlog::{
+    Appender, LogError, Namespace, NewRecord, Record, Severity, TopicPartition,
+};
+use walbrook_eventlog_kafka::RegistryError;
+use walbrook_proto::common::v1::{
+    Date, Demographics, EventHead, Receipt, Subject, event_head::When,
+};
+use walbrook_proto::housing::v1::housing_events_client::HousingEventsClient;
+use walbrook_proto::housing::v1::housing_events_server::{HousingEvents, HousingEventsServer};
+use walbrook_proto::housing::v1::{Event, PublishFrame, PublishRequest, RentArrearsChanged, event};
+use walbrook_proto::identity::v1::{LinkItem, LinkOutcome};
+use walbrook_runtime::callers::{Credential, Issuer, TokenRequest, role};
+use walbrook_runtime::metrics::Metrics;
+use walbrook_runtime::readiness::Readiness;
+use walbrook_runtime::server::{self, MAX_MESSAGE_BYTES, Services};
+use walbrook_runtime::shutdown::Shutdown;
+
+pub const CAMDEN: &str = "GSS:E09000007";
+pub const TOPIC: &str = "t.raw.example";
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A rule of the agency's own, beside those that hold for every event.
+pub static TOO_MANY_WEEKS: Rule = Rule::query(
+    "TOO_MANY_WEEKS",
+    "More than 500 weeks of rent are owed.",
+    "this test",
+);
+
+/// An agency with one event type.
+pub struct Example;
+
+impl Agency for Example {
+    const NAME: &'static str = "example";
+    const GRPC_PORT: u16 = 7199;
+    type Event = Event;
+
+    fn rules() -> &'static [&'static Rule] {
+        static RULES: [&Rule; 1] = [&TOO_MANY_WEEKS];
+        &RULES
+    }
+
+    fn head(event: &Event) -> Option<&EventHead> {
+        event.head.as_ref()
+    }
+
+    fn body(event: &Event) -> Option<Body<'_>> {
+        match event.body.as_ref()? {
+            event::Body::RentArrearsChanged(m) => {
+                Some(Body::of("rent_arrears_changed", m, arrears))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn arrears(m: &RentArrearsChanged, _: &Context<'_>, findings: &mut Findings) {
+    findings.check(
+        m.owed_weeks.is_none_or(|weeks| weeks <= 500),
+        &TOO_MANY_WEEKS,
+        "owed_weeks",
+    );
+}
+
+struct Service(Gateway<Example>);
+
+#[tonic::async_trait]
+impl HousingEvents for Service {
+    type PublishStreamStream = FrameReceipts;
+
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<Receipt>, Status> {
+        self.0.publish(request.map(|message| message.event)).await
+    }
+
+    async fn publish_stream(
+        &self,
+        request: Request<Streaming<PublishFrame>>,
+    ) -> Result<Response<FrameReceipts>, Status> {
+        self.0
+            .publish_stream(request, |frame: PublishFrame| Frame {
+                sequence: frame.sequence,
+                events: frame.events,
+            })
+            .await
+    }
+}
+
+/// What happened, in order: the proof of P3 is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Identity acknowledged the link of this token.
+    Linked(Vec<u8>),
+    /// The log was handed a record with this key.
+    Appended(Vec<u8>),
+}
+
+type Journal = Arc<Mutex<Vec<Step>>>;
+type Done = Box<dyn FnOnce(Result<Vec<(TopicPartition, i64)>, LogError>) + Send>;
+
+/// The in-memory log with a hand on its acknowledgements.
+pub struct Log {
+    pub memory: MemoryLog,
+    journal: Journal,
+    down: AtomicBool,
+    holding: AtomicBool,
+    held: Mutex<Vec<(Vec<NewRecord>, Done)>>,
+    pub batches: Mutex<Vec<usize>>,
+}
+
+impl Log {
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on acknowledgements wait.
+    pub fn hold(&self) {
+        self.holding.store(true, Ordering::SeqCst);
+    }
+
+    pub fn handed(&self) -> usize {
+        self.batches.lock().len()
+    }
+
+    /// Acknowledges what waits and everything after.
+    pub fn release(&self) {
+        self.holding.store(false, Ordering::SeqCst);
+        let held = std::mem::take(&mut *self.held.lock());
+        for (records, done) in held {
+            self.memory.append(records, done);
+        }
+    }
+
+    pub fn records(&self) -> Vec<Record> {
+        self.memory.committed_records(TOPIC)
+    }
+}
+
+impl Appender for Log {
+    fn append(&self, records: Vec<NewRecord>, done: Done) {
+        if self.down.load(Ordering::SeqCst) {
+            done(Err(LogError::new(
+                Severity::Transient,
+                "append",
+                TOPIC,
+                "no answer",
+            )));
+            return;
+        }
+        for record in &records {
+            let key = record
+                .key
+                .as_ref()
+                .map(|key| key.to_vec())
+                .unwrap_or_default();
+            self.journal.lock().push(Step::Appended(key));
+        }
+        self.batches.lock().push(records.len());
+        if self.holding.load(Ordering::SeqCst) {
+            self.held.lock().push((records, done));
+        } else {
+            self.memory.append(records, done);
+        }
+    }
+}
+
+/// An identity service that remembers what it was asked and gives each token a handle of its own.
+pub struct People {
+    journal: Journal,
+    pub asked: Mutex<Vec<LinkItem>>,
+    pub calls: Mutex<usize>,
+    handles: Mutex<BTreeMap<Vec<u8>, u8>>,
+    down: AtomicBool,
+}
+
+impl People {
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+}
+
+impl Identity for People {
+    fn link(&self, items: Vec<LinkItem>) -> BoxFuture<'_, Result<Vec<LinkOutcome>, IdentityError>> {
+        Box::pin(async move {
+            // Others get their turn, as they do while the real one waits for the log.
+            tokio::task::yield_now().await;
+            if self.down.load(Ordering::SeqCst) {
+                return Err(IdentityError::Unavailable {
+                    address: "nowhere".into(),
+                    message: "refused".into(),
+                });
+            }
+            *self.calls.lock() += 1;
+            let mut outcomes = Vec::new();
+            for item in items {
+                let known = self.handles.lock().contains_key(&item.token);
+                let outcome = if known || item.demographics.is_some() {
+                    let mut handles = self.handles.lock();
+                    let next = u8::try_from(handles.len() + 1).expect("few people");
+                    let number = *handles.entry(item.token.clone()).or_insert(next);
+                    self.journal.lock().push(Step::Linked(item.token.clone()));
+                    LinkOutcome {
+                        handle: vec![number; 16],
+                        linked: true,
+                        problem: String::new(),
+                    }
+                } else {
+                    LinkOutcome {
+                        handle: Vec::new(),
+                        linked: false,
+                        problem: "demographics-needed".into(),
+                    }
+                };
+                self.asked.lock().push(item);
+                outcomes.push(outcome);
+            }
+            Ok(outcomes)
+        })
+    }
+}
+
+/// A registry that can be down or empty.
+#[derive(Default)]
+pub struct Ids {
+    pub down: AtomicBool,
+    pub empty: AtomicBool,
+}
+
+impl Schemas for Ids {
+    fn id<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'static str,
+    ) -> BoxFuture<'a, Result<Option<i32>, RegistryError>> {
+        Box::pin(async move {
+            if self.down.load(Ordering::SeqCst) {
+                return Err(RegistryError::Unreachable {
+                    url: "http://nowhere".into(),
+                    operation: "look a schema up",
+                    message: "refused".into(),
+                });
+            }
+            Ok((!self.empty.load(Ordering::SeqCst)).then_some(42))
+        })
+    }
+}
+
+/// The gateway under test, serving on loopback.
+pub struct House {
+    pub log: Arc<Log>,
+    pub people: Arc<People>,
+    pub ids: Arc<Ids>,
+    pub issuer: Issuer,
+    pub metrics: Metrics,
+    pub shutdown: Shutdown,
+    pub journal: Journal,
+    channel: Channel,
+}
+
+pub type Client = HousingEventsClient<InterceptedService<Channel, Credential>>;
+
+impl House {
+    pub async fn open() -> Self {
+        Self::with(Limits::default(), Arc::new(Plain)).await
+    }
+
+    pub async fn with(limits: Limits, seal: Arc<dyn Seal>) -> Self {
+        let journal = Journal::default();
+        let log = Arc::new(Log {
+            memory: MemoryLog::new([(TOPIC, 4)]),
+            journal: Arc::clone(&journal),
+            down: AtomicBool::new(false),
+            holding: AtomicBool::new(false),
+            held: Mutex::default(),
+            batches: Mutex::default(),
+        });
+        let people = Arc::new(People {
+            journal: Arc::clone(&journal),
+            asked: Mutex::default(),
+            calls: Mutex::default(),
+            handles: Mutex::default(),
+            down: AtomicBool::new(false),
+        });
+        let (ids, metrics, shutdown) = (Arc::new(Ids::default()), Metrics::new(), Shutdown::new());
+        let gateway = Gateway::<Example>::new(Parts {
+            namespace: Namespace::new("t"),
+            agency_key: Key::new([7; 32]),
+            log: Arc::clone(&log) as Arc<dyn Appender>,
+            identity: Arc::clone(&people) as Arc<dyn Identity>,
+            schemas: Arc::clone(&ids) as Arc<dyn Schemas>,
+            seal,
+            clock: Arc::new(now),
+            limits,
+            metrics: metrics.clone(),
+            shutdown: shutdown.clone(),
+        });
+        let issuer = Issuer::ephemeral("walbrook-local");
+        let listener = server::bind("127.0.0.1:0".parse().expect("address"))
+            .await
+            .expect("bind");
+        let address = listener.local_addr().expect("address");
+        let service =
+            HousingEventsServer::new(Service(gateway)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let services = Services::new(Arc::new(issuer.verifier())).with(service);
+        let stop = shutdown.clone();
+        tokio::spawn(async move {
+            services
+                .serve(
+                    walbrook_proto::FILE_DESCRIPTOR_SET,
+                    listener,
+                    Readiness::new(),
+                    stop,
+                )
+                .await
+                .expect("served");
+        });
+        let channel = Endpoint::from_shared(format!("http://{address}"))
+            .expect("uri")
+            .connect()
+            .await
+            .expect("connect");
+        Self {
+            log,
+            people,
+            ids,
+            issuer,
+            metrics,
+            shutdown,
+            journal,
+            channel,
+        }
+    }
+
+    /// Camden's system, which may send everything.
+    pub fn client(&self) -> Client {
+        self.client_with(
+            TokenRequest::new(CAMDEN, "housing-system", role::PRODUCER).events(&["housing.*"]),
+        )
+    }
+
+    pub fn client_with(&self, request: TokenRequest) -> Client {
+        HousingEventsClient::with_interceptor(
+            self.channel.clone(),
+            Credential::minted(self.issuer.clone(), request),
+        )
+    }
+
+    /// A client that shows exactly this, or nothing.
+    pub fn bare(&self) -> HousingEventsClient<Channel> {
+        HousingEventsClient::new(self.channel.clone())
+    }
+
+    pub fn count(&self, line: &str) -> u64 {
+        let text = self.metrics.text();
+        let found = text
+            .lines()
+            .find_map(|known| known.strip_prefix(line)?.trim().parse().ok());
+        found.unwrap_or_else(|| panic!("{line} in {text}"))
+    }
+}
+
+pub fn now() -> Instant {
+    let since_1970 = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("clock");
+    Instant(i64::try_from(since_1970.as_micros()).expect("fits"))
+}
+
+pub fn id(number: u128) -> String {
+    uuid::Uuid::from_u128(0x0192_d3f4_7c1e_7d2a_9b1c_0000_0000_0000 + number).to_string()
+}
+
+pub fn demographics() -> Demographics {
+    Demographics {
+        given_name: "Aveline".into(),
+        family_name: "Quillfeather".into(),
+        birth_date: Date::new(1987, 3, 14),
+        postcode: "NW1 0XX".into(),
+        nhs_number: Some("999 000 0018".into()),
+        nhs_number_verified: true,
+        upn: None,
+        la_child_id: None,
+        restricted: false,
+    }
+}
+
+/// An event about a person, with who it is.
+pub fn event(number: u128, local_id: &str) -> Event {
+    Event {
+        head: Some(EventHead {
+            event_id: id(number),
+            organisation: None,
+            subject: Some(Subject {
+                scheme: "LOCAL".into(),
+                local_id: local_id.into(),
+                demographics: Some(demographics()),
+            }),
+            supersedes_event_id: None,
+            when: Some(When::OccurredOn(Date::new(2026, 4, 7).expect("date"))),
+        }),
+        body: Some(event::Body::RentArrearsChanged(RentArrearsChanged {
+            tenancy_ref: "T-100".into(),
+            landlord_type: "LA".into(),
+            arrears_pence: 123_400,
+            owed_weeks: Some(8),
+            shortfall_pence: None,
+            contact_made: true,
+        })),
+    }
+}
+
+pub fn head(event: &mut Event) -> &mut EventHead {
+    event.head.as_mut().expect("head")
+}
+
+pub fn subject(event: &mut Event) -> &mut Subject {
+    head(event).subject.as_mut().expect("subject")
+}
+
+pub fn body(event: &mut Event) -> &mut RentArrearsChanged {
+    match event.body.as_mut() {
+        Some(event::Body::RentArrearsChanged(body)) => body,
+        _ => panic!("another body"),
+    }
+}
+
+pub async fn publish(client: &mut Client, event: Event) -> Result<Receipt, Status> {
+    let answer = client
+        .publish(PublishRequest { event: Some(event) })
+        .await?;
+    Ok(answer.into_inner())
+}
+
+/// (field, rule) of every violation of a refusal.
+pub fn violations(status: &Status) -> Vec<(String, String)> {
+    use tonic_types::StatusExt;
+    let details = status.get_error_details();
+    let violations = details
+        .bad_request()
+        .map(|bad| bad.field_violations.clone())
+        .unwrap_or_default();
+    violations
+        .into_iter()
+        .map(|violation| (violation.field, violation.reason))
+        .collect()
+}
+
+pub fn reason(status: &Status) -> String {
+    use tonic_types::StatusExt;
+    status
+        .get_error_details()
+        .error_info()
+        .map(|info| info.reason.clone())
+        .unwrap_or_default()
+}
+
+/// Waits until `holds`, yielding to the server; fails after a deadline.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

@@ -1,0 +1,16 @@
+//! The gateway as its callers meet it: over gRPC, with the in-memory log and an identity that tells what it was asked.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod callers;
+mod events;
+mod failures;
+mod house;
+mod linking;
+mod streams;
