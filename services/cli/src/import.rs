@@ -1,4 +1,6 @@
-//! `walbrook import`: real returns turned into events.
+//! `walbrook import`: real returns, row by row, through the agencies' own services.
+
+pub mod ssda903;
 
 use clap::{Args, Subcommand};
 
@@ -7,19 +9,24 @@ use crate::{Exit, Failure};
 /// Turn a real return into events.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// What to do
+    /// What to import
     #[command(subcommand)]
     pub command: ImportCommand,
 }
 
-/// The commands of this group.
+/// The returns that can be read.
 #[derive(Debug, Subcommand)]
-pub enum ImportCommand {}
+pub enum ImportCommand {
+    /// An SSDA903 return as a folder of CSV tables
+    Ssda903(ssda903::Ssda903Args),
+}
 
 /// Runs one of them.
 ///
 /// # Errors
 /// Each command says its own.
 pub async fn run(args: ImportArgs) -> Result<Exit, Failure> {
-    match args.command {}
+    match args.command {
+        ImportCommand::Ssda903(args) => ssda903::run(args).await,
+    }
 }

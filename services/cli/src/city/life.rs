@@ -281,7 +281,9 @@ impl Teller<'_> {
                 episode.dec = Some(date(moved));
                 episode.rec = Some("X1".into());
                 episode.reason_place_change = Some("CARPL".into());
-                let story = Story::of(child, &council, "LA_CHILD_ID", moved).superseding(opened);
+                let story = Story::of(child, &council, "LA_CHILD_ID", moved)
+                    .dated(entered)
+                    .superseding(opened);
                 self.tell(
                     story,
                     Body::SocialCare(SocialCare::CareEpisode(episode.clone())),
@@ -347,7 +349,9 @@ impl Teller<'_> {
             assessment.clinician_role = Some("PAEDIATRICIAN".into());
             assessment.immunisations_up_to_date = Some(self.rng.random_bool(0.8));
             assessment.teeth_checked = Some(self.rng.random_bool(0.7));
-            let story = Story::of(child, trust, "LOCAL", done).superseding(first);
+            let story = Story::of(child, trust, "LOCAL", done)
+                .dated(asked)
+                .superseding(first);
             self.tell(story, Body::Health(Health::CicHealthAssessment(assessment)));
         }
     }

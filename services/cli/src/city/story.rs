@@ -32,6 +32,7 @@ pub struct Story<'a> {
     day: Day,
     at: Option<Timestamp>,
     supersedes: Option<String>,
+    dated: Option<Day>,
 }
 
 impl<'a> Story<'a> {
@@ -44,7 +45,15 @@ impl<'a> Story<'a> {
             day,
             at: None,
             supersedes: None,
+            dated: None,
         }
+    }
+
+    /// Told on its day, about another day: an episode that closes is still dated by its beginning.
+    #[must_use]
+    pub fn dated(mut self, day: Day) -> Self {
+        self.dated = Some(day);
+        self
     }
 
     /// At an instant that is known.
@@ -125,7 +134,7 @@ impl<'a> Teller<'a> {
         });
         let when = match story.at {
             Some(at) => When::OccurredAt(at),
-            None => When::OccurredOn(date(story.day)),
+            None => When::OccurredOn(date(story.dated.unwrap_or(story.day))),
         };
         let at_micros = story
             .at

@@ -28,11 +28,7 @@ impl Supervisor {
     /// Starts everything that the arguments ask for; whatever was started is stopped again when something fails.
     pub fn start(folder: Folder, args: &UpArgs, say: &dyn Fn(&str)) -> Result<Self, LocalError> {
         let ports = with_chosen(args.ports)?;
-        let wanted = if args.cluster_only {
-            Vec::new()
-        } else {
-            ports.services()
-        };
+        let wanted = args.services(ports);
         // Everything that can be known to be wrong is found before anything is started.
         let programs = services::programs(&wanted)?;
         services::require_ports(&wanted)?;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use walbrook_testkit::process::{Launch, Running};
 
 use super::folder::{Folder, State, failed};
-use super::ports::Ports;
+use super::ports::{Ports, SERVICES, Service};
 use super::supervisor::Supervisor;
 use super::{LocalError, keys, status};
 use crate::{Exit, Failure};
@@ -29,6 +30,10 @@ pub struct UpArgs {
     /// Only Kafka and the registry
     #[arg(long)]
     pub cluster_only: bool,
+    /// Only these of the processes, beside Kafka and the registry
+    #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with = "cluster_only",
+        value_parser = PossibleValuesParser::new(SERVICES.map(|service| service.name)))]
+    pub only: Vec<String>,
     /// Leave one supervisor in the background, the parent of everything, and return when all is ready
     #[arg(long)]
     pub detach: bool,
@@ -55,6 +60,21 @@ pub struct UpArgs {
     /// The ports; 0 chooses a free one for Kafka and the registry
     #[command(flatten)]
     pub ports: Ports,
+}
+
+impl UpArgs {
+    /// The processes to start, on the ports of this run.
+    pub(super) fn services(&self, ports: Ports) -> Vec<Service> {
+        let all = if self.cluster_only {
+            Vec::new()
+        } else {
+            ports.services()
+        };
+        let wanted = |service: &Service| {
+            self.only.is_empty() || self.only.iter().any(|name| name == service.name)
+        };
+        all.into_iter().filter(wanted).collect()
+    }
 }
 
 /// Runs the supervisor here, or leaves one in the background.
@@ -213,6 +233,7 @@ fn as_arguments(root: &Path, args: &UpArgs) -> Vec<String> {
             .filter(|(on, _)| *on)
             .map(|(_, name)| name.to_owned()),
     );
+    arguments.extend(args.only.iter().map(|name| format!("--only={name}")));
     arguments
 }
 
