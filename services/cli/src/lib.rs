@@ -15,6 +15,7 @@ pub mod identity;
 pub mod import;
 pub mod publish;
 pub mod table;
+pub mod token;
 pub mod view;
 
 use std::process::ExitCode;
@@ -59,10 +60,11 @@ pub enum Command {
     #[command(hide = true)]
     Identity(identity::IdentityArgs),
     /// Turn a real return into events
-    #[command(hide = true)]
     Import(import::ImportArgs),
     /// Generate a synthetic city and send its events
     City(city::CityArgs),
+    /// Print a token of the local issuer, for grpcurl and other clients
+    Token(token::TokenArgs),
     /// Show the whole river
     #[command(hide = true)]
     Demo(demo::DemoArgs),
@@ -96,6 +98,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Identity(args) => identity::run(args).await,
         Command::Import(args) => import::run(args).await,
         Command::City(args) => city::run(args).await,
+        Command::Token(args) => token::run(&args),
         Command::Demo(args) => demo::run(args).await,
     }
 }
