@@ -114,7 +114,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
-    ("walbrook-tests", &[]),
+    // Journeys, simulations and replays: above everything, below nothing.
+    (
+        "walbrook-tests",
+        &[
+            "auditor", "broker", "cli", "domain", "event", "eventlog", "eventlog-kafka", "identity", "materialiser", "policy",
+            "proto", "runtime", "schemas", "testkit", "view",
+        ],
+    ),
 ];
 
 const AGENCY: &[&str] = &[

@@ -148,6 +148,13 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether children's services hold the handle's record: then their authority is responsible for the child. A handle is of one agency.
+    pub(crate) fn in_care(&self, handle: Handle) -> bool {
+        let subject = history::Subject::Handle(handle);
+        let raw = self.raws.get("raw.social-care");
+        raw.is_some_and(|raw| raw.history.events(&subject, i64::MAX).next().is_some())
+    }
+
     /// Derives each subject record from the link at the stamp and demands it.
     pub(crate) fn subjects(&mut self, subjects: &[PageSubject], place: &Place, now: Instant) {
         for subject in subjects {
@@ -162,7 +169,9 @@ impl Walk<'_, '_> {
             };
             let link = self.links.get(handle);
             let person = link.map(|link| link.person);
-            let derived = link.and_then(|link| body_sha256(&subject.handle_pseudonym, link));
+            let derived = link.and_then(|link| {
+                body_sha256(&subject.handle_pseudonym, link, self.in_care(handle))
+            });
             if derived.as_deref() != Some(subject.body_sha256.as_slice()) {
                 self.shared.report.differ(
                     "subject record",
@@ -310,7 +319,7 @@ impl Walk<'_, '_> {
 }
 
 /// SHA-256 of the subject record that follows from a link.
-pub(crate) fn body_sha256(handle_pseudonym: &[u8], link: &Link) -> Option<Vec<u8>> {
+pub(crate) fn body_sha256(handle_pseudonym: &[u8], link: &Link, in_care: bool) -> Option<Vec<u8>> {
     let adult_from = match link.adult_from {
         None => None,
         Some(day) => Some(Date::from_days(day.0)?),
@@ -318,9 +327,7 @@ pub(crate) fn body_sha256(handle_pseudonym: &[u8], link: &Link) -> Option<Vec<u8
     let record = SubjectRecord {
         handle_pseudonym: handle_pseudonym.to_vec(),
         organisation: link.organisation.to_string(),
-        responsible_authority: link
-            .organisation
-            .is_london_authority()
+        responsible_authority: (in_care && link.organisation.is_london_authority())
             .then(|| link.organisation.to_string()),
         chosen_authority: None,
         area_gss: None,

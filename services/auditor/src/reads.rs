@@ -190,13 +190,7 @@ impl Reads<'_> {
         self.book = book;
     }
 
-    fn rows(
-        &mut self,
-        place: &Place,
-        read: &ReadRecord,
-        view: &View,
-        reading: &BookReading<'_>,
-    ) {
+    fn rows(&mut self, place: &Place, read: &ReadRecord, view: &View, reading: &BookReading<'_>) {
         use walbrook_view::Reading as _;
         let entitled: Vec<String> = reading
             .entitlements()

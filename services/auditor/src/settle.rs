@@ -165,7 +165,8 @@ impl Walk<'_, '_> {
                 .shared
                 .pseudonyms
                 .known(purpose, &Subject::Handle(handle));
-            let derived = pseudonym.and_then(|pseudonym| body_sha256(&pseudonym, link));
+            let derived =
+                pseudonym.and_then(|pseudonym| body_sha256(&pseudonym, link, self.in_care(handle)));
             let person = self
                 .shared
                 .pseudonyms

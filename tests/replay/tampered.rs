@@ -1,0 +1,1 @@
+//! Every change of a copy is found, and the report says where.
