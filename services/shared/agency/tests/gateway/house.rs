@@ -299,18 +299,8 @@ impl House {
             down: AtomicBool::new(false),
         });
         let (ids, metrics, shutdown) = (Arc::new(Ids::default()), Metrics::new(), Shutdown::new());
-        let gateway = Gateway::<Example>::new(Parts {
-            namespace: Namespace::new("t"),
-            agency_key: Key::new([7; 32]),
-            log: Arc::clone(&log) as Arc<dyn Appender>,
-            identity: Arc::clone(&people) as Arc<dyn Identity>,
-            schemas: Arc::clone(&ids) as Arc<dyn Schemas>,
-            seal,
-            clock: Arc::new(now),
-            limits,
-            metrics: metrics.clone(),
-            shutdown: shutdown.clone(),
-        });
+        let parts = parts(&log, &people, &ids, limits, seal, &metrics, &shutdown);
+        let gateway = Gateway::<Example>::new(parts);
         let issuer = Issuer::ephemeral("walbrook-local");
         let listener = server::bind("127.0.0.1:0".parse().expect("address"))
             .await
@@ -348,6 +338,20 @@ impl House {
         }
     }
 
+    /// The same surroundings for another gateway.
+    pub fn parts(&self) -> Parts {
+        let (metrics, limits) = (Metrics::new(), Limits::default());
+        parts(
+            &self.log,
+            &self.people,
+            &self.ids,
+            limits,
+            Arc::new(Plain),
+            &metrics,
+            &self.shutdown,
+        )
+    }
+
     /// Camden's system, which may send everything.
     pub fn client(&self) -> Client {
         self.client_with(
@@ -373,6 +377,29 @@ impl House {
             .lines()
             .find_map(|known| known.strip_prefix(line)?.trim().parse().ok());
         found.unwrap_or_else(|| panic!("{line} in {text}"))
+    }
+}
+
+fn parts(
+    log: &Arc<Log>,
+    people: &Arc<People>,
+    ids: &Arc<Ids>,
+    limits: Limits,
+    seal: Arc<dyn Seal>,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+) -> Parts {
+    Parts {
+        namespace: Namespace::new("t"),
+        agency_key: Key::new([7; 32]),
+        log: Arc::clone(log) as Arc<dyn Appender>,
+        identity: Arc::clone(people) as Arc<dyn Identity>,
+        schemas: Arc::clone(ids) as Arc<dyn Schemas>,
+        seal,
+        clock: Arc::new(now),
+        limits,
+        metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
     }
 }
 

@@ -13,4 +13,5 @@ mod events;
 mod failures;
 mod house;
 mod linking;
+mod places;
 mod streams;

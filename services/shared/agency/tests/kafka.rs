@@ -1,0 +1,350 @@
+//! The gateway on its real adapters: Kafka, the registry, and identity over gRPC.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tonic::{Request, Response, Status};
+use walbrook_agency::{Agency, Body, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas, Rule};
+use walbrook_domain::Instant as Moment;
+use walbrook_event::framing::unframe;
+use walbrook_event::{Key, Plain, RawEnvelope};
+use walbrook_eventlog::topics::{self, Cleanup, TimestampType, Topic};
+use walbrook_eventlog::{Namespace, Reader, Record, TopicPartition};
+use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::common::v1::event_head::When;
+use walbrook_proto::common::v1::{Date, Demographics, EventHead, Subject};
+use walbrook_proto::health::v1::{EdAttendance, Event, event};
+use walbrook_proto::identity::v1 as identity;
+use walbrook_proto::identity::v1::identity_server::{Identity, IdentityServer};
+use walbrook_runtime::callers::{Credential, Issuer, TokenRequest, principal, role};
+use walbrook_runtime::metrics::Metrics;
+use walbrook_runtime::readiness::Readiness;
+use walbrook_runtime::server::{self, Services};
+use walbrook_runtime::shutdown::Shutdown;
+
+const WAIT: Duration = Duration::from_secs(30);
+const HANDLE: [u8; 16] = [9; 16];
+
+struct Example;
+
+impl Agency for Example {
+    const NAME: &'static str = "example";
+    const GRPC_PORT: u16 = 7199;
+    type Event = Event;
+
+    fn rules() -> &'static [&'static Rule] {
+        &[]
+    }
+
+    fn head(event: &Event) -> Option<&EventHead> {
+        event.head.as_ref()
+    }
+
+    fn body(event: &Event) -> Option<Body<'_>> {
+        match event.body.as_ref()? {
+            event::Body::EdAttendance(m) => Some(Body::of("ed_attendance", m, |_, _, _| {})),
+            _ => None,
+        }
+    }
+}
+
+/// Knows one person, and answers only a service that shows itself.
+struct One;
+
+#[tonic::async_trait]
+impl Identity for One {
+    async fn link(
+        &self,
+        request: Request<identity::LinkRequest>,
+    ) -> Result<Response<identity::LinkResponse>, Status> {
+        principal(&request)?.require_role(role::SERVICE)?;
+        let outcome = identity::LinkOutcome {
+            handle: HANDLE.to_vec(),
+            linked: true,
+            problem: String::new(),
+        };
+        let outcomes = request
+            .into_inner()
+            .items
+            .iter()
+            .map(|_| outcome.clone())
+            .collect();
+        Ok(Response::new(identity::LinkResponse { outcomes }))
+    }
+
+    async fn handle_for(
+        &self,
+        _: Request<identity::HandleForRequest>,
+    ) -> Result<Response<identity::HandleForResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn resolve_for_read(
+        &self,
+        _: Request<identity::ResolveForReadRequest>,
+    ) -> Result<Response<identity::ResolveForReadResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn merge(
+        &self,
+        _: Request<identity::MergeRequest>,
+    ) -> Result<Response<identity::MergeResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn unmerge(
+        &self,
+        _: Request<identity::UnmergeRequest>,
+    ) -> Result<Response<identity::UnmergeResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn matches(
+        &self,
+        _: Request<identity::MatchesRequest>,
+    ) -> Result<Response<identity::MatchesResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+}
+
+async fn serve_identity(issuer: &Issuer) -> http::Uri {
+    let listener = server::bind("127.0.0.1:0".parse().expect("address"))
+        .await
+        .expect("bind");
+    let address = listener.local_addr().expect("address");
+    let services = Services::new(Arc::new(issuer.verifier())).with(IdentityServer::new(One));
+    tokio::spawn(async move {
+        let set = walbrook_proto::FILE_DESCRIPTOR_SET;
+        services
+            .serve(set, listener, Readiness::new(), Shutdown::new())
+            .await
+            .expect("served");
+    });
+    format!("http://{address}").parse().expect("uri")
+}
+
+async fn gateway(
+    kafka: &Kafka,
+    registry: Registry,
+    namespace: &Namespace,
+    issuer: &Issuer,
+) -> Gateway<Example> {
+    let own = Credential::minted(
+        issuer.clone(),
+        TokenRequest::new("WALBROOK:local", "example", role::SERVICE),
+    );
+    Gateway::new(Parts {
+        namespace: namespace.clone(),
+        agency_key: Key::new([7; 32]),
+        log: Arc::new(kafka.appender(Duration::from_millis(1)).expect("appender")),
+        identity: Arc::new(GrpcIdentity::new(&serve_identity(issuer).await, own)),
+        schemas: Arc::new(RegistrySchemas(registry)),
+        seal: Arc::new(Plain),
+        clock: Arc::new(now),
+        limits: Limits::default(),
+        metrics: Metrics::new(),
+        shutdown: Shutdown::new(),
+    })
+}
+
+fn now() -> Moment {
+    let since_1970 = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("clock");
+    Moment(i64::try_from(since_1970.as_micros()).expect("fits"))
+}
+
+fn request(issuer: &Issuer, event: Event) -> Request<Option<Event>> {
+    let now = SystemTime::now();
+    let token = TokenRequest::new("ODS:RRV", "trust-system", role::PRODUCER).events(&["health.*"]);
+    let token = issuer.token(&token, now).expect("token");
+    let caller = issuer.verifier().verify(&token, now).expect("caller");
+    let mut request = Request::new(Some(event));
+    request.extensions_mut().insert(caller);
+    request
+}
+
+fn attendance() -> Event {
+    let body = walbrook_proto::record(EdAttendance::FULL_NAME).expect("known type");
+    assert!(body.event.is_some());
+    Event {
+        head: Some(EventHead {
+            event_id: uuid::Uuid::new_v4().to_string(),
+            organisation: None,
+            subject: Some(Subject {
+                scheme: "LOCAL".into(),
+                local_id: "A-1".into(),
+                demographics: Some(Demographics {
+                    given_name: "Aveline".into(),
+                    ..Demographics::default()
+                }),
+            }),
+            supersedes_event_id: None,
+            when: Some(When::OccurredOn(Date::new(2026, 4, 7).expect("date"))),
+        }),
+        body: Some(event::Body::EdAttendance(valid_attendance())),
+    }
+}
+
+fn valid_attendance() -> EdAttendance {
+    EdAttendance {
+        ods_site: "RRV03".into(),
+        arrival_at: Some(prost_types::Timestamp {
+            seconds: 1_775_560_000,
+            nanos: 0,
+        }),
+        ..EdAttendance::default()
+    }
+}
+
+fn read_all(kafka: &Kafka, topic: &str, partitions: i32, count: usize) -> Vec<Record> {
+    let mut reader = kafka.uncommitted_reader().expect("reader");
+    let starts: Vec<_> = (0..partitions)
+        .map(|p| (TopicPartition::new(topic, p), 0))
+        .collect();
+    reader.assign(&starts).expect("assigned");
+    let (deadline, mut records) = (Instant::now() + WAIT, Vec::new());
+    while records.len() < count {
+        assert!(
+            Instant::now() < deadline,
+            "{} of {count} records",
+            records.len()
+        );
+        reader
+            .poll(100, Duration::from_millis(100), &mut records)
+            .expect("polled");
+    }
+    records
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_stands_on_kafka_when_its_receipt_comes() {
+    let cluster = tokio::task::spawn_blocking(walbrook_testkit::cluster::shared)
+        .await
+        .expect("cluster");
+    let kafka = Kafka::new(&cluster.kafka, Default::default());
+    let registry = Registry::new(&format!("{}/apis/ccompat/v7", cluster.registry));
+    let namespace = Namespace::new(&walbrook_testkit::cluster::namespace());
+    let topic = Topic {
+        name: namespace.name("raw.example"),
+        plain: "raw.example".into(),
+        partitions: 4,
+        cleanup: Cleanup::Delete,
+        timestamps: TimestampType::LogAppendTime,
+    };
+    kafka
+        .admin()
+        .expect("admin")
+        .create(std::slice::from_ref(&topic), 1, 1)
+        .await
+        .expect("created");
+    let issuer = Issuer::ephemeral("walbrook-local");
+    let gateway = gateway(&kafka, registry.clone(), &namespace, &issuer).await;
+
+    let early = gateway
+        .publish(request(&issuer, attendance()))
+        .await
+        .expect_err("no schema yet");
+    assert_eq!(early.code(), tonic::Code::Unavailable, "{early}");
+    let subject = format!("{}-{}", topic.name, EdAttendance::FULL_NAME);
+    let schema_id = registry
+        .register(&subject, EdAttendance::SCHEMA)
+        .await
+        .expect("registered");
+
+    let sent = attendance();
+    let event_id = sent.head.as_ref().expect("head").event_id.clone();
+    let receipt = gateway
+        .publish(request(&issuer, sent))
+        .await
+        .expect("receipt")
+        .into_inner();
+    let records = read_all(&kafka, &topic.name, 4, 1);
+    assert_eq!(records.len(), 1, "the one that was refused left nothing");
+    let record = &records[0];
+    assert_eq!(
+        receipt.receipt_id,
+        format!("raw.example/{}/{}", record.at.partition, record.offset)
+    );
+    assert_eq!(record.key.as_deref(), Some(HANDLE.as_slice()));
+    assert_eq!(
+        record.at.partition,
+        topics_partition(&HANDLE),
+        "as a Java peer computes it"
+    );
+    let (id, body) = unframe(record.value.as_deref()).expect("frame");
+    assert_eq!(id, schema_id);
+    assert_eq!(
+        EdAttendance::decode_exact(body).expect("avro"),
+        valid_attendance()
+    );
+    let envelope =
+        RawEnvelope::read(|name| record.headers.get(name).map(|value| &**value)).expect("headers");
+    assert_eq!(
+        (envelope.id.to_string(), envelope.organisation.to_string()),
+        (event_id, "ODS:RRV".to_owned())
+    );
+    assert!(
+        record.timestamp_ms > 1_775_560_000_000,
+        "the log's own time"
+    );
+}
+
+fn topics_partition(key: &[u8]) -> i32 {
+    topics::murmur2_partition(key, 4)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kafka_or_registry_that_is_not_there_gives_no_receipt() {
+    let cluster = tokio::task::spawn_blocking(walbrook_testkit::cluster::shared)
+        .await
+        .expect("cluster");
+    let nowhere = Kafka::new("127.0.0.1:9", Default::default());
+    let registry = Registry::new(&format!("{}/apis/ccompat/v7", cluster.registry));
+    let namespace = Namespace::new(&walbrook_testkit::cluster::namespace());
+    let issuer = Issuer::ephemeral("walbrook-local");
+    let subject = format!(
+        "{}-{}",
+        namespace.name("raw.example"),
+        EdAttendance::FULL_NAME
+    );
+    registry
+        .register(&subject, EdAttendance::SCHEMA)
+        .await
+        .expect("registered");
+
+    let without_kafka = gateway(&nowhere, registry, &namespace, &issuer).await;
+    let failed = without_kafka
+        .publish(request(&issuer, attendance()))
+        .await
+        .expect_err("no Kafka");
+    assert_eq!(failed.code(), tonic::Code::Unavailable, "{failed}");
+    assert!(
+        failed.message().starts_with("the log did not acknowledge"),
+        "{failed}"
+    );
+
+    let unreachable = Registry::new("http://127.0.0.1:9");
+    let without_registry = gateway(&nowhere, unreachable, &namespace, &issuer).await;
+    let failed = without_registry
+        .publish(request(&issuer, attendance()))
+        .await
+        .expect_err("no registry");
+    assert_eq!(failed.code(), tonic::Code::Unavailable, "{failed}");
+    assert!(
+        failed
+            .message()
+            .contains("the schema of health.EdAttendance"),
+        "{failed}"
+    );
+}
