@@ -1,2 +1,5 @@
-//! Joined views and who may read them.
-fn main() {}
+//! The materialiser process.
+
+fn main() -> std::process::ExitCode {
+    walbrook_runtime::process::run(walbrook_materialiser::PROCESS, walbrook_materialiser::run)
+}

@@ -10,7 +10,7 @@
 //! - [`united`]: from contributions to events, once each, in one order.
 //! - [`model`], [`file`]: views as typed data, read from files with every fault named.
 //! - [`feature`], [`interval`], [`clock`], [`known`]: what is computed, and how absence is said.
-//! - [`row`]: the row, its canonical encoding and hash.
+//! - [`row`]: the row, its canonical encoding and hash; [`page`]: rows of many people, ranked; [`query`]: the question of a read as text.
 
 pub mod canon;
 pub mod clock;
@@ -23,6 +23,8 @@ pub mod interval;
 mod item;
 pub mod known;
 pub mod model;
+pub mod page;
+pub mod query;
 pub mod reading;
 pub mod row;
 pub mod state;

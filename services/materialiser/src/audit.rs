@@ -1,0 +1,137 @@
+//! What the materialiser writes: read records, durable before an answer, and removals.
+
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use walbrook_domain::Instant;
+use walbrook_event::{framing, headers};
+use walbrook_eventlog::{Appender, Headers, LogError, Namespace, NewRecord, topics};
+use walbrook_proto::audit::v1::{ReadRecord, Removal};
+use walbrook_proto::avro::{AvroError, AvroRecord};
+
+/// A record that was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The log did not take it.
+    #[error("the audit log did not take the record")]
+    Log(#[from] LogError),
+    /// It cannot be encoded.
+    #[error("the audit record cannot be encoded")]
+    Encode(#[from] AvroError),
+    /// The writer ended before it said whether the record is durable.
+    #[error("the audit writer ended")]
+    Ended,
+}
+
+/// Registry ids of the two records.
+#[derive(Debug, Clone, Copy)]
+pub struct SchemaIds {
+    /// `ReadRecord`.
+    pub read: i32,
+    /// `Removal`.
+    pub removal: i32,
+}
+
+/// Writes audit records.
+pub struct Audit {
+    appender: Arc<dyn Appender>,
+    namespace: Namespace,
+    ids: SchemaIds,
+}
+
+impl Audit {
+    /// A writer through this appender. Many reads share a request to the log: the appender groups what waits.
+    pub fn new(appender: Arc<dyn Appender>, namespace: Namespace, ids: SchemaIds) -> Self {
+        Self {
+            appender,
+            namespace,
+            ids,
+        }
+    }
+
+    /// Writes the record of a read; returns once it is durable.
+    ///
+    /// # Errors
+    /// When it is not known to be durable: then nothing may be answered.
+    pub async fn read(&self, record: &ReadRecord, now: Instant) -> Result<(), AuditError> {
+        let record = self.record(
+            topics::READS,
+            &record.organisation,
+            ReadRecord::FULL_NAME,
+            framing::frame(self.ids.read, &record.to_vec()?),
+            now,
+        );
+        let (told, done) = oneshot::channel();
+        self.appender.append(
+            vec![record],
+            Box::new(move |result| {
+                // The reader may have gone; the record stands all the same.
+                let _ = told.send(result);
+            }),
+        );
+        done.await.map_err(|_| AuditError::Ended)??;
+        Ok(())
+    }
+
+    /// The body of a removal, to be kept until it is written.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn removal_body(removal: &Removal) -> Result<Vec<u8>, AuditError> {
+        Ok(removal.to_vec()?)
+    }
+
+    /// Writes removals by their bodies and waits until they are durable. Blocks; for threads.
+    ///
+    /// # Errors
+    /// When they are not known to be durable: they are owed still.
+    pub fn removals_blocking(
+        &self,
+        bodies: Vec<(String, Vec<u8>)>,
+        now: Instant,
+    ) -> Result<(), AuditError> {
+        let records = bodies
+            .into_iter()
+            .map(|(view, body)| {
+                let value = framing::frame(self.ids.removal, &body);
+                self.record(topics::REMOVALS, &view, Removal::FULL_NAME, value, now)
+            })
+            .collect();
+        let (told, done) = std::sync::mpsc::channel();
+        self.appender.append(
+            records,
+            Box::new(move |result| {
+                let _ = told.send(result);
+            }),
+        );
+        done.recv().map_err(|_| AuditError::Ended)??;
+        Ok(())
+    }
+
+    fn record(
+        &self,
+        topic: &str,
+        key: &str,
+        full_name: &str,
+        value: Vec<u8>,
+        now: Instant,
+    ) -> NewRecord {
+        let pairs = headers::internal(
+            full_name,
+            "materialiser",
+            Some(now),
+            Some(uuid::Uuid::new_v4()),
+        );
+        let mut headers = Headers::new();
+        for (name, value) in pairs {
+            headers.push(name, value.into_bytes());
+        }
+        NewRecord {
+            topic: self.namespace.name(topic).into(),
+            partition: Some(0),
+            key: Some(key.as_bytes().to_vec().into()),
+            value: Some(value.into()),
+            headers,
+            timestamp_ms: None,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Answers as the messages of `view/v1`.
+
+use crate::answer::Answer;
+use crate::clock::timestamp;
+use walbrook_domain::Day;
+use walbrook_proto::common::v1::Date;
+use walbrook_proto::view::v1 as proto;
+use walbrook_view::row::{self, Cell, Row};
+use walbrook_view::{Freshness, Known, Value};
+
+fn date(day: Day) -> Option<Date> {
+    Date::from_days(day.0)
+}
+
+/// What an answer rests on.
+pub fn facts(answer: &Answer) -> proto::AnswerFacts {
+    proto::AnswerFacts {
+        read_id: answer.read_id.clone(),
+        evaluated_at: Some(timestamp(answer.evaluated_at)),
+        grounds_applied_through: Some(timestamp(answer.grounds_applied_through)),
+        sources: answer.sources.iter().map(source).collect(),
+        withheld: answer.withheld.clone(),
+    }
+}
+
+fn source(source: &Freshness) -> proto::SourceFreshness {
+    proto::SourceFreshness {
+        organisation: source.source.clone().unwrap_or_default(),
+        event_type: source.event_type.to_string(),
+        last_heard_on: source.last_heard_on.and_then(date),
+        statement: source.statement.clone(),
+    }
+}
+
+/// A row.
+pub fn row(row: &Row) -> proto::Row {
+    proto::Row {
+        pseudonym: row.pseudonym.as_bytes().to_vec(),
+        cells: row.cells.iter().map(cell).collect(),
+        reasons: row
+            .reasons
+            .iter()
+            .map(|reason| proto::Reason {
+                rule_id: reason.rule_id.clone(),
+                sentence: reason.sentence.clone(),
+                points_hundredths: reason.points_hundredths,
+            })
+            .collect(),
+        points_hundredths: row.points_hundredths,
+        band: row.band.clone(),
+        sources: row.sources.iter().map(source).collect(),
+    }
+}
+
+fn cell(cell: &Cell) -> proto::Cell {
+    use proto::cell::Value as Shown;
+    let value = match &cell.known {
+        Known::Nothing => None,
+        Known::Value(Value::Bool(flag)) => Some(Shown::Flag(*flag)),
+        Known::Value(Value::Int(number)) => Some(Shown::Number(*number)),
+        Known::Value(Value::Day(day)) => date(*day).map(Shown::Date),
+        Known::Value(Value::Instant(at)) => Some(Shown::Instant(timestamp(*at))),
+        Known::Value(value @ (Value::Text(_) | Value::Texts(_))) => {
+            Some(Shown::Text(row::words(value)))
+        }
+        other => other.words().map(Shown::NotKnown),
+    };
+    proto::Cell {
+        column: cell.column.clone(),
+        value,
+    }
+}

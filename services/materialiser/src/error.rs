@@ -1,0 +1,139 @@
+//! What a reader is told when there is no answer, and why the process stops.
+
+use crate::audit::AuditError;
+use crate::bound::BoundExceeded;
+use std::path::PathBuf;
+use std::time::Duration;
+use walbrook_eventlog::LogError;
+use walbrook_runtime::status::{Code, Coded, Violation};
+use walbrook_view::IntegrityError;
+
+/// A read that was not answered. Whether a person is known never shows: hidden, absent and not entitled are answers, not errors.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The request can never succeed as it stands.
+    #[error("the request cannot be used; see the field violations")]
+    Invalid(Vec<Violation>),
+    /// The role acted in is not the token's.
+    #[error("the token does not give the role named in the request; the attempt is on record")]
+    WrongRole,
+    /// The organisation of the token is none that could hold records.
+    #[error("the token's organisation cannot be read; get one from the issuer that this system trusts")]
+    Organisation,
+    /// The bound is not shown.
+    #[error(transparent)]
+    Bound(#[from] BoundExceeded),
+    /// The view file is not the pinned one.
+    #[error("the view file of this process is not the one pinned on the control plane; an operator must deploy one or pin the other")]
+    NotPinned,
+    /// The record of the read is not known to be durable.
+    #[error("the read could not be put on record, so nothing is answered; try again")]
+    Record(#[from] AuditError),
+    /// The end of the agreements is not known.
+    #[error("the newest agreements could not be asked for, so nothing is answered; try again")]
+    Barrier(#[source] LogError),
+    /// Agreements kept changing while the row was computed.
+    #[error("agreements are changing; try again")]
+    Changing,
+    /// Identity did not answer.
+    #[error("the record could not be looked up; try again")]
+    Identity(#[source] Box<tonic::Status>),
+    /// Two agreements disagree about an event.
+    #[error("the released data disagree with each other; nothing is shown until the log is examined")]
+    Integrity(#[from] IntegrityError),
+    /// The work on a row ended without a result.
+    #[error("the row could not be computed")]
+    Work,
+}
+
+impl Coded for ReadError {
+    fn code(&self) -> Code {
+        match self {
+            ReadError::Invalid(_) => Code::Invalid,
+            ReadError::WrongRole => Code::Denied,
+            ReadError::Organisation => Code::Unauthenticated,
+            ReadError::Identity(status) if status.code() == tonic::Code::ResourceExhausted => {
+                Code::Exhausted
+            }
+            ReadError::Bound(_)
+            | ReadError::NotPinned
+            | ReadError::Record(_)
+            | ReadError::Barrier(_)
+            | ReadError::Changing
+            | ReadError::Identity(_) => Code::Unavailable,
+            ReadError::Integrity(_) | ReadError::Work => Code::Internal,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            ReadError::Invalid(_) => "REQUEST_INVALID",
+            ReadError::WrongRole => "ROLE_MISSING",
+            ReadError::Organisation => "TOKEN_MALFORMED",
+            ReadError::Bound(_) => "GROUNDS_BOUND_EXCEEDED",
+            ReadError::NotPinned => "VIEW_NOT_PINNED",
+            ReadError::Record(_) => "READ_NOT_RECORDED",
+            ReadError::Barrier(_) => "AGREEMENTS_UNKNOWN",
+            ReadError::Changing => "AGREEMENTS_CHANGING",
+            ReadError::Identity(_) => "IDENTITY_UNAVAILABLE",
+            ReadError::Integrity(_) => "INTEGRITY",
+            ReadError::Work => "WORK_FAILED",
+        }
+    }
+
+    fn violations(&self) -> Vec<Violation> {
+        match self {
+            ReadError::Invalid(violations) => violations.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        matches!(self.code(), Code::Unavailable | Code::Exhausted)
+            .then_some(Duration::from_millis(500))
+    }
+}
+
+impl From<ReadError> for tonic::Status {
+    fn from(error: ReadError) -> Self {
+        walbrook_runtime::status::status(&error)
+    }
+}
+
+/// Why the process stops.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialiserError {
+    /// A view file cannot be used.
+    #[error("{0}")]
+    Views(#[from] walbrook_view::file::Faults),
+    /// The folder of view files cannot be read.
+    #[error("the view files in {path} cannot be read", path = path.display())]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is no view file.
+    #[error("there is no view file (*.toml) in {path}", path = path.display())]
+    NoViews {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// What it needs did not come.
+    #[error(transparent)]
+    Wait(#[from] walbrook_runtime::wait::WaitError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// The log cannot be used.
+    #[error("the log cannot be used")]
+    Log(#[from] LogError),
+    /// It has no token to show.
+    #[error(transparent)]
+    Credential(#[from] walbrook_runtime::callers::CredentialError),
+    /// The server failed.
+    #[error(transparent)]
+    Server(#[from] walbrook_runtime::server::ServerError),
+}

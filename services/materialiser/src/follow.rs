@@ -1,0 +1,282 @@
+//! Follows `shared.<purpose>`: reads committed records, folds them, and keeps the store in step.
+
+use crate::audit::{Audit, AuditError};
+use crate::clock::now;
+use crate::metrics::Metrics;
+use crate::shelf::Shelf;
+use crate::store::{Owed, Store, StoreError, owed_key};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use walbrook_event::{Seal, framing, headers};
+use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition};
+use walbrook_proto::audit::v1::Removal;
+use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::shared::v1 as records;
+use walbrook_runtime::readiness::Readiness;
+use walbrook_runtime::shutdown::Shutdown;
+use walbrook_view::wire::{self, Needs, SharedRecord, SharedSchema};
+use walbrook_view::{Change, Input, Removed};
+
+const POLL: Duration = Duration::from_millis(20);
+const POLL_RECORDS: usize = 2_000;
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// Following stopped: nothing after this record is applied, and reads refuse once the bound is over.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The log failed for good.
+    #[error("the shared topic cannot be read")]
+    Log(#[from] LogError),
+    /// The store failed.
+    #[error("the view store failed")]
+    Store(#[from] StoreError),
+    /// The audit log failed.
+    #[error("a removal cannot be put on record")]
+    Audit(#[from] AuditError),
+    /// A record is not of the contract.
+    #[error("the record at {at}/{offset} cannot be read: {problem}")]
+    Record {
+        /// Topic and partition.
+        at: String,
+        /// Offset.
+        offset: i64,
+        /// What is wrong. Never a value.
+        problem: String,
+    },
+}
+
+/// Finds the text of a schema by its registry id; `None` when there is no such id, an error when nobody answers.
+pub type SchemaText = Box<dyn Fn(i32) -> Result<Option<String>, String> + Send>;
+
+/// Everything a follower works with.
+pub struct Follower {
+    /// Where it says whether it follows.
+    pub part: &'static str,
+    /// Full topic name.
+    pub topic: Arc<str>,
+    /// The state.
+    pub shelf: Arc<Shelf>,
+    /// The store behind it.
+    pub store: Store,
+    /// The reader.
+    pub reader: Box<dyn Reader>,
+    /// Where schemas are found.
+    pub schema_text: SchemaText,
+    /// The seam through which bodies are opened.
+    pub seal: Arc<dyn Seal>,
+    /// What the views of the purpose need.
+    pub needs: Needs,
+    /// The views of the purpose: each has its removals on record.
+    pub views: Vec<String>,
+    /// Where removals are written.
+    pub audit: Arc<Audit>,
+    /// Its numbers.
+    pub metrics: Metrics,
+    /// Schemas seen.
+    pub schemas: HashMap<i32, Arc<SharedSchema>>,
+}
+
+impl Follower {
+    /// Follows until shutdown. Blocks; for a thread.
+    ///
+    /// # Errors
+    /// When it cannot go on without losing or guessing something.
+    pub fn run(mut self, readiness: &Readiness, stop: &Shutdown) -> Result<(), FollowError> {
+        self.start()?;
+        self.settle()?;
+        readiness.ready(self.part);
+        let mut records = Vec::new();
+        while !stop.is_requested() {
+            records.clear();
+            match self.reader.poll(POLL_RECORDS, POLL, &mut records) {
+                Ok(()) => {}
+                Err(error) if error.severity == Severity::Transient => {
+                    tracing::warn!(%error, "the shared topic is not read for now");
+                    std::thread::sleep(PAUSE_AFTER_FAILURE);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.batch(&records, stop)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), FollowError> {
+        let starts: Vec<(TopicPartition, i64)> = self
+            .shelf
+            .partitions()
+            .iter()
+            .zip(0..)
+            .map(|(held, number)| (self.at(number), held.read().next_offset))
+            .collect();
+        Ok(self.reader.assign(&starts)?)
+    }
+
+    fn at(&self, partition: i32) -> TopicPartition {
+        TopicPartition::new(Arc::clone(&self.topic), partition)
+    }
+
+    fn batch(&mut self, records: &[Record], stop: &Shutdown) -> Result<(), FollowError> {
+        let shelf = Arc::clone(&self.shelf);
+        let mut owed = false;
+        for (held, number) in shelf.partitions().iter().zip(0..) {
+            let at = self.at(number);
+            let mut inputs = Vec::new();
+            for record in records.iter().filter(|record| record.at == at) {
+                inputs.push((record.offset, self.input(record, stop)?));
+            }
+            // Markers and aborted records move the position on without a record.
+            let position = self.reader.position(&at).unwrap_or(0);
+            let behind = held.read().next_offset;
+            if inputs.is_empty() && position <= behind {
+                continue;
+            }
+            let mut changes = Vec::new();
+            let mut removals = Vec::new();
+            let next_offset = {
+                let mut held = held.write();
+                for (offset, input) in inputs {
+                    if let Some(removed) = held.state.apply(input, &mut changes) {
+                        removals.push((offset, removed));
+                    }
+                    held.next_offset = offset + 1;
+                }
+                held.next_offset = held.next_offset.max(position);
+                held.next_offset
+            };
+            owed |= !removals.is_empty();
+            self.keep(number, next_offset, changes, &removals)?;
+        }
+        shelf.publish();
+        if owed {
+            self.settle()?;
+        }
+        self.metrics.followed(&shelf.topic, records.len());
+        Ok(())
+    }
+
+    fn keep(
+        &self,
+        partition: i32,
+        next_offset: i64,
+        changes: Vec<Change>,
+        removals: &[(i64, Removed)],
+    ) -> Result<(), FollowError> {
+        let mut owed: Vec<Owed> = Vec::new();
+        for (offset, removed) in removals {
+            self.shelf.removed(removed.contributions, removed.people);
+            self.metrics.removed(&self.shelf.topic, removed.contributions);
+            for view in &self.views {
+                let removal = Removal {
+                    view: view.clone(),
+                    cause_topic: self.shelf.topic.clone(),
+                    cause_partition: partition,
+                    cause_offset: *offset,
+                    contributions: i64::try_from(removed.contributions).unwrap_or(i64::MAX),
+                    rows: i64::try_from(removed.people).unwrap_or(i64::MAX),
+                    complete: false,
+                    recorded_at: Some(crate::clock::timestamp(now())),
+                    reason: removed.reason.to_string(),
+                };
+                owed.push((
+                    owed_key(partition, *offset, view),
+                    Audit::removal_body(&removal)?,
+                ));
+            }
+        }
+        if changes.is_empty() && owed.is_empty() {
+            // Only markers: the position is found again by reading over them.
+            return Ok(());
+        }
+        Ok(self.store.commit(partition, next_offset, changes, owed)?)
+    }
+
+    /// Writes the removals that are owed. Written twice after a kill, they name the same cause twice.
+    fn settle(&self) -> Result<(), FollowError> {
+        let owed = self.store.owed()?;
+        if owed.is_empty() {
+            return Ok(());
+        }
+        let mut keys = Vec::new();
+        let mut bodies = Vec::new();
+        for (key, body) in owed {
+            let view = Removal::decode_exact(&body).map(|removal| removal.view);
+            bodies.push((view.map_err(AuditError::from)?, body));
+            keys.push(key);
+        }
+        match self.audit.removals_blocking(bodies, now()) {
+            Ok(()) => Ok(self.store.settle(keys)?),
+            // They are kept and written with the next ones, or at the next start.
+            Err(AuditError::Log(error)) if error.severity == Severity::Transient => {
+                tracing::warn!(%error, "removals are owed to the audit log");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn input(&mut self, record: &Record, stop: &Shutdown) -> Result<Input, FollowError> {
+        let unreadable = |problem: String| FollowError::Record {
+            at: record.at.to_string(),
+            offset: record.offset,
+            problem,
+        };
+        let kind = record.headers.text(headers::TYPE).unwrap_or_default();
+        let (schema_id, body) = framing::unframe(record.value.as_deref())
+            .map_err(|error| unreadable(error.to_string()))?;
+        let internal = [
+            records::Retraction::FULL_NAME,
+            records::SubjectRecord::FULL_NAME,
+            records::Heartbeat::FULL_NAME,
+        ];
+        let release = !internal.contains(&kind);
+        let schema = if release && self.needs.keys().any(|needed| needed.as_str() == kind) {
+            Some(self.schema(schema_id, stop).map_err(unreadable)?)
+        } else {
+            None
+        };
+        let opened = match (&schema, record.headers.text(headers::KEY)) {
+            (Some(_), Some(key_id)) => {
+                let handle = record.headers.text(headers::HANDLE).unwrap_or_default();
+                let subject = hex::decode(handle).unwrap_or_default();
+                self.seal
+                    .open(&subject, key_id, body)
+                    .map_err(|error| unreadable(error.to_string()))?
+            }
+            _ => body.to_vec(),
+        };
+        let read = wire::read(
+            &SharedRecord {
+                key: record.key.as_deref().unwrap_or_default(),
+                header: &|name| record.headers.get(name).map(|value| &value[..]),
+                timestamp_ms: record.timestamp_ms,
+                body: &opened,
+                schema: schema.as_deref(),
+            },
+            &self.needs,
+        );
+        read.map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// The schema of an id. A registry that does not answer is waited for: nothing is skipped and nothing guessed.
+    fn schema(&mut self, id: i32, stop: &Shutdown) -> Result<Arc<SharedSchema>, String> {
+        if let Some(schema) = self.schemas.get(&id) {
+            return Ok(Arc::clone(schema));
+        }
+        let text = loop {
+            match (self.schema_text)(id) {
+                Ok(Some(text)) => break text,
+                Ok(None) => return Err(format!("the registry has no schema {id}")),
+                Err(problem) if stop.is_requested() => return Err(problem),
+                Err(problem) => {
+                    tracing::warn!(problem, "waiting for the schema registry");
+                    std::thread::sleep(PAUSE_AFTER_FAILURE);
+                }
+            }
+        };
+        let schema = Arc::new(SharedSchema::parse(&text).map_err(|error| error.to_string())?);
+        self.schemas.insert(id, Arc::clone(&schema));
+        Ok(schema)
+    }
+}

@@ -1,0 +1,243 @@
+//! What the process needs before it can serve: view files, schemas, topics, a restored state.
+
+use crate::audit::SchemaIds;
+use crate::error::MaterialiserError;
+use crate::follow::SchemaText;
+use crate::shelf::Held;
+use crate::store::{Store, StoreError};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use walbrook_domain::{Day, Purpose, WorkingCalendar};
+use walbrook_eventlog::{Ends, Namespace, TopicPartition, topics};
+use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_policy::Catalogue;
+use walbrook_proto::audit::v1::{ReadRecord, Removal};
+use walbrook_proto::avro::AvroRecord;
+use walbrook_runtime::process::Context;
+use walbrook_runtime::wait;
+use walbrook_view::wire::Needs;
+use walbrook_view::{View, file};
+
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
+/// The views of a folder, by file name.
+///
+/// # Errors
+/// When the folder or a file cannot be read, a file is faulty, or there is none.
+pub fn views(folder: &Path) -> Result<Vec<View>, MaterialiserError> {
+    let unreadable = |source| MaterialiserError::Folder {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let catalogue = file::catalogue();
+    let mut views = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        views.push(file::read(&path.display().to_string(), &text, &catalogue)?);
+    }
+    if views.is_empty() {
+        return Err(MaterialiserError::NoViews {
+            path: folder.to_owned(),
+        });
+    }
+    Ok(views)
+}
+
+/// Views by the purpose whose topic they read.
+pub fn by_purpose(views: Vec<View>) -> BTreeMap<Purpose, Vec<View>> {
+    let mut by_purpose: BTreeMap<Purpose, Vec<View>> = BTreeMap::new();
+    for view in views {
+        by_purpose.entry(view.purpose.clone()).or_default().push(view);
+    }
+    by_purpose
+}
+
+/// The event types and views that agreements may name.
+pub fn catalogue(views: &[View]) -> Catalogue {
+    let mut catalogue = file::catalogue();
+    for view in views {
+        catalogue = catalogue.with_view(&view.name, view.purpose.clone());
+    }
+    for dataset in topics::DATASETS {
+        catalogue = catalogue.with_dataset(dataset);
+    }
+    catalogue
+}
+
+/// The fields that views of one purpose need, together.
+pub fn needs(views: &[View]) -> Needs {
+    let mut needs = Needs::new();
+    for (event_type, mask) in views.iter().flat_map(View::needs) {
+        *needs.entry(event_type).or_default() |= mask;
+    }
+    needs
+}
+
+/// What the stored state of a purpose means: with another meaning it is filled again from the log.
+pub fn fingerprint(namespace: &Namespace, topic: &str, needs: &Needs) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(walbrook_view::FORMAT.to_be_bytes());
+    for part in [namespace.as_str(), topic] {
+        hash.update([0]);
+        hash.update(part);
+    }
+    for (event_type, mask) in needs {
+        hash.update([0]);
+        hash.update(event_type.as_str());
+        hash.update(mask.to_be_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// The working days of England and Wales.
+pub fn calendar() -> WorkingCalendar {
+    WorkingCalendar::new(
+        walbrook_schemas::bank_holidays()
+            .iter()
+            .filter_map(|holiday| {
+                let day = holiday.day;
+                Day::from_ymd(day.year, day.month.into(), day.day.into())
+            }),
+    )
+}
+
+/// The part of readiness that stands for a purpose.
+pub fn part(purpose: &Purpose) -> &'static str {
+    match purpose.as_str() {
+        "rough-sleeping" => "rough-sleeping",
+        "children-in-care" => "children-in-care",
+        _ => "purpose",
+    }
+}
+
+/// Opens the store and restores its states. A store that is ahead of the log belongs to another log and is emptied; a damaged one too.
+///
+/// # Errors
+/// When the disk or the log fails.
+pub fn restore(
+    folder: &Path,
+    fingerprint: &[u8; 32],
+    mut ends: impl Ends,
+    shared: &[TopicPartition],
+) -> Result<(Store, Vec<Held>), MaterialiserError> {
+    let store = Store::open(folder, fingerprint)?;
+    let ends = ends.high_watermarks(shared, ENDS_WITHIN)?;
+    let restored = match held(&store, shared) {
+        Ok(held) => Some(held),
+        Err(StoreError::Item { .. }) => {
+            tracing::warn!(store = %folder.display(), "the view store is damaged: it is filled again from the log");
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let fits = |held: &Vec<Held>| held.iter().zip(&ends).all(|(held, end)| held.next_offset <= *end);
+    match restored.filter(fits) {
+        Some(held) => Ok((store, held)),
+        None => {
+            tracing::warn!(store = %folder.display(), "the view store is filled again from the log");
+            // Emptied, it must say again what it will mean.
+            let store = store.emptied(fingerprint)?;
+            let held = held(&store, shared)?;
+            Ok((store, held))
+        }
+    }
+}
+
+fn held(store: &Store, shared: &[TopicPartition]) -> Result<Vec<Held>, StoreError> {
+    shared
+        .iter()
+        .map(|at| {
+            let (state, next_offset) = store.restore(at.partition)?;
+            Ok(Held { state, next_offset })
+        })
+        .collect()
+}
+
+/// Looks schemas up at the registry, from a thread.
+pub fn schema_text(registry: Registry) -> SchemaText {
+    let runtime = tokio::runtime::Handle::current();
+    Box::new(move |id| {
+        runtime
+            .block_on(registry.schema(id))
+            .map_err(|error| error.to_string())
+    })
+}
+
+/// Registry ids of what the materialiser writes, once the broker has registered them.
+///
+/// # Errors
+/// When they do not come in time.
+pub async fn wait_for_schemas(
+    context: &Context,
+    namespace: &Namespace,
+    registry: &Registry,
+) -> Result<SchemaIds, MaterialiserError> {
+    let id = async |topic: &str, full_name: &str, schema: &str| {
+        let subject = format!("{}-{full_name}", namespace.name(topic));
+        let what = format!("the schema {subject} at {}", registry.url());
+        let lookup = || async {
+            match registry.lookup(&subject, schema).await {
+                Ok(Some(id)) => Ok(id),
+                Ok(None) => Err("it is not registered yet; the broker registers it when it starts".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        wait::until(&what, context.common.start_timeout, &context.shutdown, lookup).await
+    };
+    Ok(SchemaIds {
+        read: id(topics::READS, ReadRecord::FULL_NAME, ReadRecord::SCHEMA).await?,
+        removal: id(topics::REMOVALS, Removal::FULL_NAME, Removal::SCHEMA).await?,
+    })
+}
+
+/// The topics it reads and writes, as the table demands them.
+///
+/// # Errors
+/// When they are not there in time.
+pub async fn wait_for_topics(
+    context: &Context,
+    namespace: &Namespace,
+    kafka: &Kafka,
+) -> Result<(), MaterialiserError> {
+    let common = &context.common;
+    let ours = |plain: &str| {
+        plain.starts_with("shared.")
+            || [topics::AGREEMENTS, topics::READS, topics::REMOVALS, topics::LINKS, topics::POLICY]
+                .contains(&plain)
+    };
+    let table: Vec<_> = topics::table(namespace, common.partitions)
+        .into_iter()
+        .filter(|topic| ours(&topic.plain))
+        .collect();
+    let what = format!("the topics of {} at {}", common.namespace, kafka.bootstrap());
+    let check = || async {
+        let admin = kafka.admin().map_err(|error| error.to_string())?;
+        let differences = admin
+            .differences(&table, common.kafka.replication, common.kafka.min_insync)
+            .await
+            .map_err(|error| error.to_string())?;
+        match differences.first() {
+            None => Ok(()),
+            Some(first) => Err(format!(
+                "{} {}: wanted {}, found {} (and {} more differences)",
+                first.topic,
+                first.setting,
+                first.wanted,
+                first.found,
+                differences.len() - 1
+            )),
+        }
+    };
+    wait::until(&what, common.start_timeout, &context.shutdown, check).await?;
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! The state of one purpose in memory, by partition, with the offset each stands at. Written by the follower, read by everyone.
+
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
+use walbrook_domain::{Day, EventType, Organisation, Pseudonym};
+use walbrook_eventlog::murmur2_partition;
+use walbrook_view::Partition;
+
+/// One partition's state and the next offset to apply to it.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// The fold of everything below `next_offset`.
+    pub state: Partition,
+    /// Next unapplied offset.
+    pub next_offset: i64,
+}
+
+/// All partitions of `shared.<purpose>`.
+///
+/// One process holds all of them. A second process would take a share by group assignment, with this shelf holding the partitions it was given.
+#[derive(Debug)]
+pub struct Shelf {
+    /// Topic without the namespace.
+    pub topic: String,
+    partitions: Vec<RwLock<Held>>,
+    applied: watch::Sender<Vec<i64>>,
+    removed_contributions: AtomicU64,
+    removed_people: AtomicU64,
+}
+
+impl Shelf {
+    /// A shelf with restored states.
+    pub fn new(topic: String, held: Vec<Held>) -> Self {
+        let applied = held.iter().map(|held| held.next_offset).collect();
+        Self {
+            topic,
+            partitions: held.into_iter().map(RwLock::new).collect(),
+            applied: watch::Sender::new(applied),
+            removed_contributions: AtomicU64::new(0),
+            removed_people: AtomicU64::new(0),
+        }
+    }
+
+    /// The partitions in order of number.
+    pub fn partitions(&self) -> &[RwLock<Held>] {
+        &self.partitions
+    }
+
+    /// The partition a person's records stand in.
+    pub fn of(&self, person: &Pseudonym) -> Option<(i32, &RwLock<Held>)> {
+        let count = i32::try_from(self.partitions.len()).ok()?;
+        let number = murmur2_partition(person.as_bytes(), count);
+        let held = self.partitions.get(usize::try_from(number).ok()?)?;
+        Some((number, held))
+    }
+
+    /// Says that what the follower applied is now visible.
+    pub fn publish(&self) {
+        let now: Vec<i64> = self
+            .partitions
+            .iter()
+            .map(|held| held.read().next_offset)
+            .collect();
+        self.applied.send_if_modified(|applied| {
+            let moved = *applied != now;
+            *applied = now;
+            moved
+        });
+    }
+
+    /// The offsets applied, as they move.
+    pub fn applied(&self) -> watch::Receiver<Vec<i64>> {
+        self.applied.subscribe()
+    }
+
+    /// Counts what a retraction took.
+    pub fn removed(&self, contributions: u64, people: u64) {
+        self.removed_contributions
+            .fetch_add(contributions, Ordering::Relaxed);
+        self.removed_people.fetch_add(people, Ordering::Relaxed);
+    }
+
+    /// Contributions and people removed since the process started.
+    pub fn removals(&self) -> (u64, u64) {
+        (
+            self.removed_contributions.load(Ordering::Relaxed),
+            self.removed_people.load(Ordering::Relaxed),
+        )
+    }
+
+    /// The last day each source was heard, over all partitions.
+    pub fn heartbeats(&self) -> BTreeMap<(Organisation, EventType), Day> {
+        let mut heard = BTreeMap::new();
+        for held in &self.partitions {
+            for (source, day) in held.read().state.heartbeats() {
+                let last = heard.entry(source.clone()).or_insert(day);
+                *last = (*last).max(day);
+            }
+        }
+        heard
+    }
+}
