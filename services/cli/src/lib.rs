@@ -14,6 +14,7 @@ mod failure;
 pub mod identity;
 pub mod import;
 pub mod publish;
+pub mod settle;
 pub mod table;
 pub mod token;
 pub mod view;
@@ -63,6 +64,8 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Generate a synthetic city and send its events
     City(city::CityArgs),
+    /// Wait until everything on the log is decided
+    Settle(settle::SettleArgs),
     /// Print a token of the local issuer, for grpcurl and other clients
     Token(token::TokenArgs),
     /// Show the whole river
@@ -98,6 +101,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Identity(args) => identity::run(args).await,
         Command::Import(args) => import::run(args).await,
         Command::City(args) => city::run(args).await,
+        Command::Settle(args) => settle::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::Demo(args) => demo::run(args).await,
     }
