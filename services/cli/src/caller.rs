@@ -49,6 +49,19 @@ pub struct CallerArgs {
 }
 
 impl CallerArgs {
+    /// The backbone of this folder, and no caller in particular.
+    #[must_use]
+    pub fn here() -> Self {
+        Self {
+            dir: ".walbrook".into(),
+            organisation: "WALBROOK:local".to_owned(),
+            role: None,
+            subject: "walbrook-cli".to_owned(),
+            token_file: None,
+            endpoint: None,
+        }
+    }
+
     /// The same place, another caller.
     #[must_use]
     pub fn acting(&self, organisation: &str, role: &str, subject: &str) -> Self {

@@ -79,6 +79,18 @@ impl City {
 }
 
 impl CityArgs {
+    /// A city of this size and seed that ends yesterday.
+    #[must_use]
+    pub fn of(people: usize, seed: u64) -> Self {
+        Self {
+            people,
+            seed,
+            until: None,
+            json: false,
+            caller: CallerArgs::here(),
+        }
+    }
+
     /// The day after the calendar's last.
     ///
     /// # Errors

@@ -1,8 +1,15 @@
 //! `walbrook identity`: merge and un-merge.
 
-use clap::{Args, Subcommand};
+mod record;
 
+use clap::{Args, Subcommand};
+use walbrook_proto::identity::v1::identity_client::IdentityClient;
+use walbrook_proto::identity::v1::{LinkPosition, MergeRequest, UnmergeRequest};
+
+use crate::caller::{CallerArgs, refused};
+use crate::table::table;
 use crate::{Exit, Failure};
+use record::RecordName;
 
 /// Merge and un-merge records of one person.
 #[derive(Debug, Args)]
@@ -14,12 +21,89 @@ pub struct IdentityArgs {
 
 /// The commands of this group.
 #[derive(Debug, Subcommand)]
-pub enum IdentityCommand {}
+pub enum IdentityCommand {
+    /// Say that two records are the same person; the first one's person keeps its id
+    Merge(MergeArgs),
+    /// Undo the latest join that names a record; both persons are as before it
+    Unmerge(UnmergeArgs),
+}
+
+/// A record is named by its handle (32 hex characters) or as `agency/organisation/scheme/local id`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The record whose person keeps its id: a handle, or agency/organisation/scheme/id as housing/GSS:E09000007/LOCAL/H-1
+    #[arg(value_name = "RECORD")]
+    pub survivor: RecordName,
+    /// The other record
+    #[arg(value_name = "OTHER")]
+    pub other: RecordName,
+    /// Why
+    #[arg(long, default_value = "reviewed-same-person", value_parser = ["reviewed-same-person", "confirmed-by-organisation", "confirmed-by-person"])]
+    pub reason: String,
+    /// Who asks
+    #[command(flatten)]
+    pub caller: CallerArgs,
+}
+
+/// What to take out of its person.
+#[derive(Debug, Args)]
+pub struct UnmergeArgs {
+    /// The record: a handle, or agency/organisation/scheme/id
+    #[arg(value_name = "RECORD")]
+    pub record: RecordName,
+    /// Why
+    #[arg(long, default_value = "reviewed-different-people", value_parser = ["reviewed-different-people", "confirmed-by-organisation", "confirmed-by-person"])]
+    pub reason: String,
+    /// Who asks
+    #[command(flatten)]
+    pub caller: CallerArgs,
+}
 
 /// Runs one of them.
 ///
 /// # Errors
-/// Each command says its own.
+/// When identity does not answer, or refuses.
 pub async fn run(args: IdentityArgs) -> Result<Exit, Failure> {
-    match args.command {}
+    match args.command {
+        IdentityCommand::Merge(args) => merge(args).await,
+        IdentityCommand::Unmerge(args) => unmerge(args).await,
+    }
+}
+
+async fn merge(args: MergeArgs) -> Result<Exit, Failure> {
+    let connection = args.caller.connect("identity", "operator").await?;
+    let request = MergeRequest {
+        survivor: Some(args.survivor.into()),
+        other: Some(args.other.into()),
+        reason: args.reason,
+    };
+    let answer = IdentityClient::new(connection).merge(request).await;
+    let answer = answer.map_err(refused("merge the records"))?.into_inner();
+    show("merged", &answer.positions);
+    Ok(Exit::Done)
+}
+
+async fn unmerge(args: UnmergeArgs) -> Result<Exit, Failure> {
+    let connection = args.caller.connect("identity", "operator").await?;
+    let request = UnmergeRequest {
+        record: Some(args.record.into()),
+        reason: args.reason,
+    };
+    let answer = IdentityClient::new(connection).unmerge(request).await;
+    let answer = answer.map_err(refused("un-merge the record"))?.into_inner();
+    show("un-merged", &answer.positions);
+    Ok(Exit::Done)
+}
+
+/// Where the change stands. The person's id is identity's own and of no use to anybody here.
+fn show(done: &str, positions: &[LinkPosition]) {
+    println!("{done}; every member's link record is on the log");
+    let mut rows = table(["control.links", "governs from offset"]);
+    for position in positions {
+        rows.add_row([
+            format!("partition {}", position.partition),
+            position.next_offset.to_string(),
+        ]);
+    }
+    println!("{rows}");
 }

@@ -58,7 +58,6 @@ pub enum Command {
     #[command(hide = true)]
     Audit(audit::AuditArgs),
     /// Merge and un-merge the records of one person
-    #[command(hide = true)]
     Identity(identity::IdentityArgs),
     /// Turn a real return into events
     Import(import::ImportArgs),
@@ -69,7 +68,6 @@ pub enum Command {
     /// Print a token of the local issuer, for grpcurl and other clients
     Token(token::TokenArgs),
     /// Show the whole river
-    #[command(hide = true)]
     Demo(demo::DemoArgs),
 }
 
