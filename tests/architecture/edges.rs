@@ -118,8 +118,21 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "walbrook-tests",
         &[
-            "auditor", "broker", "cli", "domain", "event", "eventlog", "eventlog-kafka", "identity", "materialiser", "policy",
-            "proto", "runtime", "schemas", "testkit", "view",
+            "auditor",
+            "broker",
+            "cli",
+            "domain",
+            "event",
+            "eventlog",
+            "eventlog-kafka",
+            "identity",
+            "materialiser",
+            "policy",
+            "proto",
+            "runtime",
+            "schemas",
+            "testkit",
+            "view",
         ],
     ),
 ];

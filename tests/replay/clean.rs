@@ -9,12 +9,34 @@ fn no_difference_in_any_run() {
     for seed in 0..40 {
         let world = run(seed, 260);
         let report = audit(&mut source(&world)).report;
-        let listed: Vec<String> = report.differences().iter().map(ToString::to_string).collect();
-        assert!(report.is_clean(), "seed {seed}: {} differences:\n{}", report.difference_count(), listed.join("\n"));
-        assert_eq!(report.checked(Checked::RawRecords), world.sent.len() as u64, "seed {seed}");
-        assert_eq!(report.checked(Checked::Pages), world.pages().len() as u64, "seed {seed}");
+        let listed: Vec<String> = report
+            .differences()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            report.is_clean(),
+            "seed {seed}: {} differences:\n{}",
+            report.difference_count(),
+            listed.join("\n")
+        );
+        assert_eq!(
+            report.checked(Checked::RawRecords),
+            world.sent.len() as u64,
+            "seed {seed}"
+        );
+        assert_eq!(
+            report.checked(Checked::Pages),
+            world.pages().len() as u64,
+            "seed {seed}"
+        );
         assert_eq!(report.checked(Checked::Undecided), 0, "seed {seed}");
-        let shared = [Checked::Releases, Checked::Retractions, Checked::SubjectRecords, Checked::Heartbeats];
+        let shared = [
+            Checked::Releases,
+            Checked::Retractions,
+            Checked::SubjectRecords,
+            Checked::Heartbeats,
+        ];
         let matched: u64 = shared.iter().map(|what| report.checked(*what)).sum();
         assert_eq!(matched, world.shared().len() as u64, "seed {seed}");
     }
@@ -30,7 +52,21 @@ fn every_kind_of_record_occurs_in_the_runs() {
         }
     }
     use Checked::*;
-    for what in [ControlRecords, Agreements, Signatures, Links, RawRecords, Pages, Decisions, Redecisions, Releases, Retractions, SubjectRecords, Heartbeats, Pseudonyms] {
+    for what in [
+        ControlRecords,
+        Agreements,
+        Signatures,
+        Links,
+        RawRecords,
+        Pages,
+        Decisions,
+        Redecisions,
+        Releases,
+        Retractions,
+        SubjectRecords,
+        Heartbeats,
+        Pseudonyms,
+    ] {
         assert!(all.checked(what) > 0, "no {} in any run", what.label());
     }
 }
@@ -57,9 +93,16 @@ fn a_run_in_progress_is_clean_too() {
             world.step();
         }
         let report = audit(&mut source(&world)).report;
-        let listed: Vec<String> = report.differences().iter().map(ToString::to_string).collect();
+        let listed: Vec<String> = report
+            .differences()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert!(report.is_clean(), "seed {seed}:\n{}", listed.join("\n"));
         undecided += report.checked(Checked::Undecided);
     }
-    assert!(undecided > 0, "no run was cut while something was undecided");
+    assert!(
+        undecided > 0,
+        "no run was cut while something was undecided"
+    );
 }

@@ -7,6 +7,7 @@ mod faulty;
 mod world;
 
 mod clean;
+mod held;
 mod tampered;
 
 use walbrook_auditor::{Found, LiveSource, Log, LogSource, Options, verify};
@@ -25,8 +26,18 @@ fn run(seed: u64, steps: usize) -> World {
 /// The run's log as the auditor reads it.
 fn source(world: &World) -> impl LogSource + use<> {
     let table = walbrook_eventlog::topics::table(&world.city.namespace, world::PARTITIONS);
-    let counts = move |name: &str| table.iter().find(|topic| topic.name == name).map(|topic| topic.partitions);
-    LiveSource::new(world.city.namespace.clone(), world.log.reader(), world.log.clone(), counts)
+    let counts = move |name: &str| {
+        table
+            .iter()
+            .find(|topic| topic.name == name)
+            .map(|topic| topic.partitions)
+    };
+    LiveSource::new(
+        world.city.namespace.clone(),
+        world.log.reader(),
+        world.log.clone(),
+        counts,
+    )
 }
 
 fn audit(source: &mut dyn LogSource) -> Found {

@@ -23,8 +23,8 @@ pub fn name(topic: &str, partition: i32) -> String {
 }
 
 /// The origin on the signed note.
-pub fn origin(namespace: &str, log: &str) -> String {
-    format!("walbrook/{namespace}/{log}")
+pub fn origin(log: &Log, name: &str) -> String {
+    format!("walbrook/{}", log.full_name(name))
 }
 
 /// What a record contributes as a leaf: everything about it that the log keeps for ever.
@@ -49,7 +49,7 @@ pub fn check(log: &Log, key: Option<&VerifyingKey>, report: &mut Report) {
             Ok(head) => {
                 let same = head.root.as_slice() == found.root_sha256
                     && i64::try_from(head.size) == Ok(found.tree_size)
-                    && head.origin.ends_with(&format!("/{}", found.log));
+                    && head.origin == origin(log, &found.log);
                 if !same {
                     report.differ(
                         "checkpoint",

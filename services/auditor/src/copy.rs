@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use walbrook_eventlog::{Header, Headers, Record, TopicPartition};
+use walbrook_eventlog::{Header, Headers, Namespace, Record, TopicPartition};
 
 use crate::error::AuditError;
 use crate::gather::{Span, gather};
@@ -25,6 +25,7 @@ const LARGEST_RECORD_BYTES: usize = 64 << 20;
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Manifest {
     format: u32,
+    namespace: String,
     partitions: Vec<Partition>,
 }
 
@@ -104,6 +105,7 @@ pub fn write(
     let path = folder.join(MANIFEST);
     let text = toml::to_string(&Manifest {
         format: 1,
+        namespace: source.namespace().as_str().to_owned(),
         partitions,
     })
     .map_err(|error| AuditError::Copy {
@@ -231,6 +233,7 @@ fn decode(at: &TopicPartition, bytes: &[u8]) -> Option<Record> {
 #[derive(Debug)]
 pub struct Copy {
     folder: PathBuf,
+    namespace: Namespace,
     partitions: BTreeMap<(String, i32), Partition>,
 }
 
@@ -259,12 +262,17 @@ impl Copy {
             .collect();
         Ok(Self {
             folder: folder.to_owned(),
+            namespace: Namespace::new(&manifest.namespace),
             partitions,
         })
     }
 }
 
 impl LogSource for Copy {
+    fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
     fn partitions(&mut self, topic: &str) -> Result<i32, AuditError> {
         let count = self
             .partitions

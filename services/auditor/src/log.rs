@@ -5,7 +5,7 @@ use std::fmt;
 
 use walbrook_event::framing::unframe;
 use walbrook_event::headers;
-use walbrook_eventlog::{Record, topics};
+use walbrook_eventlog::{Namespace, Record, topics};
 use walbrook_proto::avro::AvroRecord;
 
 use crate::error::AuditError;
@@ -16,6 +16,7 @@ use crate::source::LogSource;
 /// All records that were read, in memory: the audit looks backwards and forwards in them.
 #[derive(Debug, Default)]
 pub struct Log {
+    namespace: Option<Namespace>,
     records: BTreeMap<String, Vec<Vec<Record>>>,
     spans: BTreeMap<(String, i32), Span>,
 }
@@ -80,7 +81,18 @@ impl Log {
             .into_iter()
             .map(|span| ((span.topic.clone(), span.partition), span))
             .collect();
-        Ok(Self { records, spans })
+        Ok(Self {
+            namespace: Some(source.namespace().clone()),
+            records,
+            spans,
+        })
+    }
+
+    /// The full name of a topic on the log itself.
+    pub fn full_name(&self, topic: &str) -> String {
+        self.namespace
+            .as_ref()
+            .map_or_else(|| topic.to_owned(), |namespace| namespace.name(topic))
     }
 
     /// The records of a partition, by offset.

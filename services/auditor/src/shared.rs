@@ -283,15 +283,14 @@ impl SharedTopics<'_> {
         let pinned = self.schemas.name(schema_id).unwrap_or("no pinned schema");
         self.report.equal("schema", &place, name, pinned);
         let said = header_text(record, headers::DATA_SCHEMA);
-        let expected = format!("{}-{name}/{schema_id}", record.at.topic);
-        // The namespace stands before the topic.
-        if said != expected && !said.ends_with(&format!(".{expected}")) {
-            self.report.differ(
-                "headers",
-                &place,
-                format!("{} {expected}", headers::DATA_SCHEMA),
-                "another value",
-            );
+        let expected = format!(
+            "{}-{name}/{schema_id}",
+            self.log.full_name(&record.at.topic)
+        );
+        if said != expected {
+            let expected = format!("{} {expected}", headers::DATA_SCHEMA);
+            self.report
+                .differ("headers", &place, expected, "another value");
         }
     }
 

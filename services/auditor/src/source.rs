@@ -8,6 +8,9 @@ use crate::error::AuditError;
 
 /// A log to be audited. Topics are named without the namespace; records carry plain topic names too.
 pub trait LogSource {
+    /// The namespace that stands before every topic of the log itself.
+    fn namespace(&self) -> &Namespace;
+
     /// The partitions of a topic; 0 when it does not exist.
     ///
     /// # Errors
@@ -76,6 +79,10 @@ impl<R: Reader, E: Ends> LiveSource<R, E> {
 }
 
 impl<R: Reader, E: Ends> LogSource for LiveSource<R, E> {
+    fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
     fn partitions(&mut self, topic: &str) -> Result<i32, AuditError> {
         Ok((self.partitions)(&self.namespace.name(topic)).unwrap_or(0))
     }
