@@ -52,7 +52,6 @@ pub enum Command {
     #[command(hide = true)]
     Consent(consent::ConsentArgs),
     /// Read joined views as a named reader
-    #[command(hide = true)]
     View(view::ViewArgs),
     /// Verify the log and ask it who saw what, and why
     #[command(hide = true)]

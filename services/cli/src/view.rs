@@ -1,8 +1,14 @@
-//! `walbrook view`: joined views, as a named reader.
+//! `walbrook view`: joined views, as a named reader; and view files, checked and shown without a backbone.
+
+mod files;
+mod rows;
 
 use clap::{Args, Subcommand};
 
 use crate::{Exit, Failure};
+
+pub use files::{CheckArgs, ShowArgs};
+pub use rows::{GetArgs, ListArgs};
 
 /// Read joined views.
 #[derive(Debug, Args)]
@@ -14,12 +20,26 @@ pub struct ViewArgs {
 
 /// The commands of this group.
 #[derive(Debug, Subcommand)]
-pub enum ViewCommand {}
+pub enum ViewCommand {
+    /// The rows within the reader's scope, ranked; the read is on record
+    List(ListArgs),
+    /// One person's row, by the reader's own record or by pseudonym; the read is on record
+    Get(GetArgs),
+    /// Check view files: every fault by file, line and field
+    Check(CheckArgs),
+    /// Show what a view file says: features, rules, columns
+    Show(ShowArgs),
+}
 
 /// Runs one of them.
 ///
 /// # Errors
 /// Each command says its own.
 pub async fn run(args: ViewArgs) -> Result<Exit, Failure> {
-    match args.command {}
+    match args.command {
+        ViewCommand::List(args) => rows::list(args).await,
+        ViewCommand::Get(args) => rows::get(args).await,
+        ViewCommand::Check(args) => files::check(&args),
+        ViewCommand::Show(args) => files::show(&args),
+    }
 }

@@ -14,7 +14,9 @@ use crate::shelf::Shelf;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant as Monotonic;
-use walbrook_domain::{AgreementId, AgreementVersion, HandlePseudonym, Instant, Pseudonym, WorkingCalendar};
+use walbrook_domain::{
+    AgreementId, AgreementVersion, HandlePseudonym, Instant, Pseudonym, WorkingCalendar,
+};
 use walbrook_proto::audit::v1 as audit;
 use walbrook_view::query::Query;
 use walbrook_view::row::{Asked, Row};
@@ -214,7 +216,8 @@ impl Reads {
         agreements: &Arc<Agreements>,
         ask: &Arc<Ask>,
     ) -> Result<Computed, ReadError> {
-        let (served, agreements, ask) = (Arc::clone(served), Arc::clone(agreements), Arc::clone(ask));
+        let (served, agreements, ask) =
+            (Arc::clone(served), Arc::clone(agreements), Arc::clone(ask));
         let calendar = Arc::clone(&self.calendar);
         let query = Query {
             read_at: clock::now(),
@@ -259,10 +262,13 @@ fn compute(
         if let Some((number, held)) = served.shelf.of(&person) {
             let held = held.read();
             applied.push((number, held.next_offset));
-            let found = held.state.person(&person).filter(|found| match ask.subject {
-                Subject::OwnRecord(_, handle) => found.has_subject(&handle),
-                _ => true,
-            });
+            let found = held
+                .state
+                .person(&person)
+                .filter(|found| match ask.subject {
+                    Subject::OwnRecord(_, handle) => found.has_subject(&handle),
+                    _ => true,
+                });
             if let Some(found) = found {
                 rows.extend(asked.row(&found)?);
             }

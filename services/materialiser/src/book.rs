@@ -9,8 +9,8 @@ use walbrook_domain::Instant;
 use walbrook_domain::control::{ControlFact, PinKind};
 use walbrook_event::{control, framing, headers};
 use walbrook_eventlog::{Ends, LogError, Reader, Record, Severity, TopicPartition};
-use walbrook_policy::state::{AgreementBook, Pins};
 use walbrook_policy::Catalogue;
+use walbrook_policy::state::{AgreementBook, Pins};
 use walbrook_runtime::shutdown::Shutdown;
 
 const POLL: Duration = Duration::from_millis(50);
@@ -163,8 +163,8 @@ fn apply(known: &mut Known, record: &Record) -> Result<(), BookError> {
         .headers
         .text(headers::TYPE)
         .ok_or_else(|| unreadable("it has no type".to_owned()))?;
-    let (_, body) = framing::unframe(record.value.as_deref())
-        .map_err(|error| unreadable(error.to_string()))?;
+    let (_, body) =
+        framing::unframe(record.value.as_deref()).map_err(|error| unreadable(error.to_string()))?;
     let at = Instant(record.timestamp_ms.saturating_mul(1_000));
     let read = control::read(kind, body, record.offset, at)
         .map_err(|error| unreadable(error.to_string()))?;

@@ -94,10 +94,14 @@ impl Round {
     /// Whether every p's committed position is past the ends. `committed` has the broker group's entries for `control.links`, by p.
     pub fn broker_is_past(&self, committed: &[Committed]) -> bool {
         committed.len() == self.links_ends.len()
-            && committed.iter().zip(&self.links_ends).all(|(p, links_end)| {
-                p.offset.is_some_and(|links| links >= *links_end)
-                    && policy_position(&p.metadata).is_some_and(|policy| policy >= self.policy_end)
-            })
+            && committed
+                .iter()
+                .zip(&self.links_ends)
+                .all(|(p, links_end)| {
+                    p.offset.is_some_and(|links| links >= *links_end)
+                        && policy_position(&p.metadata)
+                            .is_some_and(|policy| policy >= self.policy_end)
+                })
     }
 
     /// The ends of the shared topic, asked for after the broker was past.

@@ -18,10 +18,10 @@ pub struct Config {
 impl Settings for Config {
     fn read(section: &mut Section) -> Option<Self> {
         let views_dir = section
-            .path("views.dir")
+            .path("views_dir")
             .unwrap_or_else(|| PathBuf::from("deploy/views"));
-        let bound = section.integer("views.grounds_bound_ms", 100..=600_000, 10_000);
-        let pause = section.integer("views.grounds_pause_ms", 1..=60_000, 100);
+        let bound = section.integer("grounds_bound_ms", 100..=600_000, 10_000);
+        let pause = section.integer("grounds_pause_ms", 1..=60_000, 100);
         let milliseconds = |number: i64| u64::try_from(number).ok().map(Duration::from_millis);
         Some(Self {
             views_dir,

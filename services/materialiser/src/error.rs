@@ -18,13 +18,17 @@ pub enum ReadError {
     #[error("the token does not give the role named in the request; the attempt is on record")]
     WrongRole,
     /// The organisation of the token is none that could hold records.
-    #[error("the token's organisation cannot be read; get one from the issuer that this system trusts")]
+    #[error(
+        "the token's organisation cannot be read; get one from the issuer that this system trusts"
+    )]
     Organisation,
     /// The bound is not shown.
     #[error(transparent)]
     Bound(#[from] BoundExceeded),
     /// The view file is not the pinned one.
-    #[error("the view file of this process is not the one pinned on the control plane; an operator must deploy one or pin the other")]
+    #[error(
+        "the view file of this process is not the one pinned on the control plane; an operator must deploy one or pin the other"
+    )]
     NotPinned,
     /// The record of the read is not known to be durable.
     #[error("the read could not be put on record, so nothing is answered; try again")]
@@ -39,7 +43,9 @@ pub enum ReadError {
     #[error("the record could not be looked up; try again")]
     Identity(#[source] Box<tonic::Status>),
     /// Two agreements disagree about an event.
-    #[error("the released data disagree with each other; nothing is shown until the log is examined")]
+    #[error(
+        "the released data disagree with each other; nothing is shown until the log is examined"
+    )]
     Integrity(#[from] IntegrityError),
     /// The work on a row ended without a result.
     #[error("the row could not be computed")]

@@ -166,7 +166,8 @@ impl Follower {
         let mut owed: Vec<Owed> = Vec::new();
         for (offset, removed) in removals {
             self.shelf.removed(removed.contributions, removed.people);
-            self.metrics.removed(&self.shelf.topic, removed.contributions);
+            self.metrics
+                .removed(&self.shelf.topic, removed.contributions);
             for view in &self.views {
                 let removal = Removal {
                     view: view.clone(),

@@ -34,7 +34,11 @@ impl Service {
         Self { reads, identity }
     }
 
-    async fn get(&self, principal: &Principal, request: proto::GetRowRequest) -> Result<proto::GetRowResponse, ReadError> {
+    async fn get(
+        &self,
+        principal: &Principal,
+        request: proto::GetRowRequest,
+    ) -> Result<proto::GetRowResponse, ReadError> {
         let mut faults = Faults::default();
         let served = self.view(&request.view, &mut faults);
         let context = request.context.unwrap_or_default();
@@ -84,7 +88,11 @@ impl Service {
         })
     }
 
-    async fn list(&self, principal: &Principal, request: proto::ListRowsRequest) -> Result<proto::ListRowsResponse, ReadError> {
+    async fn list(
+        &self,
+        principal: &Principal,
+        request: proto::ListRowsRequest,
+    ) -> Result<proto::ListRowsResponse, ReadError> {
         let mut faults = Faults::default();
         let served = self.view(&request.view, &mut faults);
         let context = request.context.unwrap_or_default();
@@ -101,14 +109,22 @@ impl Service {
                     request.evaluate_at.is_none() || evaluated_at == Some(token.evaluated_at)
                 });
                 if !fits {
-                    faults.add("page_token", "PAGE_TOKEN", "the token is of another question; begin again without one");
+                    faults.add(
+                        "page_token",
+                        "PAGE_TOKEN",
+                        "the token is of another question; begin again without one",
+                    );
                 }
                 token
             }
         };
         let (served, evaluated_at) = faults.end(served, evaluated_at)?;
         let (viewer, role_held) = viewer(principal, &context)?;
-        let limit = if request.page_size == 0 { DEFAULT_PAGE } else { request.page_size };
+        let limit = if request.page_size == 0 {
+            DEFAULT_PAGE
+        } else {
+            request.page_size
+        };
         let ask = Ask {
             viewer,
             case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
@@ -119,13 +135,17 @@ impl Service {
             role_held,
         };
         let answer = self.reads.answer(&served, ask).await?;
-        let next = answer.rows.last().filter(|_| answer.more).map(|last| PageToken {
-            evaluated_at: answer.evaluated_at,
-            after: After {
-                points_hundredths: last.points_hundredths,
-                pseudonym: last.pseudonym,
-            },
-        });
+        let next = answer
+            .rows
+            .last()
+            .filter(|_| answer.more)
+            .map(|last| PageToken {
+                evaluated_at: answer.evaluated_at,
+                after: After {
+                    points_hundredths: last.points_hundredths,
+                    pseudonym: last.pseudonym,
+                },
+            });
         Ok(proto::ListRowsResponse {
             rows: answer.rows.iter().map(convert::row).collect(),
             next_page_token: next.map(|next| next.text(&served.view)).unwrap_or_default(),
@@ -138,7 +158,11 @@ impl Service {
         let served = self.reads.view(name).cloned();
         if served.is_none() {
             let names: Vec<&str> = self.reads.views().map(|view| view.name.as_str()).collect();
-            faults.add("view", "VIEW_UNKNOWN", &format!("there is no such view; there are {}", names.join(", ")));
+            faults.add(
+                "view",
+                "VIEW_UNKNOWN",
+                &format!("there is no such view; there are {}", names.join(", ")),
+            );
         }
         served
     }
@@ -153,7 +177,10 @@ fn query(limit: u32, after: Option<After>) -> Query {
 }
 
 /// Who reads: everything from the token but the role, which must be one of the token's. Whether it is, is told: a wrong role is on record too.
-fn viewer(principal: &Principal, context: &proto::ReadContext) -> Result<(Viewer, bool), ReadError> {
+fn viewer(
+    principal: &Principal,
+    context: &proto::ReadContext,
+) -> Result<(Viewer, bool), ReadError> {
     let organisation = principal
         .organisation
         .parse()
@@ -193,17 +220,31 @@ impl Faults {
 
     fn context(&mut self, context: &proto::ReadContext) {
         if context.role.is_empty() || context.role.len() > MOST_TEXT {
-            self.add("context.role", "REQUIRED", "name the role you act in, one of the token's");
+            self.add(
+                "context.role",
+                "REQUIRED",
+                "name the role you act in, one of the token's",
+            );
         }
         let case = &context.case_reference;
-        let plain = case.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/.:".contains(&byte));
+        let plain = case
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_/.:".contains(&byte));
         if case.len() > MOST_TEXT || !plain {
-            self.add("context.case_reference", "REFERENCE", "letters, digits and - _ / . : only, at most 200: a reference, never a name");
+            self.add(
+                "context.case_reference",
+                "REFERENCE",
+                "letters, digits and - _ / . : only, at most 200: a reference, never a name",
+            );
         }
     }
 
     fn local(&mut self, local: &proto::LocalRecord) {
-        for (field, text) in [("local.agency", &local.agency), ("local.id_scheme", &local.id_scheme), ("local.local_id", &local.local_id)] {
+        for (field, text) in [
+            ("local.agency", &local.agency),
+            ("local.id_scheme", &local.id_scheme),
+            ("local.local_id", &local.local_id),
+        ] {
             if text.is_empty() || text.len() > MOST_TEXT {
                 self.add(field, "REQUIRED", "1 to 200 bytes");
             }
@@ -220,13 +261,23 @@ impl Faults {
 
 #[tonic::async_trait]
 impl Views for Service {
-    async fn get_row(&self, request: Request<proto::GetRowRequest>) -> Result<Response<proto::GetRowResponse>, Status> {
+    async fn get_row(
+        &self,
+        request: Request<proto::GetRowRequest>,
+    ) -> Result<Response<proto::GetRowResponse>, Status> {
         let principal = callers::principal(&request)?;
-        Ok(Response::new(self.get(&principal, request.into_inner()).await?))
+        Ok(Response::new(
+            self.get(&principal, request.into_inner()).await?,
+        ))
     }
 
-    async fn list_rows(&self, request: Request<proto::ListRowsRequest>) -> Result<Response<proto::ListRowsResponse>, Status> {
+    async fn list_rows(
+        &self,
+        request: Request<proto::ListRowsRequest>,
+    ) -> Result<Response<proto::ListRowsResponse>, Status> {
         let principal = callers::principal(&request)?;
-        Ok(Response::new(self.list(&principal, request.into_inner()).await?))
+        Ok(Response::new(
+            self.list(&principal, request.into_inner()).await?,
+        ))
     }
 }

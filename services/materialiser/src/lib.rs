@@ -204,7 +204,12 @@ impl<'c> Parts<'c> {
         let topic = topics::shared(purpose.as_str());
         let shared = self.partitions(&topic);
         let needs = setup::needs(&views);
-        let folder = self.context.common.data_dir.join("views").join(purpose.as_str());
+        let folder = self
+            .context
+            .common
+            .data_dir
+            .join("views")
+            .join(purpose.as_str());
         let fingerprint = setup::fingerprint(&self.namespace, &topic, &needs);
         let ends = self.kafka.ends()?;
         let (store, held) = setup::restore(&folder, &fingerprint, ends, &shared)?;

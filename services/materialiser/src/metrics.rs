@@ -56,13 +56,37 @@ impl Metrics {
         metrics.register(|registry| {
             let own = own.clone();
             registry.register("view_records", "Shared records applied", own.records);
-            registry.register("view_removed_contributions", "Contributions removed by retractions", own.removed);
-            registry.register("view_grounds_round_seconds", "Time to show that grounds were applied", own.rounds);
-            registry.register("view_grounds_applied_through_seconds", "Instant through which grounds are applied, Unix time", own.through);
+            registry.register(
+                "view_removed_contributions",
+                "Contributions removed by retractions",
+                own.removed,
+            );
+            registry.register(
+                "view_grounds_round_seconds",
+                "Time to show that grounds were applied",
+                own.rounds,
+            );
+            registry.register(
+                "view_grounds_applied_through_seconds",
+                "Instant through which grounds are applied, Unix time",
+                own.through,
+            );
             registry.register("view_reads", "Reads by outcome", own.reads);
-            registry.register("view_read_seconds", "Time of a read, its record included", own.read_seconds);
-            registry.register("view_barrier_seconds", "Time of record and agreement barrier", own.barrier_seconds);
-            registry.register("view_integrity_errors", "Rows withheld because agreements disagree", own.integrity);
+            registry.register(
+                "view_read_seconds",
+                "Time of a read, its record included",
+                own.read_seconds,
+            );
+            registry.register(
+                "view_barrier_seconds",
+                "Time of record and agreement barrier",
+                own.barrier_seconds,
+            );
+            registry.register(
+                "view_integrity_errors",
+                "Rows withheld because agreements disagree",
+                own.integrity,
+            );
         });
         own
     }
@@ -71,7 +95,9 @@ impl Metrics {
     pub fn followed(&self, topic: &str, records: usize) {
         if records > 0 {
             let count = u64::try_from(records).unwrap_or(u64::MAX);
-            self.records.get_or_create(&topic_label(topic)).inc_by(count);
+            self.records
+                .get_or_create(&topic_label(topic))
+                .inc_by(count);
         }
     }
 
@@ -85,7 +111,9 @@ impl Metrics {
     /// A round of the grounds bound was complete.
     pub fn round(&self, topic: &str, took: Duration, through: Instant) {
         let label = topic_label(topic);
-        self.rounds.get_or_create(&label).observe(took.as_secs_f64());
+        self.rounds
+            .get_or_create(&label)
+            .observe(took.as_secs_f64());
         self.through
             .get_or_create(&label)
             .set(through.micros().div_euclid(1_000_000));

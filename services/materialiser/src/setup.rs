@@ -57,7 +57,10 @@ pub fn views(folder: &Path) -> Result<Vec<View>, MaterialiserError> {
 pub fn by_purpose(views: Vec<View>) -> BTreeMap<Purpose, Vec<View>> {
     let mut by_purpose: BTreeMap<Purpose, Vec<View>> = BTreeMap::new();
     for view in views {
-        by_purpose.entry(view.purpose.clone()).or_default().push(view);
+        by_purpose
+            .entry(view.purpose.clone())
+            .or_default()
+            .push(view);
     }
     by_purpose
 }
@@ -140,7 +143,11 @@ pub fn restore(
         }
         Err(error) => return Err(error.into()),
     };
-    let fits = |held: &Vec<Held>| held.iter().zip(&ends).all(|(held, end)| held.next_offset <= *end);
+    let fits = |held: &Vec<Held>| {
+        held.iter()
+            .zip(&ends)
+            .all(|(held, end)| held.next_offset <= *end)
+    };
     match restored.filter(fits) {
         Some(held) => Ok((store, held)),
         None => {
@@ -188,11 +195,19 @@ pub async fn wait_for_schemas(
         let lookup = || async {
             match registry.lookup(&subject, schema).await {
                 Ok(Some(id)) => Ok(id),
-                Ok(None) => Err("it is not registered yet; the broker registers it when it starts".to_owned()),
+                Ok(None) => Err(
+                    "it is not registered yet; the broker registers it when it starts".to_owned(),
+                ),
                 Err(error) => Err(error.to_string()),
             }
         };
-        wait::until(&what, context.common.start_timeout, &context.shutdown, lookup).await
+        wait::until(
+            &what,
+            context.common.start_timeout,
+            &context.shutdown,
+            lookup,
+        )
+        .await
     };
     Ok(SchemaIds {
         read: id(topics::READS, ReadRecord::FULL_NAME, ReadRecord::SCHEMA).await?,
@@ -212,14 +227,24 @@ pub async fn wait_for_topics(
     let common = &context.common;
     let ours = |plain: &str| {
         plain.starts_with("shared.")
-            || [topics::AGREEMENTS, topics::READS, topics::REMOVALS, topics::LINKS, topics::POLICY]
-                .contains(&plain)
+            || [
+                topics::AGREEMENTS,
+                topics::READS,
+                topics::REMOVALS,
+                topics::LINKS,
+                topics::POLICY,
+            ]
+            .contains(&plain)
     };
     let table: Vec<_> = topics::table(namespace, common.partitions)
         .into_iter()
         .filter(|topic| ours(&topic.plain))
         .collect();
-    let what = format!("the topics of {} at {}", common.namespace, kafka.bootstrap());
+    let what = format!(
+        "the topics of {} at {}",
+        common.namespace,
+        kafka.bootstrap()
+    );
     let check = || async {
         let admin = kafka.admin().map_err(|error| error.to_string())?;
         let differences = admin

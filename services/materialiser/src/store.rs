@@ -163,7 +163,9 @@ impl Store {
         let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
         for change in changes {
             match change {
-                Change::Put(key, value) => batch.insert(&self.items, item_key(partition, &key), value),
+                Change::Put(key, value) => {
+                    batch.insert(&self.items, item_key(partition, &key), value)
+                }
                 Change::Drop(key) => batch.remove(&self.items, item_key(partition, &key)),
             }
         }

@@ -1,9 +1,9 @@
 //! Page tokens: where a page begins, and what they belong to. They hold nothing that the reader was not shown.
 
 use walbrook_domain::{Instant, Pseudonym};
+use walbrook_view::View;
 use walbrook_view::canon::{Reader, Writer};
 use walbrook_view::query::After;
-use walbrook_view::View;
 
 const VERSION: u8 = 1;
 
