@@ -22,6 +22,8 @@ const MOST_ID_LETTERS: usize = 64;
 pub(crate) struct Sender {
     principal: Arc<Principal>,
     pub(crate) organisation: Organisation,
+    /// The call's span: frames of a stream are worked on outside of it and must still belong to it.
+    pub(crate) call: tracing::Span,
 }
 
 impl Sender {
@@ -37,6 +39,7 @@ impl Sender {
         Ok(Self {
             principal,
             organisation,
+            call: tracing::Span::current(),
         })
     }
 

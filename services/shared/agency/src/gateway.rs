@@ -176,7 +176,9 @@ impl<A: Agency> Gateway<A> {
     ) -> Result<Prepared, GatewayError> {
         let received = std::time::Instant::now();
         let shared = &self.shared;
-        let span = tracing::info_span!("accept", agency = A::NAME, events = events.len());
+        let count = events.len();
+        let span =
+            tracing::info_span!(parent: &sender.call, "accept", agency = A::NAME, events = count);
         let prepared = async {
             let most = shared.limits.events_per_frame;
             if events.len() > most {
@@ -212,7 +214,9 @@ impl<A: Agency> Gateway<A> {
             records,
             fates,
             received,
+            span,
         } = prepared;
+        let span = tracing::info_span!(parent: &span, "append", records = records.len());
         let (report, reported) = oneshot::channel();
         // When nobody waits any more the caller is gone; the events stay.
         shared
@@ -229,5 +233,6 @@ impl<A: Agency> Gateway<A> {
             }
             told
         }
+        .instrument(span)
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Prepared {
     pub(crate) records: Vec<NewRecord>,
     pub(crate) fates: Vec<Result<Awaiting, RejectedEvent>>,
     pub(crate) received: std::time::Instant,
+    /// The span of the preparation; appending is a child of it.
+    pub(crate) span: tracing::Span,
 }
 
 /// Where an event's key comes from.
@@ -81,6 +83,7 @@ impl Shared {
             records: Vec::with_capacity(keyed.len()),
             fates: Vec::with_capacity(keyed.len()),
             received,
+            span: tracing::Span::current(),
         };
         for event in keyed {
             let (event, key) = match event {

@@ -50,7 +50,10 @@ impl Context {
     pub async fn verifier(&self) -> Result<Arc<Verifier>, crate::wait::WaitError> {
         let callers = &self.common.callers;
         let what = format!("the key set {}", callers.key_set.display());
-        let read = || async { Verifier::from_file(&callers.key_set, &callers.issuer) };
+        let read = || async {
+            let read = Verifier::from_file(&callers.key_set, &callers.issuer);
+            read.map_err(|cause| crate::status::chain(&cause))
+        };
         let verifier =
             crate::wait::until(&what, self.common.start_timeout, &self.shutdown, read).await?;
         Ok(Arc::new(verifier))

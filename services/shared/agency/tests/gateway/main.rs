@@ -15,3 +15,4 @@ mod house;
 mod linking;
 mod places;
 mod streams;
+mod traces;
