@@ -203,6 +203,9 @@ pub enum StartError {
         /// What is wrong.
         problem: String,
     },
+    /// Enforcement.
+    #[error("enforcement cannot start")]
+    Enforce(#[from] crate::enforce::start::EnforceError),
     /// The token to show to identity.
     #[error("the broker has no credential for other processes")]
     Credential(#[from] walbrook_runtime::callers::CredentialError),

@@ -57,6 +57,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
 
     let removals = follow_removals(&context, &kafka, &namespace)?;
     let desk = start_writer(&context, &kafka, &format, &catalogue, pins);
+    enforce::start::start(&context, &kafka, &namespace, &catalogue, config.enforce_threads)?;
     context.readiness.ready(CONTRACTS);
     let service = grpc::Service {
         desk,

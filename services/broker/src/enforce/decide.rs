@@ -39,6 +39,15 @@ impl Work<'_> {
         uuid::Builder::from_random_bytes(self.entropy.bytes16()).into_uuid()
     }
 
+    /// The new trace of a release. Only the operator's own exporter hears which raw trace it belongs with.
+    fn trace_of(&mut self, event: &Readable) -> String {
+        let trace = self.trace();
+        if let Some(raw) = &event.raw.envelope.trace_parent {
+            self.transaction.traces.push((raw.clone(), trace.clone()));
+        }
+        trace
+    }
+
     /// A new trace's context: nothing ties it to the raw one.
     fn trace(&mut self) -> String {
         let trace = hex::encode(self.entropy.bytes16());
@@ -287,7 +296,7 @@ impl Partition {
             grant,
         };
         let key = work.writer.key(&purpose)?.person(link.person);
-        let trace = work.trace();
+        let trace = work.trace_of(event);
         let (record, written) = work.writer.release(&purpose, key, handle, &release, trace)?;
         work.transaction.records.push(record);
         let name = (purpose, agreement.clone(), event.raw.envelope.id);
@@ -420,7 +429,7 @@ fn decide_thing(
                 version: *version,
                 grant,
             };
-            let trace = work.trace();
+            let trace = work.trace_of(event);
             let (record, made) = work.writer.open_release(&dataset, key, &release, trace)?;
             work.transaction.records.push(record);
             written = Some(made);

@@ -70,17 +70,6 @@ pub struct Lane {
     past: Option<Box<dyn Reader>>,
 }
 
-/// How long the parts of a batch took, and what came of it.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// What was committed.
-    pub transaction: Transaction,
-    /// From begin to commit.
-    pub commit: Duration,
-    /// Reading past events and deciding.
-    pub decide: Duration,
-}
-
 /// The raw topics of a broker: plain name and full name, in the pinned order.
 pub fn raw_topics(setting: &Setting) -> Vec<(String, Arc<str>)> {
     topics::RAW
@@ -181,6 +170,11 @@ impl Lane {
         self.partition.behind(control)
     }
 
+    /// Whether that is more than markers passed.
+    pub fn is_urgent(&self, control: &dyn ControlView) -> bool {
+        self.partition.is_urgent(control)
+    }
+
     /// Decides a batch. The caller holds the control plane still from before this call to its end. After an error p must be adopted again.
     ///
     /// # Errors
@@ -247,8 +241,7 @@ impl Lane {
         transaction: Transaction,
         group: &str,
         generation: Option<&dyn GroupGeneration>,
-    ) -> Result<Report, LaneError> {
-        let started = Monotonic::now();
+    ) -> Result<Transaction, LaneError> {
         if let Err(error) = self.write(&transaction, group, generation) {
             if error.severity == Severity::Abort {
                 // Spares readers the wait for the timeout; init of the next transactor would abort it too.
@@ -259,11 +252,7 @@ impl Lane {
             return Err(error.into());
         }
         self.partition.committed(&transaction);
-        Ok(Report {
-            transaction,
-            commit: started.elapsed(),
-            decide: Duration::ZERO,
-        })
+        Ok(transaction)
     }
 
     fn write(

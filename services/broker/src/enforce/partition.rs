@@ -78,6 +78,8 @@ pub struct Transaction {
     pub redecided: u64,
     /// For metrics: retractions.
     pub retractions: u64,
+    /// For the operator's traces: the raw trace context of each release and the new one it carries.
+    pub traces: Vec<(String, String)>,
 }
 
 impl Partition {
@@ -143,6 +145,13 @@ impl Partition {
             || !self.subject_backlog.is_empty()
     }
 
+    /// Whether what there is to commit without events is more than transaction markers passed.
+    pub fn is_urgent(&self, control: &dyn ControlView) -> bool {
+        !self.changed_links.is_empty()
+            || !self.subject_backlog.is_empty()
+            || !control.changes_since(self.stamp.policy_next).is_empty()
+    }
+
     /// Finds out what the causes since the committed stamp touch, and which past events have to be read for it.
     pub fn plan(&mut self, control: &dyn ControlView) -> Plan {
         let mut plan = Plan::default();
@@ -183,11 +192,12 @@ impl Partition {
     }
 
     fn plan_policy(&mut self, control: &dyn ControlView, plan: &mut Plan) {
+        let mut agreements_changed = false;
         for cause in control.changes_since(self.stamp.policy_next) {
             let ground = match cause.change {
                 PolicyChange::Ground(ground) => ground,
                 PolicyChange::Agreement => {
-                    self.subject_backlog.extend(self.links.iter().map(|(handle, _)| handle));
+                    agreements_changed = true;
                     continue;
                 }
                 PolicyChange::Other => continue,
@@ -209,6 +219,25 @@ impl Partition {
                 touch.grounds.push(ground.clone());
             }
         }
+        if agreements_changed {
+            self.queue_subjects(control);
+        }
+    }
+
+    /// Queues the handles that have events and lack a subject record on the topic of a purpose their organisation takes part in.
+    pub(super) fn queue_subjects(&mut self, control: &dyn ControlView) {
+        let mut purposes: BTreeMap<&Organisation, Vec<Purpose>> = BTreeMap::new();
+        let mut lacking = Vec::new();
+        for (handle, link) in self.links.iter() {
+            let wanted =
+                purposes.entry(&link.organisation).or_insert_with(|| control.subject_purposes(&link.organisation));
+            let standing = self.standing.of(handle);
+            let has = |purpose| standing.is_some_and(|standing| standing.subjects.contains_key(purpose));
+            if !wanted.iter().all(has) && self.has_events(handle) {
+                lacking.push(handle);
+            }
+        }
+        self.subject_backlog.extend(lacking);
     }
 
     fn want_past(&self, handle: Handle, wanted: &mut Vec<(usize, i64)>) {

@@ -289,9 +289,8 @@ impl<'a> Rebuild<'a> {
         }
         partition.changed_links.clear();
         partition.link_causes.clear();
-        // Which handles still lack a subject record is not stored: all are looked at once, a bounded number with each batch.
-        let handles: Vec<Handle> = partition.links.iter().map(|(handle, _)| handle).collect();
-        partition.subject_backlog.extend(handles);
+        // Which handles still lack a subject record is not stored: it is found out again.
+        partition.queue_subjects(self.control);
         Ok(self.partition)
     }
 }

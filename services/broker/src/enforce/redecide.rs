@@ -126,6 +126,7 @@ impl Partition {
             // What is no longer permitted leaves before what is permitted comes: the order in which it stands on the topic.
             self.sweep(work, handle, &stood, &permitted, &mut redecided.retractions)?;
             work.transaction.records.extend(made.records);
+            work.transaction.traces.extend(made.traces);
             for (_, _, decided) in &events {
                 work.transaction.redecided += 1;
                 for one in decided {

@@ -1,0 +1,493 @@
+//! A member of the broker group: one thread, and the lanes of the partition numbers assigned to it.
+//!
+//! No transaction is ever open while the group is polled, so a rebalance finds nothing to settle: what was revoked is set aside, and what comes
+//! back unchanged goes on where it was. Everything that fails is dropped and built again from what is committed.
+
+use super::control_view::Setting;
+use super::decide::Entropy;
+use super::feed::Feed;
+use super::lane::{Clients, Lane, LaneError, raw_topics};
+use super::metrics::EnforceMetrics;
+use super::stamp::Stamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant as Monotonic};
+use walbrook_domain::Instant;
+use walbrook_eventlog::{
+    Ends, GroupEvent, GroupReader, LogError, Reader, Record, Severity, TopicPartition, topics,
+};
+use walbrook_runtime::readiness::Readiness;
+use walbrook_runtime::telemetry;
+
+/// The part of readiness that says whether enforcement works.
+pub const PART: &str = "enforcement";
+
+/// Records taken from the group at once; also the most that one p decides in one transaction.
+const MOST_RECORDS: usize = 4_000;
+/// How long an idle member waits for records before it looks at the control topics again.
+const IDLE_WAIT: Duration = Duration::from_millis(10);
+/// How often positions that moved over markers only are committed.
+const MARKERS_EVERY: Duration = Duration::from_millis(50);
+/// How long one attempt at a barrier may take; the records wait, and the next round tries again.
+const BARRIER_PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LAG_EVERY: Duration = Duration::from_secs(1);
+
+/// What all members of a process share.
+pub struct Shared {
+    /// Clients on the log.
+    pub clients: Arc<dyn Clients>,
+    /// The control plane.
+    pub feed: Arc<Feed>,
+    /// What stays the same.
+    pub setting: Arc<Setting>,
+    /// Numbers.
+    pub metrics: EnforceMetrics,
+    /// Whether this process serves.
+    pub readiness: Readiness,
+    /// The machine's clock, µs.
+    pub clock: fn() -> Instant,
+}
+
+enum Seat {
+    Running(Box<Running>),
+    Waiting { until: Monotonic, pause: Duration },
+    Stopped(String),
+}
+
+struct Running {
+    lane: Lane,
+    pending: Vec<Record>,
+    committed_at: Monotonic,
+}
+
+/// One member.
+pub struct Member {
+    shared: Arc<Shared>,
+    group: Box<dyn GroupReader>,
+    links: Box<dyn Reader>,
+    ends: Box<dyn Ends>,
+    entropy: Box<dyn Entropy + Send>,
+    seats: BTreeMap<i32, Seat>,
+    /// Lanes whose p was taken away, kept in case it comes back untouched.
+    set_aside: BTreeMap<i32, Lane>,
+    misassigned: Option<String>,
+    lag_at: Monotonic,
+}
+
+impl Member {
+    /// A member that has not joined yet.
+    ///
+    /// # Errors
+    /// When the log refuses a client.
+    pub fn new(
+        shared: Arc<Shared>,
+        group: Box<dyn GroupReader>,
+        entropy: Box<dyn Entropy + Send>,
+    ) -> Result<Self, LogError> {
+        let links = shared.clients.reader()?;
+        let ends = shared.clients.ends()?;
+        Ok(Self {
+            shared,
+            group,
+            links,
+            ends,
+            entropy,
+            seats: BTreeMap::new(),
+            set_aside: BTreeMap::new(),
+            misassigned: None,
+            lag_at: Monotonic::now(),
+        })
+    }
+
+    /// Works until `stop` says so.
+    ///
+    /// # Errors
+    /// When the group or a client fails for good.
+    pub fn run(mut self, stop: &dyn Fn() -> bool) -> Result<(), LogError> {
+        while !stop() {
+            match self.round() {
+                Ok(()) => {}
+                Err(error) if error.severity == Severity::Transient => {
+                    tracing::warn!(%error, "enforcement waits for the log");
+                    std::thread::sleep(FIRST_PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// One round: take records, pass the barrier, decide and commit each p that has something to do.
+    fn round(&mut self) -> Result<(), LogError> {
+        let waiting = self.running().any(|running| !running.pending.is_empty());
+        let wait = if waiting { Duration::ZERO } else { IDLE_WAIT };
+        let (mut records, mut events) = (Vec::new(), Vec::new());
+        let held: usize = self.running().map(|running| running.pending.len()).sum();
+        // Never 0: the poll is also what hears of rebalances.
+        let most = MOST_RECORDS.saturating_sub(held).max(1);
+        self.group.poll(most, wait, &mut records, &mut |event| events.push(event))?;
+        if !events.is_empty() {
+            // What was polled with a rebalance belongs to an assignment that is over; the new one starts from what is committed.
+            return self.rebalance(events);
+        }
+        for record in records {
+            if let Some(Seat::Running(running)) = self.seats.get_mut(&record.at.partition) {
+                running.pending.push(record);
+            }
+        }
+        self.revive()?;
+        self.say_readiness();
+        self.measure_lag();
+        let with_events: Vec<i32> = self.numbers(|running| !running.pending.is_empty());
+        if !self.barrier(&with_events)? {
+            return Ok(());
+        }
+        for number in self.numbers(|_| true) {
+            self.work(number);
+        }
+        Ok(())
+    }
+
+    fn running(&self) -> impl Iterator<Item = &Running> {
+        self.seats.values().filter_map(|seat| match seat {
+            Seat::Running(running) => Some(&**running),
+            _ => None,
+        })
+    }
+
+    fn numbers(&self, which: impl Fn(&Running) -> bool) -> Vec<i32> {
+        self.seats
+            .iter()
+            .filter_map(|(number, seat)| match seat {
+                Seat::Running(running) if which(running) => Some(*number),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn at_links(&self, number: i32) -> TopicPartition {
+        TopicPartition::new(self.shared.setting.namespace.name(topics::LINKS), number)
+    }
+
+    /// P5: the ends are asked for only now, after the events were read, and everything below them is applied before anything is decided.
+    /// False: not reached yet; the records wait.
+    fn barrier(&mut self, with_events: &[i32]) -> Result<bool, LogError> {
+        let started = Monotonic::now();
+        let mut asked = vec![TopicPartition::new(self.shared.setting.namespace.name(topics::POLICY), 0)];
+        asked.extend(with_events.iter().map(|number| self.at_links(*number)));
+        let ends = if with_events.is_empty() {
+            vec![0; asked.len()]
+        } else {
+            self.ends.high_watermarks(&asked, REQUEST_PATIENCE)?
+        };
+        let policy_end = ends.first().copied().unwrap_or(0);
+        let reached = self.shared.feed.wait_until(policy_end, BARRIER_PATIENCE)
+            && self.apply_links(asked.iter().skip(1).zip(ends.iter().skip(1)))?;
+        if !reached {
+            tracing::warn!(policy_end, "the control topics are not applied up to their ends yet; events wait");
+        } else if !with_events.is_empty() {
+            self.shared.metrics.barrier(started.elapsed());
+        }
+        Ok(reached)
+    }
+
+    /// Applies link records of every lane, at least up to the ends given.
+    fn apply_links<'a>(
+        &mut self,
+        ends: impl Iterator<Item = (&'a TopicPartition, &'a i64)> + Clone,
+    ) -> Result<bool, LogError> {
+        let deadline = Monotonic::now() + BARRIER_PATIENCE;
+        let mut records = Vec::new();
+        loop {
+            self.links.poll(10_000, Duration::ZERO, &mut records)?;
+            self.hand_out_links(&mut records);
+            let behind = ends.clone().any(|(at, end)| {
+                let applied = match self.seats.get(&at.partition) {
+                    Some(Seat::Running(running)) => running.lane.partition().links_next(),
+                    _ => i64::MAX,
+                };
+                applied < *end
+            });
+            if !behind {
+                return Ok(true);
+            }
+            if Monotonic::now() > deadline {
+                return Ok(false);
+            }
+            self.links.poll(10_000, Duration::from_millis(5), &mut records)?;
+        }
+    }
+
+    /// Gives each lane what was popped for it, then the position read after that.
+    fn hand_out_links(&mut self, records: &mut Vec<Record>) {
+        let mut by_number: BTreeMap<i32, Vec<Record>> = BTreeMap::new();
+        for record in records.drain(..) {
+            by_number.entry(record.at.partition).or_default().push(record);
+        }
+        let mut failed = Vec::new();
+        for number in self.numbers(|_| true) {
+            let popped = by_number.remove(&number).unwrap_or_default();
+            let position = self.links.position(&self.at_links(number));
+            if let (Some(Seat::Running(running)), Some(position)) = (self.seats.get_mut(&number), position)
+                && let Err(error) = running.lane.apply_links(&popped, position)
+            {
+                failed.push((number, error));
+            }
+        }
+        for (number, error) in failed {
+            self.give_up(number, &error);
+        }
+    }
+
+    /// Decides and commits one p, when it has anything to do.
+    fn work(&mut self, number: i32) {
+        let Some(Seat::Running(running)) = self.seats.get_mut(&number) else {
+            return;
+        };
+        let shared = Arc::clone(&self.shared);
+        let started = Monotonic::now();
+        let (transaction, decided) = {
+            // Held from fixing the epoch to the end of decide.
+            let book = shared.feed.read();
+            let due = running.lane.behind(&*book)
+                && (running.lane.is_urgent(&*book) || running.committed_at.elapsed() >= MARKERS_EVERY);
+            if running.pending.is_empty() && !due {
+                return;
+            }
+            let records = std::mem::take(&mut running.pending);
+            let span = tracing::info_span!("enforce", partition = number, events = records.len());
+            let _entered = span.enter();
+            let decided = running.lane.decide(
+                records,
+                &*book,
+                &shared.setting,
+                shared.clients.as_ref(),
+                (shared.clock)(),
+                self.entropy.as_mut(),
+            );
+            (decided, started.elapsed())
+        };
+        let committing = Monotonic::now();
+        let done = transaction.and_then(|transaction| {
+            let generation = self.group.generation()?;
+            let group = shared.setting.namespace.name("broker");
+            running.lane.commit(transaction, &group, Some(generation.as_ref()))
+        });
+        match done {
+            Ok(transaction) => {
+                running.committed_at = Monotonic::now();
+                shared.metrics.committed(&transaction, decided, committing.elapsed());
+                export_traces(&transaction.traces);
+            }
+            Err(error) => self.give_up(number, &error),
+        }
+    }
+
+    /// Drops p's lane: what stands is what is committed.
+    fn give_up(&mut self, number: i32, error: &LaneError) {
+        self.shared.metrics.failed();
+        let problem = walbrook_runtime::status::chain(error);
+        if let Err(pause) = self.group.pause(&self.raw_of(number)) {
+            tracing::debug!(%pause, "p's topics are not paused; what arrives is dropped");
+        }
+        if error.may_pass() {
+            tracing::warn!(partition = number, error = problem, "the batch is given up; p starts again from what is committed");
+            let until = Monotonic::now() + FIRST_PAUSE;
+            self.seats.insert(number, Seat::Waiting { until, pause: FIRST_PAUSE });
+        } else {
+            tracing::error!(partition = number, error = problem, "p is stopped");
+            self.shared.metrics.stopped(number, true);
+            self.seats.insert(number, Seat::Stopped(problem));
+        }
+    }
+
+    fn raw_of(&self, number: i32) -> Vec<TopicPartition> {
+        raw_topics(&self.shared.setting).into_iter().map(|(_, full)| TopicPartition::new(full, number)).collect()
+    }
+
+    fn rebalance(&mut self, events: Vec<GroupEvent>) -> Result<(), LogError> {
+        for event in events {
+            match event {
+                GroupEvent::Assigned(partitions) => self.assigned(&partitions)?,
+                GroupEvent::Revoked(partitions) | GroupEvent::Lost(partitions) => {
+                    tracing::info!(partitions = partitions.len(), "partitions were taken away");
+                    for (number, seat) in std::mem::take(&mut self.seats) {
+                        self.shared.metrics.stopped(number, false);
+                        if let Seat::Running(running) = seat {
+                            self.set_aside.insert(number, running.lane);
+                        }
+                    }
+                    self.misassigned = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over the partition numbers assigned, provided that they are the same for every raw topic.
+    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), LogError> {
+        let numbers: BTreeSet<i32> = partitions.iter().map(|at| at.partition).collect();
+        let whole = raw_topics(&self.shared.setting).into_iter().all(|(_, full)| {
+            let of_topic: BTreeSet<i32> =
+                partitions.iter().filter(|at| at.topic == full).map(|at| at.partition).collect();
+            of_topic == numbers
+        });
+        self.seats.clear();
+        if !whole {
+            let problem = "this member was not assigned the same partitions of every raw topic; it decides nothing. \
+                           Do all members run the same build, and have all raw topics the same partition count?";
+            tracing::error!("{problem}");
+            self.misassigned = Some(problem.to_owned());
+            return self.group.start(&[]);
+        }
+        self.misassigned = None;
+        tracing::info!(partitions = ?numbers, "taking over");
+        for number in numbers {
+            self.adopt(number, FIRST_PAUSE);
+        }
+        self.set_aside.clear();
+        self.assign_links()?;
+        let starts: Vec<_> = self.numbers(|_| true).into_iter().flat_map(|number| self.starts(number)).collect();
+        self.group.start(&starts)
+    }
+
+    fn starts(&self, number: i32) -> Vec<(TopicPartition, i64)> {
+        let Some(Seat::Running(running)) = self.seats.get(&number) else {
+            return Vec::new();
+        };
+        running
+            .lane
+            .partition()
+            .positions()
+            .map(|(topic, position)| (TopicPartition::new(Arc::clone(topic), number), position))
+            .collect()
+    }
+
+    fn assign_links(&mut self) -> Result<(), LogError> {
+        let mut starts = Vec::new();
+        for number in self.numbers(|_| true) {
+            if let Some(Seat::Running(running)) = self.seats.get(&number) {
+                starts.push((self.at_links(number), running.lane.partition().links_next()));
+            }
+        }
+        self.links.assign(&starts)
+    }
+
+    fn adopt(&mut self, number: i32, pause: Duration) {
+        let started = Monotonic::now();
+        match self.lane(number) {
+            Ok(lane) => {
+                tracing::info!(
+                    partition = number,
+                    releases = lane.partition().standing().releases(),
+                    milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    "p is taken over"
+                );
+                self.shared.metrics.stopped(number, false);
+                let running = Running {
+                    lane,
+                    pending: Vec::new(),
+                    committed_at: Monotonic::now(),
+                };
+                self.seats.insert(number, Seat::Running(Box::new(running)));
+            }
+            Err(error) if error.may_pass() => {
+                tracing::warn!(partition = number, error = walbrook_runtime::status::chain(&error), "p cannot be taken over now");
+                let until = Monotonic::now() + pause;
+                let pause = (pause * 2).min(LONGEST_PAUSE);
+                self.seats.insert(number, Seat::Waiting { until, pause });
+            }
+            Err(error) => {
+                let problem = walbrook_runtime::status::chain(&error);
+                tracing::error!(partition = number, error = problem, "p is stopped");
+                self.shared.metrics.stopped(number, true);
+                self.seats.insert(number, Seat::Stopped(problem));
+            }
+        }
+    }
+
+    /// p's lane: the one set aside, when nobody has worked on p since, or a new one.
+    fn lane(&mut self, number: i32) -> Result<Lane, LaneError> {
+        let shared = Arc::clone(&self.shared);
+        if let Some(lane) = self.set_aside.remove(&number) {
+            let group = shared.setting.namespace.name("broker");
+            let at = self.at_links(number);
+            let found = shared.clients.positions()?.committed(&group, &[at], true, REQUEST_PATIENCE)?;
+            let stamp = found.first().and_then(|entry| Stamp::parse(entry.offset?, &entry.metadata).ok());
+            if stamp.is_some_and(|stamp| lane.is_at(&stamp)) {
+                return Ok(lane);
+            }
+        }
+        // What p has decided rests on agreements up to its stamp, so the control plane must have come as far.
+        let policy = TopicPartition::new(shared.setting.namespace.name(topics::POLICY), 0);
+        let ends = self.ends.high_watermarks(std::slice::from_ref(&policy), REQUEST_PATIENCE)?;
+        let end = ends.first().copied().unwrap_or(0);
+        if !shared.feed.wait_until(end, BARRIER_PATIENCE) {
+            let problem = format!("applied up to {}, its end is {end}", shared.feed.applied_through());
+            return Err(LogError::new(Severity::Transient, "take p over", policy.to_string(), problem).into());
+        }
+        let book = shared.feed.read();
+        Lane::adopt(number, shared.clients.as_ref(), &*book, &shared.setting)
+    }
+
+    /// Builds again what was given up, when its pause is over.
+    fn revive(&mut self) -> Result<(), LogError> {
+        let now = Monotonic::now();
+        let due: Vec<(i32, Duration)> = self
+            .seats
+            .iter()
+            .filter_map(|(number, seat)| match seat {
+                Seat::Waiting { until, pause } if *until <= now => Some((*number, *pause)),
+                _ => None,
+            })
+            .collect();
+        for (number, pause) in &due {
+            self.adopt(*number, *pause);
+        }
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.assign_links()?;
+        let starts: Vec<_> = due.iter().flat_map(|(number, _)| self.starts(*number)).collect();
+        if starts.is_empty() { Ok(()) } else { self.group.start(&starts) }
+    }
+
+    fn say_readiness(&self) {
+        let problem = self.seats.iter().find_map(|(number, seat)| match seat {
+            Seat::Stopped(problem) => Some(format!("p={number} is stopped: {problem}")),
+            Seat::Waiting { .. } => Some(format!("p={number} is being built again")),
+            Seat::Running(_) => None,
+        });
+        match problem.or_else(|| self.misassigned.clone()) {
+            Some(problem) => self.shared.readiness.not_ready(PART, problem),
+            None => self.shared.readiness.ready(PART),
+        }
+    }
+
+    fn measure_lag(&mut self) {
+        if self.lag_at.elapsed() < LAG_EVERY {
+            return;
+        }
+        self.lag_at = Monotonic::now();
+        for number in self.numbers(|_| true) {
+            let starts = self.starts(number);
+            let asked: Vec<TopicPartition> = starts.iter().map(|(at, _)| at.clone()).collect();
+            if let Ok(ends) = self.ends.high_watermarks(&asked, REQUEST_PATIENCE) {
+                let waiting = ends.iter().zip(&starts).map(|(end, (_, position))| (end - position).max(0)).sum();
+                self.shared.metrics.lag(number, waiting);
+            }
+        }
+    }
+}
+
+/// Tells the operator's backend which new trace a release carries: on the topic itself nothing ties the two together.
+fn export_traces(traces: &[(String, String)]) {
+    for (raw, new) in traces {
+        let span = tracing::info_span!("release");
+        telemetry::set_parent(&span, new);
+        telemetry::link(&span, raw);
+    }
+}
