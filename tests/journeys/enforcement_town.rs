@@ -1,0 +1,316 @@
+//! A town of its own on the real Kafka: its namespace, what is written onto its topics, brokers in threads and processes, and what stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant as Monotonic};
+use walbrook_broker::enforce::book::Book;
+use walbrook_broker::enforce::feed::Feed;
+use walbrook_broker::enforce::member::Shared;
+use walbrook_broker::enforce::metrics::EnforceMetrics;
+use walbrook_broker::enforce::control_view::ControlView;
+use walbrook_broker::enforce::stamp::Stamp;
+use walbrook_broker::enforce::start::{KafkaClients, clock, member};
+use walbrook_domain::control::ControlFact;
+use walbrook_domain::{EventId, Handle, PersonId, Purpose};
+use walbrook_event::framing::unframe;
+use walbrook_event::{PurposeKey, ReleaseEnvelope, headers};
+use walbrook_eventlog::{
+    Appender, Ends, NewRecord, Positions, Reader, Record, TopicPartition, Transactor, murmur2_partition, topics,
+};
+use walbrook_eventlog_kafka::{Kafka, KafkaAppender};
+use walbrook_proto::audit::v1::DecisionPage;
+use walbrook_proto::avro::AvroRecord;
+use walbrook_runtime::metrics::Metrics;
+use walbrook_runtime::readiness::Readiness;
+use walbrook_testkit::process::{Launch, Running};
+use walbrook_tests::records::{self, CAMDEN, City, PURPOSE, organisation};
+use walbrook_tests::shelf::Shelf;
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// One namespace.
+pub struct Town {
+    city: City,
+    kafka: Kafka,
+    appender: KafkaAppender,
+    logs: PathBuf,
+}
+
+/// A broker in a thread; stops when dropped.
+pub struct InThread {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Drop for InThread {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.expect("a broker thread failed");
+            }
+        }
+    }
+}
+
+/// Starts the reader of the control plane and one member, in threads.
+fn start(kafka: &Kafka, city: &City) -> InThread {
+    let stop = Arc::new(AtomicBool::new(false));
+    let shared = Arc::new(Shared {
+        clients: Arc::new(KafkaClients(kafka.clone())),
+        feed: Arc::new(Feed::new(Book::new(records::catalogue()))),
+        setting: Arc::new(records::setting(city)),
+        metrics: EnforceMetrics::new(&Metrics::new()),
+        readiness: Readiness::new(),
+        clock,
+    });
+    let reader = shared.clients.reader().expect("a reader");
+    let policy = TopicPartition::new(city.topic(topics::POLICY), 0);
+    let (feed, stopped) = (Arc::clone(&shared.feed), Arc::clone(&stop));
+    let feeding = std::thread::spawn(move || {
+        feed.run(reader, &policy, &|| stopped.load(Ordering::Acquire)).expect("the feed runs");
+    });
+    let (stopped, kafka) = (Arc::clone(&stop), kafka.clone());
+    let deciding = std::thread::spawn(move || {
+        while shared.feed.read().rules_version().is_none() {
+            let next = shared.feed.applied_through() + 1;
+            shared.feed.wait_until(next, Duration::from_millis(50));
+        }
+        let member = member(shared, &kafka).expect("a member");
+        member.run(&|| stopped.load(Ordering::Acquire)).expect("the member runs");
+    });
+    InThread {
+        stop,
+        threads: vec![deciding, feeding],
+    }
+}
+
+/// The body of a broker process of these tests.
+pub fn decide_until_killed() {
+    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is set by the test that starts this"));
+    let city = City::new(&variable("TOWN_NAMESPACE"), variable("TOWN_PARTITIONS").parse().expect("a count"));
+    let kafka = Kafka::new(variable("TOWN_KAFKA"), BTreeMap::new());
+    let broker = start(&kafka, &city);
+    for thread in &broker.threads {
+        while !thread.is_finished() {
+            std::thread::park_timeout(Duration::from_secs(1));
+        }
+    }
+}
+
+impl Town {
+    /// A namespace with its topics and everything said that has to be said before anything is decided.
+    pub fn new(partitions: i32) -> Self {
+        let cluster = walbrook_testkit::cluster::shared();
+        let city = City::new(&walbrook_testkit::cluster::namespace(), partitions);
+        let kafka = Kafka::new(cluster.kafka, BTreeMap::new());
+        let table = topics::table(&city.namespace, partitions);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async { kafka.admin().expect("an admin").create(&table, 1, 1).await.expect("topics") });
+        let appender = kafka.appender(Duration::from_millis(1)).expect("an appender");
+        let logs = std::env::temp_dir().join(format!("walbrook-{}", city.namespace.as_str()));
+        std::fs::create_dir_all(&logs).expect("a folder for logs");
+        let town = Self {
+            city,
+            kafka,
+            appender,
+            logs,
+        };
+        town.transact("test.control", town.city.founding());
+        town
+    }
+
+    fn transact(&self, id: &str, records: Vec<NewRecord>) -> Vec<(TopicPartition, i64)> {
+        let mut transactor = self.kafka.transactor(&self.city.topic(id), Duration::from_secs(2));
+        transactor.init().expect("init");
+        transactor.begin().expect("begin");
+        for record in records {
+            transactor.send(record).expect("send");
+        }
+        let placed = transactor.drain().expect("drain");
+        transactor.commit().expect("commit");
+        placed
+    }
+
+    /// Writes control records in one transaction; the offset after the last one. When this returns they are acknowledged.
+    pub fn control(&self, facts: &[ControlFact]) -> i64 {
+        let records = facts.iter().map(|fact| self.city.control(fact)).collect();
+        let placed = self.transact("test.control", records);
+        placed.last().expect("a record").1 + 1
+    }
+
+    /// Links the handles to one person, all records in one transaction.
+    pub fn link(&self, members: &[Handle], person: PersonId, revision: u32) {
+        let records = members.iter().map(|handle| self.city.link(*handle, person, members, revision)).collect();
+        self.transact("test.identity", records);
+    }
+
+    /// Takes two handles apart.
+    pub fn unlink(&self, one: Handle, two: Handle, of_one: PersonId, of_two: PersonId, revision: u32) {
+        let records =
+            vec![self.city.link(one, of_one, &[one], revision), self.city.link(two, of_two, &[two], revision)];
+        self.transact("test.identity", records);
+    }
+
+    /// A handle that stands in a partition.
+    pub fn new_handle(&self, partition: i32) -> Handle {
+        (0_u128..)
+            .map(|_| Handle::new(*uuid::Uuid::new_v4().as_bytes()))
+            .find(|handle| murmur2_partition(handle.as_bytes(), self.city.partitions) == partition)
+            .expect("a handle")
+    }
+
+    /// Sends one event; where it stands, once acknowledged.
+    pub fn send(&self, handle: Handle, event: EventId) -> (TopicPartition, i64) {
+        self.append(vec![self.city.arrears(handle, event, 12_300, None)]).remove(0)
+    }
+
+    /// Sends many events at once.
+    pub fn send_all(&self, events: impl Iterator<Item = (Handle, EventId)>) {
+        self.append(events.map(|(handle, event)| self.city.arrears(handle, event, 45_600, None)).collect());
+    }
+
+    fn append(&self, records: Vec<NewRecord>) -> Vec<(TopicPartition, i64)> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.appender.append(records, Box::new(move |result| sender.send(result).expect("heard")));
+        receiver.recv_timeout(PATIENCE).expect("an answer").expect("acknowledged")
+    }
+
+    /// A broker in threads of this process.
+    pub fn start_member(&self) -> InThread {
+        start(&self.kafka, &self.city)
+    }
+
+    /// A broker as a process of its own.
+    pub fn start_process(&self) -> Running {
+        let program = std::env::current_exe().expect("this test's program");
+        let log = self.logs.join(format!("broker-{}.log", uuid::Uuid::new_v4()));
+        Launch::new("broker", program, log)
+            .arg("--ignored")
+            .arg("--exact")
+            .arg("broker_process")
+            .arg("--nocapture")
+            .env("TOWN_NAMESPACE", self.city.namespace.as_str())
+            .env("TOWN_PARTITIONS", self.city.partitions.to_string())
+            .env("TOWN_KAFKA", self.kafka.bootstrap())
+            .start()
+            .expect("a process")
+    }
+
+    fn read_all(&self, plain: &str, partitions: i32) -> Vec<Record> {
+        let mut ends = self.kafka.ends().expect("ends");
+        let mut all = Vec::new();
+        for partition in 0..partitions {
+            let at = TopicPartition::new(self.city.topic(plain), partition);
+            let end = ends.high_watermarks(std::slice::from_ref(&at), PATIENCE).expect("an end")[0];
+            let mut reader = self.kafka.reader().expect("a reader");
+            reader.assign(&[(at.clone(), 0)]).expect("assigned");
+            let deadline = Monotonic::now() + PATIENCE;
+            while reader.position(&at).unwrap_or(0) < end {
+                reader.poll(10_000, Duration::from_millis(50), &mut all).expect("polled");
+                assert!(Monotonic::now() < deadline, "{at} is not readable up to {end}");
+            }
+        }
+        all
+    }
+
+    /// What stands now.
+    pub fn shelf(&self) -> Shelf {
+        Shelf::of(&self.read_all(&topics::shared(PURPOSE), self.city.partitions))
+    }
+
+    /// Waits until what stands is as described, and returns it.
+    pub fn wait(&self, what: &str, is_so: impl Fn(&Shelf) -> bool) -> Shelf {
+        let deadline = Monotonic::now() + PATIENCE;
+        loop {
+            let shelf = self.shelf();
+            if is_so(&shelf) {
+                return shelf;
+            }
+            assert!(
+                Monotonic::now() < deadline,
+                "{what}: not within {PATIENCE:?}; {} contributions, {} releases, {} retractions",
+                shelf.contributions.len(),
+                shelf.releases,
+                shelf.retractions
+            );
+        }
+    }
+
+    /// Waits until every p has committed a position past the offset of control.policy: the bound that views use.
+    pub fn wait_decided(&self, policy_next: i64) {
+        let group = self.city.topic("broker");
+        let asked: Vec<TopicPartition> = (0..self.city.partitions)
+            .map(|number| TopicPartition::new(self.city.topic(topics::LINKS), number))
+            .collect();
+        let mut positions = self.kafka.positions();
+        let deadline = Monotonic::now() + PATIENCE;
+        loop {
+            let committed = positions.committed(&group, &asked, false, PATIENCE).expect("positions");
+            let past = committed.iter().all(|entry| {
+                let stamp = entry.offset.and_then(|offset| Stamp::parse(offset, &entry.metadata).ok());
+                stamp.is_some_and(|stamp| stamp.policy_next >= policy_next)
+            });
+            if past {
+                return;
+            }
+            assert!(Monotonic::now() < deadline, "positions do not pass {policy_next}: {committed:?}");
+        }
+    }
+
+    fn key(&self) -> PurposeKey {
+        let purpose = Purpose::new(PURPOSE).expect("a purpose");
+        records::setting(&self.city).keys.get(&purpose).expect("a key").clone()
+    }
+
+    /// The key that a person's records stand under.
+    pub fn person_key(&self, person: PersonId) -> String {
+        self.key().person(person).to_string()
+    }
+
+    /// The id an event of Camden has on the shared topic.
+    pub fn local(&self, handle: Handle, event: EventId) -> EventId {
+        self.key().event(&organisation(CAMDEN), handle, event)
+    }
+
+    /// Every event that was ever released under an agreement, also those taken back.
+    pub fn released_ever(&self, agreement: &str) -> BTreeSet<EventId> {
+        self.read_all(&topics::shared(PURPOSE), self.city.partitions)
+            .iter()
+            .filter(|record| record.headers.text(headers::TYPE).is_some_and(|text| text.starts_with("housing.")))
+            .map(|record| {
+                ReleaseEnvelope::read(|name| record.headers.get(name).map(|value| value.as_ref())).expect("a release")
+            })
+            .filter(|release| release.agreement.as_str() == agreement)
+            .map(|release| release.id)
+            .collect()
+    }
+
+    /// Pages are numbered without a hole and cover every raw offset once; permits and releases, retractions listed and written, are as many.
+    pub fn check_pages(&self) {
+        let (mut next, mut covered): (BTreeMap<i32, i64>, BTreeMap<i32, i64>) = (BTreeMap::new(), BTreeMap::new());
+        let (mut permits, mut retractions) = (0, 0);
+        for record in self.read_all(topics::DECISIONS, self.city.partitions) {
+            let (_, body) = unframe(record.value.as_deref()).expect("the wire format");
+            let page = DecisionPage::decode_exact(body).expect("a page");
+            let sequence = next.entry(page.partition).or_default();
+            assert_eq!(page.sequence, *sequence, "pages of p={} are numbered without a hole", page.partition);
+            *sequence += 1;
+            if page.kind == "LIVE" {
+                let from = covered.entry(page.partition).or_default();
+                assert_eq!(page.first_offset, *from, "pages join");
+                *from = page.last_offset + 1;
+            }
+            let redecided = page.redecided.iter().flat_map(|event| &event.entries);
+            permits += page.entries.iter().chain(redecided).filter(|entry| entry.outcome == 1).count();
+            retractions += page.retractions.len();
+        }
+        let shelf = self.shelf();
+        assert_eq!((permits, retractions), (shelf.releases, shelf.retractions), "what pages say and what stands on the topic");
+    }
+}
