@@ -34,8 +34,13 @@ pub enum Link {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome<T: EncodeLabelValue + Clone + Eq + std::hash::Hash + std::fmt::Debug> {
-    outcome: T,
+struct LinkOutcome {
+    outcome: Link,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TransactionOutcome {
+    outcome: Transaction,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,9 +51,9 @@ struct Search {
 /// The process's numbers. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    links: Family<Outcome<Link>, Counter>,
+    links: Family<LinkOutcome, Counter>,
     searches: Family<Search, Counter>,
-    transactions: Family<Outcome<Transaction>, Counter>,
+    transactions: Family<TransactionOutcome, Counter>,
     records: Gauge,
     persons: Gauge,
     commit_seconds: Histogram,
@@ -80,7 +85,7 @@ impl Metrics {
     }
 
     pub(crate) fn link(&self, outcome: Link, count: u64) {
-        self.links.get_or_create(&Outcome { outcome }).inc_by(count);
+        self.links.get_or_create(&LinkOutcome { outcome }).inc_by(count);
     }
 
     pub(crate) fn found(&self, found: Found) {
@@ -88,7 +93,7 @@ impl Metrics {
     }
 
     pub(crate) fn transaction(&self, outcome: Transaction) {
-        self.transactions.get_or_create(&Outcome { outcome }).inc();
+        self.transactions.get_or_create(&TransactionOutcome { outcome }).inc();
     }
 
     pub(crate) fn sizes(&self, records: usize, persons: usize) {

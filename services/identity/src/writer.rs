@@ -21,6 +21,8 @@ const BATCH_COMMANDS: usize = 2_000;
 const TICK: Duration = Duration::from_millis(250);
 /// Persons that come of age, and records that are reviewed, in one transaction.
 const SWEEP: usize = 500;
+/// How long the log may take to show that it is there.
+const ANSWER: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -196,7 +198,7 @@ impl Writer {
     /// When another writer has taken over, or the log holds what cannot be read.
     pub fn run(mut self, stop: &Shutdown, ready: &dyn Fn(bool)) -> Result<(), JournalError> {
         let mut pause = FIRST_PAUSE;
-        loop {
+        while !stop.is_requested() {
             let ended = match self.take_over(stop) {
                 Ok(reign) => {
                     pause = FIRST_PAUSE;
@@ -223,10 +225,13 @@ impl Writer {
                 }
             }
         }
+        Ok(())
     }
 
     /// Takes the transactional id over, which ends what an older writer left open, and only then reads the log.
     fn take_over(&mut self, stop: &Shutdown) -> Result<Reign, JournalError> {
+        // Taking over waits long for a log that is away, and cannot be told to stop meanwhile: first see that somebody answers.
+        self.clients.ends()?.high_watermarks(&[self.format.identity_partition()], ANSWER)?;
         let id = self.format.namespace.name(TRANSACTIONAL_ID);
         let mut transactor = self.clients.transactor(&id);
         transactor.init()?;
@@ -286,6 +291,10 @@ impl Writer {
             Err(Failed::Refused) => (Err(CallError::Unwritable), Ok(())),
             Err(Failed::Ends(ended)) => (Err(CallError::NotWritten), Err(ended)),
         };
+        if ended.is_err() {
+            // Before the answers: whoever comes back at once must not meet what is about to be read again.
+            self.serving.store(false, Ordering::Release);
+        }
         for (results, reply) in stepped {
             // A caller that has gone needs no answer.
             let _ = reply.send(match &positions {
@@ -345,16 +354,15 @@ impl Writer {
         self.metrics.transaction(Transaction::Failed);
         match error.severity() {
             Severity::OutcomeUnknown => Failed::Ends(Ended::Unsure(error)),
-            Severity::Fenced => {
-                tracing::error!("another identity process has taken over; this one stops");
-                Failed::Ends(Ended::ForGood(error))
-            }
+            Severity::Fenced => taken_over(error),
             severity => match reign.transactor.abort() {
                 Ok(()) => {
                     reign.core.rolled_back();
                     tracing::warn!(error = walbrook_runtime::status::chain(&error), "a transaction was aborted");
                     if severity == Severity::Fatal { Failed::Refused } else { Failed::Passing }
                 }
+                // A fenced client learns it from whatever it does next: coming back would fence the one that took over.
+                Err(abort) if abort.severity == Severity::Fenced => taken_over(abort.into()),
                 Err(abort) => {
                     tracing::warn!(error = walbrook_runtime::status::chain(&error), "a transaction failed and could not be aborted");
                     Failed::Ends(Ended::Unsure(abort.into()))
@@ -416,6 +424,12 @@ impl Writer {
             }
         }
     }
+}
+
+/// There is one writer, and this one is no longer it.
+fn taken_over(error: JournalError) -> Failed {
+    tracing::error!("another identity process has taken over; this one stops");
+    Failed::Ends(Ended::ForGood(error))
 }
 
 /// A commit that did not come about.

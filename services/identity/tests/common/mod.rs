@@ -1,0 +1,243 @@
+//! What the tests of the writer share. All people are invented; NHS numbers are from the 999 range.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant as Monotonic};
+use walbrook_domain::{Day, Handle, Instant, Organisation};
+use walbrook_eventlog::memory::MemoryLog;
+use walbrook_eventlog::{Ends, LogError, Namespace, Reader, Record, TopicPartition, Transactor, topics};
+use walbrook_identity::error::JournalError;
+use walbrook_identity::journal::{Clients, Format, Schema, read_to_end};
+use walbrook_identity::linkage::demographics::Stated;
+use walbrook_identity::linkage::{Answer, Command, Directory, LinkItem, MatchingCover, Rules, Token, Who};
+use walbrook_identity::metrics::Metrics;
+use walbrook_identity::writer::{self, Clock, Desk, Done, LiveCover, Parts, SystemEntropy};
+use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::identity::v1::LinkRecord;
+use walbrook_runtime::shutdown::Shutdown;
+
+pub const CAMDEN: &str = "GSS:E09000007";
+pub const HACKNEY: &str = "GSS:E09000012";
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Clients of an in-memory log.
+pub struct Memory(pub MemoryLog);
+
+impl Clients for Memory {
+    fn reader(&self) -> Result<Box<dyn Reader>, LogError> {
+        Ok(Box::new(self.0.reader()))
+    }
+    fn ends(&self) -> Result<Box<dyn Ends>, LogError> {
+        Ok(Box::new(self.0.clone()))
+    }
+    fn transactor(&self, id: &str) -> Box<dyn Transactor> {
+        Box::new(self.0.transactor(id))
+    }
+}
+
+pub fn memory() -> (MemoryLog, Format) {
+    let format = Format {
+        namespace: Namespace::new("t"),
+        partitions: 4,
+        identity: Schema { subject: "t.identity.records-walbrook.identity.v1.IdentityRecord".into(), id: 1 },
+        links: Schema { subject: "t.control.links-walbrook.identity.v1.LinkRecord".into(), id: 2 },
+    };
+    let names = topics::table(&format.namespace, 4);
+    let log = MemoryLog::new(names.iter().map(|topic| (topic.name.as_str(), topic.partitions)));
+    (log, format)
+}
+
+/// A clock that stands still until it is set.
+pub struct Still(pub AtomicI64);
+
+impl Clock for Still {
+    fn now(&self) -> Instant {
+        Instant(self.0.load(Ordering::Acquire))
+    }
+}
+
+/// Covers the organisations that are named, and can be changed.
+#[derive(Default)]
+pub struct Signed {
+    parties: Mutex<BTreeSet<String>>,
+    generation: AtomicU64,
+}
+
+impl Signed {
+    pub fn set(&self, parties: &[&str]) {
+        *self.parties.lock() = parties.iter().map(ToString::to_string).collect();
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl MatchingCover for Signed {
+    fn covers(&self, a: &Organisation, b: &Organisation) -> bool {
+        let parties = self.parties.lock();
+        parties.contains(&a.to_string()) && parties.contains(&b.to_string())
+    }
+}
+
+impl LiveCover for Signed {
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+    fn set_today(&self, _: Day) {}
+}
+
+/// A running writer.
+pub struct Running {
+    pub desk: Desk,
+    pub directory: Arc<Directory>,
+    pub clock: Arc<Still>,
+    pub cover: Arc<Signed>,
+    stop: Shutdown,
+    thread: Option<JoinHandle<Result<(), JournalError>>>,
+}
+
+impl Running {
+    pub fn start(clients: Arc<dyn Clients>, format: Format) -> Self {
+        let clock = Arc::new(Still(AtomicI64::new(day("2026-06-01").start().0)));
+        let cover = Arc::new(Signed::default());
+        cover.set(&[CAMDEN, HACKNEY]);
+        let directory = Arc::new(Directory::default());
+        let (writer, desk) = writer::writer(Parts {
+            clients,
+            format,
+            rules: Rules::default(),
+            cover: cover.clone(),
+            clock: clock.clone(),
+            entropy: Box::new(SystemEntropy),
+            directory: directory.clone(),
+            metrics: Metrics::new(&walbrook_runtime::metrics::Metrics::new()),
+        });
+        let stop = Shutdown::new();
+        let told = stop.clone();
+        let thread = std::thread::spawn(move || writer.run(&told, &|_| {}));
+        let running = Self { desk, directory, clock, cover, stop, thread: Some(thread) };
+        running.wait_until_serving();
+        running
+    }
+
+    pub fn wait_until_serving(&self) {
+        wait_for("the writer to serve", || {
+            assert!(!self.has_ended(), "the writer ended before it served");
+            self.desk.is_serving()
+        });
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Stops it and says how it ended.
+    pub fn stop(mut self) -> Result<(), JournalError> {
+        self.stop.request();
+        self.thread.take().unwrap().join().unwrap()
+    }
+
+    pub async fn link(&self, organisation: &str, id: &str, stated: Stated) -> Handle {
+        let done = self.desk.submit(vec![link(organisation, id, Some(stated))]).await.unwrap();
+        match done.results.into_iter().next() {
+            Some(Ok(Answer::Linked(handle))) => handle,
+            other => panic!("not linked: {other:?}"),
+        }
+    }
+
+    pub async fn merge(&self, survivor: Handle, other: Handle) -> Done {
+        let command = Command::Merge {
+            survivor: Who::Handle(survivor),
+            other: Who::Handle(other),
+            reason: "reviewed-same-person".into(),
+            by: "GSS:E09000007/op".into(),
+        };
+        self.desk.submit(vec![command]).await.unwrap()
+    }
+
+    pub async fn unmerge(&self, record: Handle) -> Done {
+        let command = Command::Unmerge {
+            record: Who::Handle(record),
+            reason: "reviewed-different-people".into(),
+            by: "GSS:E09000007/op".into(),
+        };
+        self.desk.submit(vec![command]).await.unwrap()
+    }
+}
+
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Monotonic::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+pub fn token(organisation: &str, id: &str) -> Token {
+    use sha2::{Digest, Sha256};
+    Token(Sha256::digest(format!("{organisation}/{id}")).into())
+}
+
+pub fn link(organisation: &str, id: &str, stated: Option<Stated>) -> Command {
+    Command::Link(LinkItem {
+        token: token(organisation, id),
+        organisation: organisation.parse().unwrap(),
+        agency: "housing".into(),
+        id_scheme: "LOCAL".into(),
+        stated,
+    })
+}
+
+pub fn amara() -> Stated {
+    Stated {
+        given_name: "Amara".into(),
+        family_name: "Okafor".into(),
+        birth_date: Some(day("1990-05-17")),
+        postcode: "NW1 2DB".into(),
+        ..Stated::default()
+    }
+}
+
+pub fn peter() -> Stated {
+    Stated {
+        given_name: "Peter".into(),
+        family_name: "Lindqvist".into(),
+        birth_date: Some(day("1951-11-30")),
+        postcode: "E8 1EA".into(),
+        ..Stated::default()
+    }
+}
+
+/// Every committed record of `control.links`, by partition and offset.
+pub fn link_records(clients: &dyn Clients, format: &Format) -> Vec<(Record, LinkRecord)> {
+    let mut records = Vec::new();
+    read_to_end(clients, &format.links_partitions(), &Shutdown::new(), &mut |record| {
+        let (_, body) = walbrook_event::framing::unframe(record.value.as_deref()).unwrap();
+        let link = LinkRecord::decode_exact(body).unwrap();
+        records.push((record, link));
+        Ok(())
+    })
+    .unwrap();
+    records
+}
+
+/// The last link record of each handle.
+pub fn last_links(clients: &dyn Clients, format: &Format) -> BTreeMap<Handle, LinkRecord> {
+    let records = link_records(clients, format);
+    records
+        .into_iter()
+        .map(|(_, link)| (Handle::try_from(&*link.handle).unwrap(), link))
+        .collect()
+}
+
+pub fn links_end(clients: &dyn Clients, format: &Format, partition: i32) -> i64 {
+    let at = TopicPartition::new(format.namespace.name(topics::LINKS), partition);
+    let ends = clients.ends().unwrap().high_watermarks(&[at], DEADLINE).unwrap();
+    ends[0]
+}
