@@ -41,7 +41,7 @@ pub enum EnforceError {
 }
 
 /// Clients on Kafka.
-struct KafkaClients(Kafka);
+pub struct KafkaClients(pub Kafka);
 
 impl Clients for KafkaClients {
     fn reader(&self) -> Result<Box<dyn Reader>, LogError> {
@@ -61,7 +61,8 @@ impl Clients for KafkaClients {
     }
 }
 
-struct Random;
+/// Randomness of the operating system.
+pub struct Random;
 
 impl Entropy for Random {
     fn bytes16(&mut self) -> [u8; 16] {
@@ -70,7 +71,7 @@ impl Entropy for Random {
 }
 
 /// The machine's clock, µs.
-fn clock() -> Instant {
+pub fn clock() -> Instant {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Instant(i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX))
 }
@@ -138,7 +139,11 @@ pub fn start(
     Ok(())
 }
 
-fn member(shared: Arc<Shared>, kafka: &Kafka) -> Result<Member, LogError> {
+/// A member of the broker group on Kafka.
+///
+/// # Errors
+/// When the log refuses a client.
+pub fn member(shared: Arc<Shared>, kafka: &Kafka) -> Result<Member, LogError> {
     let group = shared.setting.namespace.name("broker");
     let raw = raw_topics(&shared.setting);
     let names: Vec<&str> = raw.iter().map(|(_, full)| &**full).collect();
