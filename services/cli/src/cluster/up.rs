@@ -48,7 +48,7 @@ pub struct UpArgs {
         env = "WALBROOK_DIR"
     )]
     pub dir: PathBuf,
-    /// Where the processes' configuration files are (<service>.toml; a missing one means defaults)
+    /// Where the processes' configuration files are (SERVICE.toml; a missing one means defaults)
     #[arg(long, value_name = "DIR", default_value = "deploy/config")]
     pub config: PathBuf,
     /// Prefix of every topic, group and transactional id
