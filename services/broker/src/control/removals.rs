@@ -17,21 +17,17 @@ const POLL_RECORDS: usize = 1_000;
 /// What became of a cause in one view.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ViewReport {
-    /// Contributions that left because of it.
+    /// Contributions that left with the statement that covers it: those of this cause and of others stated with it.
+    /// Which cause removed which is not on the shared topics, so that nothing there leads back to a ground.
     pub contributions: i64,
-    /// Rows that left or changed because of it.
+    /// Rows that left or changed with that statement.
     pub rows: i64,
     /// When the view said that every cause up to it has reached it; `None`: not yet.
     pub complete_at: Option<Instant>,
 }
 
-#[derive(Debug, Default)]
-struct View {
-    /// By cause offset on `control.policy`: contributions and rows.
-    removed: BTreeMap<i64, (i64, i64)>,
-    /// By the cause offset stated: when first said. Only those that go beyond all before.
-    complete: BTreeMap<i64, Instant>,
-}
+/// Statements of completeness by the cause offset stated; only those that go beyond all before.
+type View = BTreeMap<i64, ViewReport>;
 
 /// The fold. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -42,14 +38,10 @@ pub struct Removals {
 impl Removals {
     /// What each view says about the cause at an offset of `control.policy`, in the order of view names.
     pub fn of(&self, cause: i64) -> Vec<(String, ViewReport)> {
+        // The first statement at or past the cause covers it.
         let report = |view: &View| {
-            let (contributions, rows) = view.removed.get(&cause).copied().unwrap_or_default();
-            let complete_at = view.complete.range(cause..).map(|(_, at)| *at).min();
-            ViewReport {
-                contributions,
-                rows,
-                complete_at,
-            }
+            let covering = view.range(cause..).next();
+            covering.map(|(_, report)| report.clone()).unwrap_or_default()
         };
         self.views
             .read()
@@ -75,18 +67,16 @@ impl Removals {
     fn add(&self, removal: Removal, appended_at: Instant) {
         let mut views = self.views.write();
         let view = views.entry(removal.view).or_default();
-        if removal.cause_topic != topics::POLICY {
-            return;
-        }
-        let counts = view.removed.entry(removal.cause_offset).or_default();
-        counts.0 += removal.contributions;
-        counts.1 += removal.rows;
         let beyond = view
-            .complete
             .last_key_value()
             .is_none_or(|(through, _)| *through < removal.cause_offset);
-        if removal.complete && beyond {
-            view.complete.insert(removal.cause_offset, appended_at);
+        if removal.complete && beyond && removal.cause_topic == topics::POLICY {
+            let report = ViewReport {
+                contributions: removal.contributions,
+                rows: removal.rows,
+                complete_at: Some(appended_at),
+            };
+            view.insert(removal.cause_offset, report);
         }
     }
 }

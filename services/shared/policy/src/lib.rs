@@ -28,3 +28,6 @@ pub use outcome::{Outcome, Reason};
 pub use predicate::{Predicate, Verdict};
 pub use read::{Admission, ContributionFacts, Entitlement, Viewer, entitlements};
 pub use state::{AgreementBook, Change, Edition, Illegal, PolicyState};
+
+#[cfg(test)]
+mod testing;

@@ -195,6 +195,12 @@ fn flow_names(
         }
         _ => {}
     }
+    if shape.subject == SubjectKind::Area {
+        reading.fault_of(
+            &format!("{path}.event"),
+            "the event is about a place, and views show persons: there is nowhere to release it to",
+        );
+    }
     let open_event = shape.subject == SubjectKind::Open;
     let open_kind = matches!(agreement.kind, Kind::Open { .. });
     if open_kind && !open_event {

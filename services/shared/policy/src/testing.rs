@@ -1,0 +1,188 @@
+//! What this crate's tests share: the catalogue of the frozen schemas, the shipped agreements, a signed state.
+
+use crate::agreement::{Agreement, sha256};
+use crate::catalogue::{Catalogue, EventShape, SubjectKind};
+use crate::facts::{FieldValue, Fields};
+use crate::state::{PolicyState, ground_id};
+use ed25519_dalek::{Signer, SigningKey};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use walbrook_domain::control::{
+    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact, GroundKind, GroundState,
+    PartyKey, Standing, StandingChange,
+};
+use walbrook_domain::{Handle, Instant, Organisation};
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+}
+
+/// The frozen raw schemas: every event type of the build.
+pub(crate) fn catalogue() -> Catalogue {
+    let mut shapes = Vec::new();
+    for agency in ["health", "housing", "police", "social-care", "tfl"] {
+        let mut files: Vec<_> = std::fs::read_dir(root().join("schemas").join(agency))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        for file in files {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            let event = format!("{}.{}", agency.replace('-', "_"), name.split('.').next().unwrap());
+            let subject = match event.as_str() {
+                "tfl.OutreachNotified" => SubjectKind::Area,
+                "tfl.LineStatusChanged" => SubjectKind::Open,
+                _ => SubjectKind::Person,
+            };
+            let text = std::fs::read_to_string(&file).unwrap();
+            shapes.push(EventShape::from_avro(event.parse().unwrap(), subject, &text).unwrap());
+        }
+    }
+    assert!(shapes.len() >= 13);
+    Catalogue::new(shapes)
+        .with_view("rough_sleeping_risk", "rough-sleeping".parse().unwrap())
+        .with_view("children_in_care", "children-in-care".parse().unwrap())
+        .with_dataset("line-status")
+}
+
+/// File name and text of every shipped agreement, in the order of names.
+pub(crate) fn shipped() -> Vec<(String, String)> {
+    let mut files: Vec<_> = std::fs::read_dir(root().join("deploy/agreements"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|file| {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(&file).unwrap())
+        })
+        .collect()
+}
+
+pub(crate) fn org(text: &str) -> Organisation {
+    text.parse().unwrap()
+}
+
+pub(crate) fn key_of(organisation: &Organisation) -> SigningKey {
+    SigningKey::from_bytes(&sha256(&organisation.to_string()))
+}
+
+pub(crate) fn at(text: &str) -> Instant {
+    Instant::parse_rfc3339(text).unwrap()
+}
+
+/// A state under construction: each call appends one record, a minute after the one before.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub state: PolicyState,
+    pub clock: Instant,
+    keys: std::collections::BTreeSet<Organisation>,
+}
+
+impl Log {
+    pub fn new() -> Self {
+        Self {
+            state: PolicyState::new(Arc::new(catalogue())),
+            clock: at("2026-01-05T09:00:00Z"),
+            keys: Default::default(),
+        }
+    }
+
+    pub fn say(&mut self, fact: ControlFact) -> Result<crate::state::Change, crate::state::Illegal> {
+        self.clock = Instant(self.clock.0 + 60_000_000);
+        self.state.apply(&ControlRecord {
+            offset: self.state.next_offset(),
+            appended_at: self.clock,
+            idempotency_key: String::new(),
+            fact,
+        })
+    }
+
+    pub fn propose(&mut self, document: &str) -> Result<crate::state::Change, crate::state::Illegal> {
+        let agreement = Agreement::read(document).unwrap();
+        let text = agreement.canonical_text();
+        self.say(ControlFact::Agreement(AgreementFact::Proposed(AgreementProposed {
+            agreement: agreement.id,
+            version: agreement.version,
+            text_sha256: sha256(&text),
+            text,
+            by_organisation: org("GSS:E12000007"),
+            by: "dpo".to_owned(),
+        })))
+    }
+
+    pub fn key(&mut self, party: &Organisation) {
+        if self.keys.insert(party.clone()) {
+            self.say(ControlFact::Agreement(AgreementFact::PartyKey(PartyKey {
+                organisation: party.clone(),
+                key_id: "k1".to_owned(),
+                public_key: key_of(party).verifying_key().to_bytes(),
+                active: true,
+            })))
+            .unwrap();
+        }
+    }
+
+    pub fn sign(&mut self, agreement: &str, version: u32, party: &str) -> Result<crate::state::Change, crate::state::Illegal> {
+        let party = org(party);
+        self.key(&party);
+        let id = agreement.parse().unwrap();
+        let version = walbrook_domain::AgreementVersion(version);
+        let hash = self.state.book().edition(&id, version).map_or([0; 32], |edition| edition.sha256);
+        self.say(ControlFact::Agreement(AgreementFact::Signed(AgreementSigned {
+            agreement: id,
+            version,
+            signature: key_of(&party).sign(&hash).to_bytes(),
+            party,
+            key_id: "k1".to_owned(),
+            text_sha256: hash,
+        })))
+    }
+
+    pub fn stand(&mut self, agreement: &str, party: Option<&str>, standing: Standing) -> Result<crate::state::Change, crate::state::Illegal> {
+        self.say(ControlFact::Agreement(AgreementFact::Standing(StandingChange {
+            agreement: agreement.parse().unwrap(),
+            version: walbrook_domain::AgreementVersion(1),
+            party: party.map(org),
+            standing,
+            reason: "incident".to_owned(),
+            by_organisation: org("GSS:E12000007"),
+            by: "dpo".to_owned(),
+        })))
+    }
+
+    pub fn ground(&mut self, ground: GroundFact) -> Result<crate::state::Change, crate::state::Illegal> {
+        self.say(ControlFact::Ground(ground))
+    }
+}
+
+/// A ground with no limits, at the version given.
+pub(crate) fn ground(handle: Handle, kind: GroundKind, state: GroundState, version: u32) -> GroundFact {
+    GroundFact {
+        ground_id: ground_id(&handle, kind, None, None, None),
+        version,
+        handle,
+        kind,
+        state,
+        purpose: None,
+        agreement: None,
+        event: None,
+        not_after: None,
+        stated_at: at("2026-01-01T00:00:00Z"),
+        by_organisation: org("GSS:E09000007"),
+        by: "officer".to_owned(),
+    }
+}
+
+/// Fields by name.
+#[derive(Default, Clone)]
+pub(crate) struct Map(pub BTreeMap<&'static str, FieldValue<'static>>);
+
+impl Fields for Map {
+    fn value(&self, name: &str) -> FieldValue<'_> {
+        self.0.get(name).cloned().unwrap_or(FieldValue::Absent)
+    }
+}
