@@ -82,6 +82,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "policy",
             "proto",
             "runtime",
+            "schemas",
             "view",
         ],
     ),

@@ -9,10 +9,12 @@
 //! - [`demanded`], [`shared`], [`quarantine`], [`pseudonyms`]: everything that pages demand elsewhere, and nothing else.
 //! - [`reads`], [`fold`]: who read what, and whether the rows come out the same.
 //! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.
+//! - [`process`], [`notary`], [`grpc`], [`config`]: the process that signs tree heads and proves again and again.
 //! - [`verify`](verify::verify), [`report`]: the whole, and its result.
 
 mod causes;
 pub mod checkpoints;
+pub mod config;
 pub mod control;
 pub mod copy;
 pub mod demanded;
@@ -20,13 +22,16 @@ pub mod derive;
 pub mod error;
 pub mod fold;
 pub mod gather;
+pub mod grpc;
 pub mod links;
 mod live;
 pub mod log;
 mod marks;
 pub mod merkle;
+pub mod notary;
 pub mod note;
 pub mod pages;
+pub mod process;
 pub mod pseudonyms;
 pub mod quarantine;
 pub mod raw;

@@ -54,7 +54,6 @@ pub enum Command {
     /// Read joined views as a named reader
     View(view::ViewArgs),
     /// Verify the log and ask it who saw what, and why
-    #[command(hide = true)]
     Audit(audit::AuditArgs),
     /// Merge and un-merge the records of one person
     Identity(identity::IdentityArgs),
