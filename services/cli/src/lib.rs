@@ -46,11 +46,11 @@ pub enum Command {
     /// Compare the topics of a Kafka with the topic table, and create what is missing
     Topics(cluster::topics::TopicsArgs),
     /// Check, sign, apply, suspend and terminate agreements
-    #[command(hide = true)]
     Agreement(agreement::AgreementArgs),
     /// Record and withdraw consents and objections
-    #[command(hide = true)]
     Consent(consent::ConsentArgs),
+    /// What a consent, objection or withdrawal has removed, and where it is complete
+    Receipt(consent::receipt::ReceiptArgs),
     /// Read joined views as a named reader
     View(view::ViewArgs),
     /// Verify the log and ask it who saw what, and why
@@ -92,6 +92,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Topics(args) => cluster::topics::run(args).await,
         Command::Agreement(args) => agreement::run(args).await,
         Command::Consent(args) => consent::run(args).await,
+        Command::Receipt(args) => consent::receipt::run(args).await,
         Command::View(args) => view::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Identity(args) => identity::run(args).await,
