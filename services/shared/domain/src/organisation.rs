@@ -19,17 +19,20 @@ pub enum Scheme {
     Charity,
     /// A registered provider of social housing.
     Landlord,
+    /// Whoever runs the backbone: operators and processes. A party to nothing, a controller of nothing.
+    Walbrook,
 }
 
 impl Scheme {
     /// Every scheme, in the order of their codes in text.
-    pub const ALL: [Scheme; 6] = [
+    pub const ALL: [Scheme; 7] = [
         Scheme::Gss,
         Scheme::Ods,
         Scheme::PoliceForce,
         Scheme::Tfl,
         Scheme::Charity,
         Scheme::Landlord,
+        Scheme::Walbrook,
     ];
 
     /// The scheme's word before the colon.
@@ -41,6 +44,7 @@ impl Scheme {
             Scheme::Tfl => "TFL",
             Scheme::Charity => "CHARITY",
             Scheme::Landlord => "LANDLORD",
+            Scheme::Walbrook => "WALBROOK",
         }
     }
 }
