@@ -3,3 +3,26 @@
 //! Build the programs first: `cargo build --workspace --bins`.
 
 mod gateway;
+mod outages;
+
+use std::sync::Arc;
+use tonic_types::StatusExt;
+use walbrook_tests::backbone::{Backbone, Common, Options};
+
+/// The backbone of all tests that do not disturb each other.
+async fn river() -> Arc<Backbone> {
+    static RIVER: Common = Common::new();
+    RIVER.get(|| Backbone::start(Options::only(&["identity", "broker", "housing", "police"]))).await
+}
+
+/// The machine-readable reason of a refusal.
+fn reason(status: &tonic::Status) -> String {
+    status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()
+}
+
+/// (field, rule) of every violation of a refusal.
+fn violations(status: &tonic::Status) -> Vec<(String, String)> {
+    let details = status.get_error_details();
+    let found = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
+    found.into_iter().map(|violation| (violation.field, violation.reason)).collect()
+}
