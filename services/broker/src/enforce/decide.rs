@@ -1,6 +1,6 @@
 //! A batch decided: what was touched by causes first, then the live events in order.
 
-use super::control_view::{ControlView, Setting, Target, Verdict};
+use super::control_view::{Target, Verdict};
 use super::error::Stop;
 use super::incoming::{Content, Cut, Incoming, Readable, Unreadable};
 use super::links::Link;
@@ -10,15 +10,15 @@ use super::partition::{Partition, Plan, Transaction};
 use super::redecide::reason;
 use super::stamp::Stamp;
 use super::standing::{Released, Removal};
+use super::thing::{decide_thing, event_facts, not_first, without_agreement};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use walbrook_domain::{Day, EventId, EventType, Handle, Instant, Organisation};
 use walbrook_event::history::{Entry, Standing, Subject};
-use walbrook_event::raw::SubjectKind;
 use walbrook_eventlog::{InputPosition, Record, TopicPartition, topics};
-use walbrook_policy::facts::{EventFacts, LinkFacts, Precedence};
+use walbrook_policy::facts::LinkFacts;
 use walbrook_policy::outcome::Reason;
-use walbrook_proto::audit::v1::{PageHeartbeat, PageRetraction, Quarantined};
+use walbrook_proto::audit::v1::{PageRetraction, Quarantined};
 use walbrook_proto::common::v1::Date;
 
 /// Randomness for traces and record ids; an argument, so that a simulation is the same every time.
@@ -40,7 +40,7 @@ impl Work<'_> {
     }
 
     /// The new trace of a release. Only the operator's own exporter hears which raw trace it belongs with.
-    fn trace_of(&mut self, event: &Readable) -> String {
+    pub(super) fn trace_of(&mut self, event: &Readable) -> String {
         let trace = self.trace();
         if let Some(raw) = &event.raw.envelope.trace_parent {
             self.transaction.traces.push((raw.clone(), trace.clone()));
@@ -73,12 +73,11 @@ impl Partition {
         cut: Cut,
         plan: Plan,
         past: &BTreeMap<(usize, i64), Record>,
-        control: &dyn ControlView,
-        setting: &Setting,
-        now: Instant,
+        writer: Writer<'_>,
         entropy: &mut dyn Entropy,
     ) -> Result<Transaction, Stop> {
-        let now = now.max(self.last_decided_at);
+        let control = writer.control;
+        let now = writer.now.max(self.last_decided_at);
         let rules_version = control.rules_version().ok_or_else(|| Stop::NotPinned {
             what: "the decision rules".to_owned(),
             policy_next: control.applied_through(),
@@ -91,7 +90,7 @@ impl Partition {
         let before = self.topics.iter().map(|topic| (topic.plain.clone(), topic.position)).collect();
         let mut pages = Pages::new(self.number, &stamp, now, control.pins_epoch(), rules_version, before);
         let mut work = Work {
-            writer: Writer { setting, control, now },
+            writer: Writer { now, ..writer },
             transaction: Transaction::default(),
             entropy,
         };
@@ -359,117 +358,11 @@ impl Partition {
         })
     }
 
-    fn heartbeats(
-        &mut self,
-        work: &mut Work<'_>,
-        heard: BTreeMap<(Organisation, EventType), Day>,
-    ) -> Result<Vec<PageHeartbeat>, Stop> {
-        let mut listed = Vec::new();
-        for ((organisation, event_type), day) in heard {
-            for purpose in work.writer.control.heartbeat_purposes(&organisation, &event_type) {
-                let key = (purpose.clone(), organisation.clone(), event_type.clone());
-                if self.heard.get(&key).is_some_and(|told| *told >= day) {
-                    continue;
-                }
-                let heartbeat = walbrook_proto::shared::v1::Heartbeat {
-                    organisation: organisation.to_string(),
-                    event_type: event_type.to_string(),
-                    last_accepted_on: Some(date(day)),
-                };
-                for partition in 0..work.writer.setting.partitions {
-                    let record = work.writer.heartbeat(&purpose, partition, &heartbeat)?;
-                    work.transaction.records.push(record);
-                }
-                listed.push(PageHeartbeat {
-                    purpose: purpose.to_string(),
-                    organisation: heartbeat.organisation,
-                    event_type: heartbeat.event_type,
-                    last_accepted_on: heartbeat.last_accepted_on,
-                });
-                self.heard.insert(key, day);
-            }
-        }
-        Ok(listed)
-    }
-
     pub(super) fn integrity(&self, problem: String) -> Stop {
         Stop::Integrity {
             partition: self.number,
             problem,
         }
-    }
-}
-
-/// Decides about an event of an area or of nobody.
-fn decide_thing(
-    work: &mut Work<'_>,
-    accepted_at: Instant,
-    event: &Readable,
-    standing: Standing,
-) -> Result<Vec<Decided>, Stop> {
-    if let Some(reason) = not_first(standing) {
-        return Ok(vec![without_agreement(reason)]);
-    }
-    let facts = event_facts(event, accepted_at);
-    let (subject, key) = match (&event.raw.subject, event.raw.kind) {
-        (Subject::Key(key), SubjectKind::Area) => (walbrook_policy::facts::Subject::Area, key),
-        (Subject::Key(key), _) => (walbrook_policy::facts::Subject::Open, key),
-        (Subject::Handle(_), _) => return Ok(vec![without_agreement(Reason::WrongSubject)]),
-    };
-    let mut decided = Vec::new();
-    for verdict in work.writer.control.decide(&facts, subject, work.writer.now) {
-        let mut written = None;
-        if let (Some(grant), Some((agreement, version))) = (verdict.grant, &verdict.agreement)
-            && let Some(Target::Open(dataset)) = work.writer.control.target(agreement, *version)
-        {
-            let release = Release {
-                event: &event.raw,
-                schema: &event.schema,
-                agreement,
-                version: *version,
-                grant,
-            };
-            let trace = work.trace_of(event);
-            let (record, made) = work.writer.open_release(&dataset, key, &release, trace)?;
-            work.transaction.records.push(record);
-            written = Some(made);
-        }
-        decided.push(Decided { verdict, written });
-    }
-    Ok(decided)
-}
-
-fn event_facts(event: &Readable, accepted_at: Instant) -> EventFacts<'_> {
-    let envelope = &event.raw.envelope;
-    EventFacts {
-        event_type: &envelope.event_type,
-        organisation: &envelope.organisation,
-        event_id: envelope.id,
-        accepted_at,
-        occurred_at: envelope.occurred_at,
-        precision: envelope.precision,
-        precedence: Precedence::First,
-        fields: event,
-    }
-}
-
-fn not_first(standing: Standing) -> Option<Reason> {
-    match standing {
-        Standing::Counts => None,
-        Standing::Duplicate => Some(Reason::Duplicate),
-        Standing::Conflicting => Some(Reason::Conflicting),
-        Standing::Superseded => Some(Reason::Superseded),
-    }
-}
-
-fn without_agreement(reason: Reason) -> Decided {
-    Decided {
-        verdict: Verdict {
-            agreement: None,
-            reason,
-            grant: None,
-        },
-        written: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::control_view::{ControlView, Setting};
 use super::decide::Entropy;
 use super::error::Stop;
+use super::outgoing::Writer;
 use super::partition::{Partition, Transaction};
 use super::rebuild::{Rebuild, link_record};
 use super::stamp::Stamp;
@@ -191,7 +192,8 @@ impl Lane {
         let cut = self.partition.cut(records, control, setting, now)?;
         let plan = self.partition.plan(control);
         let past = self.past(&plan.wanted, clients)?;
-        Ok(self.partition.decide(cut, plan, &past, control, setting, now, entropy)?)
+        let writer = Writer { setting, control, now };
+        Ok(self.partition.decide(cut, plan, &past, writer, entropy)?)
     }
 
     fn past(

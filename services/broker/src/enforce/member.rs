@@ -8,13 +8,12 @@ use super::decide::Entropy;
 use super::feed::Feed;
 use super::lane::{Clients, Lane, LaneError, raw_topics};
 use super::metrics::EnforceMetrics;
-use super::stamp::Stamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
 use walbrook_eventlog::{
-    Ends, GroupEvent, GroupReader, LogError, Reader, Record, Severity, TopicPartition, topics,
+    Ends, GroupReader, LogError, Reader, Record, Severity, TopicPartition, topics,
 };
 use walbrook_runtime::readiness::Readiness;
 use walbrook_runtime::telemetry;
@@ -29,10 +28,9 @@ const IDLE_WAIT: Duration = Duration::from_millis(10);
 /// How often positions that moved over markers only are committed.
 const MARKERS_EVERY: Duration = Duration::from_millis(50);
 /// How long one attempt at a barrier may take; the records wait, and the next round tries again.
-const BARRIER_PATIENCE: Duration = Duration::from_secs(5);
-const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const BARRIER_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// What all members of a process share.
@@ -51,29 +49,35 @@ pub struct Shared {
     pub clock: fn() -> Instant,
 }
 
-enum Seat {
+/// What a member has of one partition number.
+pub(super) enum Seat {
+    /// Its lane is at work.
     Running(Box<Running>),
+    /// Given up for now.
     Waiting { until: Monotonic, pause: Duration },
+    /// It needs a person; why.
     Stopped(String),
 }
 
-struct Running {
-    lane: Lane,
-    pending: Vec<Record>,
-    committed_at: Monotonic,
+/// A lane at work.
+pub(super) struct Running {
+    pub(super) lane: Lane,
+    /// Taken from the group, not decided yet.
+    pub(super) pending: Vec<Record>,
+    pub(super) committed_at: Monotonic,
 }
 
 /// One member.
 pub struct Member {
-    shared: Arc<Shared>,
-    group: Box<dyn GroupReader>,
-    links: Box<dyn Reader>,
-    ends: Box<dyn Ends>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) group: Box<dyn GroupReader>,
+    pub(super) links: Box<dyn Reader>,
+    pub(super) ends: Box<dyn Ends>,
     entropy: Box<dyn Entropy + Send>,
-    seats: BTreeMap<i32, Seat>,
+    pub(super) seats: BTreeMap<i32, Seat>,
     /// Lanes whose p was taken away, kept in case it comes back untouched.
-    set_aside: BTreeMap<i32, Lane>,
-    misassigned: Option<String>,
+    pub(super) set_aside: BTreeMap<i32, Lane>,
+    pub(super) misassigned: Option<String>,
     lag_at: Monotonic,
 }
 
@@ -158,7 +162,7 @@ impl Member {
         })
     }
 
-    fn numbers(&self, which: impl Fn(&Running) -> bool) -> Vec<i32> {
+    pub(super) fn numbers(&self, which: impl Fn(&Running) -> bool) -> Vec<i32> {
         self.seats
             .iter()
             .filter_map(|(number, seat)| match seat {
@@ -168,7 +172,7 @@ impl Member {
             .collect()
     }
 
-    fn at_links(&self, number: i32) -> TopicPartition {
+    pub(super) fn at_links(&self, number: i32) -> TopicPartition {
         TopicPartition::new(self.shared.setting.namespace.name(topics::LINKS), number)
     }
 
@@ -306,153 +310,6 @@ impl Member {
 
     fn raw_of(&self, number: i32) -> Vec<TopicPartition> {
         raw_topics(&self.shared.setting).into_iter().map(|(_, full)| TopicPartition::new(full, number)).collect()
-    }
-
-    fn rebalance(&mut self, events: Vec<GroupEvent>) -> Result<(), LogError> {
-        for event in events {
-            match event {
-                GroupEvent::Assigned(partitions) => self.assigned(&partitions)?,
-                GroupEvent::Revoked(partitions) | GroupEvent::Lost(partitions) => {
-                    tracing::info!(partitions = partitions.len(), "partitions were taken away");
-                    for (number, seat) in std::mem::take(&mut self.seats) {
-                        self.shared.metrics.stopped(number, false);
-                        if let Seat::Running(running) = seat {
-                            self.set_aside.insert(number, running.lane);
-                        }
-                    }
-                    self.misassigned = None;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes over the partition numbers assigned, provided that they are the same for every raw topic.
-    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), LogError> {
-        let numbers: BTreeSet<i32> = partitions.iter().map(|at| at.partition).collect();
-        let whole = raw_topics(&self.shared.setting).into_iter().all(|(_, full)| {
-            let of_topic: BTreeSet<i32> =
-                partitions.iter().filter(|at| at.topic == full).map(|at| at.partition).collect();
-            of_topic == numbers
-        });
-        self.seats.clear();
-        if !whole {
-            let problem = "this member was not assigned the same partitions of every raw topic; it decides nothing. \
-                           Do all members run the same build, and have all raw topics the same partition count?";
-            tracing::error!("{problem}");
-            self.misassigned = Some(problem.to_owned());
-            return self.group.start(&[]);
-        }
-        self.misassigned = None;
-        tracing::info!(partitions = ?numbers, "taking over");
-        for number in numbers {
-            self.adopt(number, FIRST_PAUSE);
-        }
-        self.set_aside.clear();
-        self.assign_links()?;
-        let starts: Vec<_> = self.numbers(|_| true).into_iter().flat_map(|number| self.starts(number)).collect();
-        self.group.start(&starts)
-    }
-
-    fn starts(&self, number: i32) -> Vec<(TopicPartition, i64)> {
-        let Some(Seat::Running(running)) = self.seats.get(&number) else {
-            return Vec::new();
-        };
-        running
-            .lane
-            .partition()
-            .positions()
-            .map(|(topic, position)| (TopicPartition::new(Arc::clone(topic), number), position))
-            .collect()
-    }
-
-    fn assign_links(&mut self) -> Result<(), LogError> {
-        let mut starts = Vec::new();
-        for number in self.numbers(|_| true) {
-            if let Some(Seat::Running(running)) = self.seats.get(&number) {
-                starts.push((self.at_links(number), running.lane.partition().links_next()));
-            }
-        }
-        self.links.assign(&starts)
-    }
-
-    fn adopt(&mut self, number: i32, pause: Duration) {
-        let started = Monotonic::now();
-        match self.lane(number) {
-            Ok(lane) => {
-                tracing::info!(
-                    partition = number,
-                    releases = lane.partition().standing().releases(),
-                    milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                    "p is taken over"
-                );
-                self.shared.metrics.stopped(number, false);
-                let running = Running {
-                    lane,
-                    pending: Vec::new(),
-                    committed_at: Monotonic::now(),
-                };
-                self.seats.insert(number, Seat::Running(Box::new(running)));
-            }
-            Err(error) if error.may_pass() => {
-                tracing::warn!(partition = number, error = walbrook_runtime::status::chain(&error), "p cannot be taken over now");
-                let until = Monotonic::now() + pause;
-                let pause = (pause * 2).min(LONGEST_PAUSE);
-                self.seats.insert(number, Seat::Waiting { until, pause });
-            }
-            Err(error) => {
-                let problem = walbrook_runtime::status::chain(&error);
-                tracing::error!(partition = number, error = problem, "p is stopped");
-                self.shared.metrics.stopped(number, true);
-                self.seats.insert(number, Seat::Stopped(problem));
-            }
-        }
-    }
-
-    /// p's lane: the one set aside, when nobody has worked on p since, or a new one.
-    fn lane(&mut self, number: i32) -> Result<Lane, LaneError> {
-        let shared = Arc::clone(&self.shared);
-        if let Some(lane) = self.set_aside.remove(&number) {
-            let group = shared.setting.namespace.name("broker");
-            let at = self.at_links(number);
-            let found = shared.clients.positions()?.committed(&group, &[at], true, REQUEST_PATIENCE)?;
-            let stamp = found.first().and_then(|entry| Stamp::parse(entry.offset?, &entry.metadata).ok());
-            if stamp.is_some_and(|stamp| lane.is_at(&stamp)) {
-                return Ok(lane);
-            }
-        }
-        // What p has decided rests on agreements up to its stamp, so the control plane must have come as far.
-        let policy = TopicPartition::new(shared.setting.namespace.name(topics::POLICY), 0);
-        let ends = self.ends.high_watermarks(std::slice::from_ref(&policy), REQUEST_PATIENCE)?;
-        let end = ends.first().copied().unwrap_or(0);
-        if !shared.feed.wait_until(end, BARRIER_PATIENCE) {
-            let problem = format!("applied up to {}, its end is {end}", shared.feed.applied_through());
-            return Err(LogError::new(Severity::Transient, "take p over", policy.to_string(), problem).into());
-        }
-        let book = shared.feed.read();
-        Lane::adopt(number, shared.clients.as_ref(), &*book, &shared.setting)
-    }
-
-    /// Builds again what was given up, when its pause is over.
-    fn revive(&mut self) -> Result<(), LogError> {
-        let now = Monotonic::now();
-        let due: Vec<(i32, Duration)> = self
-            .seats
-            .iter()
-            .filter_map(|(number, seat)| match seat {
-                Seat::Waiting { until, pause } if *until <= now => Some((*number, *pause)),
-                _ => None,
-            })
-            .collect();
-        for (number, pause) in &due {
-            self.adopt(*number, *pause);
-        }
-        if due.is_empty() {
-            return Ok(());
-        }
-        self.assign_links()?;
-        let starts: Vec<_> = due.iter().flat_map(|(number, _)| self.starts(*number)).collect();
-        if starts.is_empty() { Ok(()) } else { self.group.start(&starts) }
     }
 
     fn say_readiness(&self) {

@@ -3,11 +3,13 @@
 //! The core is sans-IO: [`partition`] goes from one state to the next, [`decide`] and [`redecide`] say what is to be written, and time and
 //! randomness are arguments. [`lane`] joins it to the log for one p.
 
+mod assignment;
 pub mod book;
 pub mod control_view;
 pub mod decide;
 pub mod error;
 pub mod feed;
+mod heartbeat;
 pub mod incoming;
 pub mod keys;
 pub mod lane;
@@ -22,3 +24,4 @@ pub mod redecide;
 pub mod stamp;
 pub mod standing;
 pub mod start;
+mod thing;

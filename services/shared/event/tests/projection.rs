@@ -1,5 +1,7 @@
 //! The projection against the generated codecs: two ways to the same bytes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use proptest::prelude::*;
 use walbrook_domain::{Instant, Precision};
 use walbrook_event::{FieldValue, Projection};
