@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use walbrook_auditor::{AuditError, LogSource, Report, gather::gather};
 use walbrook_event::framing::{frame, unframe};
-use walbrook_eventlog::Record;
+use walbrook_eventlog::{NewRecord, Record, TopicPartition};
 use walbrook_proto::avro::AvroRecord;
 
 use crate::world::World;
@@ -72,6 +72,25 @@ impl Held {
             .get_mut(&(spot.topic.clone(), spot.partition))
             .expect("a partition")
             .remove(spot.index)
+    }
+
+    pub fn end_of(&self, topic: &str, partition: i32) -> i64 {
+        self.ends[&(topic.to_owned(), partition)]
+    }
+
+    /// Appends a record at the end of a partition.
+    pub fn append(&mut self, topic: &str, partition: i32, record: NewRecord, timestamp_ms: i64) {
+        let at = (topic.to_owned(), partition);
+        let end = self.ends.get_mut(&at).expect("a partition");
+        self.records.entry(at).or_default().push(Record {
+            at: TopicPartition::new(topic, partition),
+            offset: *end,
+            timestamp_ms,
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+        });
+        *end += 1;
     }
 
     /// Changes a decoded record and encodes it again under the same schema id.

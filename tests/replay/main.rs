@@ -8,6 +8,7 @@ mod world;
 
 mod clean;
 mod held;
+mod reads;
 mod tampered;
 
 use walbrook_auditor::{Found, LiveSource, Log, LogSource, Options, verify};

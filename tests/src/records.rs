@@ -194,7 +194,7 @@ impl City {
             score_ten_thousandths: 10_000,
             strategy: "manual@1".into(),
             restrictions: Vec::new(),
-            adult_from: None,
+            adult_from: walbrook_proto::common::v1::Date::new(2020, 1, 1),
             members: members
                 .iter()
                 .map(|member| LinkMember {

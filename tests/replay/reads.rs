@@ -1,0 +1,401 @@
+//! Reads: rows that come out the same, readers who were entitled, heads that hold every byte of what was read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use walbrook_auditor::notary::{Notary, NotaryError};
+use walbrook_auditor::{Checked, Report};
+use walbrook_domain::control::{ControlFact, PinFact, PinKind};
+use walbrook_domain::{Day, Instant, WorkingCalendar};
+use walbrook_event::framing::{frame, unframe};
+use walbrook_event::headers;
+use walbrook_eventlog::{Headers, LogError, NewRecord, TopicPartition};
+use walbrook_policy::PolicyState;
+use walbrook_proto::audit::v1::{AnsweredRow, AppliedOffset, PageAgreement, ReadRecord};
+use walbrook_proto::avro::AvroRecord;
+use walbrook_tests::records::{self, CAMDEN};
+use walbrook_view::reading::{BookReading, Reading as _, Viewer};
+use walbrook_view::wire::{SharedRecord, SharedSchema, read as read_shared};
+use walbrook_view::{Asked, Partition, View};
+
+use crate::held::{Held, Spot};
+use crate::run;
+use crate::world::{PARTITIONS, World};
+
+const SHARED: &str = "shared.rough-sleeping";
+/// A run after which several people have rows.
+const READ_SEED: u64 = 12;
+const READS: &str = "audit.reads";
+
+/// A run whose rows were read once, as a list.
+fn read_run() -> Held {
+    let world = run(READ_SEED, 260);
+    let mut held = Held::of(&world);
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/views/rough_sleeping_risk.toml"
+    ));
+    let view = walbrook_view::file::read(
+        "rough_sleeping_risk",
+        &text.expect("the view file"),
+        &records::catalogue(),
+    )
+    .expect("a view");
+    let pin = ControlFact::Pin(PinFact {
+        kind: PinKind::ViewFile,
+        name: view.name.clone(),
+        schema_id: 0,
+        sha256: view.sha256,
+        content: view.text.clone(),
+    });
+    held.append(
+        "control.policy",
+        0,
+        world.city.control(&pin),
+        1_790_999_999_000,
+    );
+    copy_agreements(&mut held);
+    let record = read_record(&world, &held, &view);
+    held.append(READS, 0, read(&record), 1_791_000_000_000);
+    held
+}
+
+/// The agreement half, as the control plane copies it.
+fn copy_agreements(held: &mut Held) {
+    let copied = ["AgreementProposed", "AgreementSigned", "PartyKey"];
+    let policy = held.records[&("control.policy".to_owned(), 0)].clone();
+    for record in policy {
+        let kind = record
+            .headers
+            .text(headers::TYPE)
+            .expect("a type")
+            .rsplit('.')
+            .next()
+            .expect("a name");
+        let view = kind == "PinSet" && record.offset + 1 == held.end_of("control.policy", 0);
+        if copied.contains(&kind) || view {
+            let copy = NewRecord {
+                topic: "control.agreements".into(),
+                partition: Some(0),
+                key: record.key,
+                value: record.value,
+                headers: record.headers,
+                timestamp_ms: None,
+            };
+            held.append("control.agreements", 0, copy, record.timestamp_ms);
+        }
+    }
+}
+
+/// What a materialiser answers and writes, from the parts both use.
+fn read_record(world: &World, held: &Held, view: &View) -> ReadRecord {
+    let asked_at = Instant(1_791_000_000_000_000);
+    let viewer = Viewer {
+        organisation: CAMDEN.parse().expect("an organisation"),
+        role: "housing-options-officer".to_owned(),
+        reader: "officer-1".to_owned(),
+    };
+    let mut state = PolicyState::new(records::catalogue());
+    for record in &held.records[&("control.agreements".to_owned(), 0)] {
+        let (_, body) = unframe(record.value.as_deref()).expect("the wire format");
+        let kind = record.headers.text(headers::TYPE).expect("a type");
+        let read = walbrook_event::control::read(
+            kind,
+            body,
+            record.offset,
+            Instant(record.timestamp_ms * 1_000),
+        )
+        .expect("a record");
+        state.apply(&read).expect("a legal change");
+    }
+    let holidays = walbrook_schemas::bank_holidays().iter();
+    let holidays = holidays.filter_map(|holiday| {
+        Day::from_ymd(
+            holiday.day.year,
+            holiday.day.month.into(),
+            holiday.day.day.into(),
+        )
+    });
+    let calendar = WorkingCalendar::new(holidays);
+    let reading = BookReading::new(state.book(), &viewer, view, asked_at);
+    let asked = Asked {
+        view,
+        reading: &reading,
+        evaluated_at: asked_at,
+        case_named: false,
+        calendar: &calendar,
+    };
+    let (mut answered, mut applied) = (Vec::new(), Vec::new());
+    for number in 0..PARTITIONS {
+        let fold = fold(held, view, number);
+        for person in fold.people() {
+            if let Some(row) = asked.row(&person).expect("no disagreement") {
+                answered.push(AnsweredRow {
+                    person_pseudonym: row.pseudonym.as_bytes().to_vec(),
+                    row_sha256: row.sha256().to_vec(),
+                });
+            }
+        }
+        applied.push(AppliedOffset {
+            topic: world.city.topic(SHARED),
+            partition: number,
+            next_offset: held.end_of(SHARED, number),
+        });
+    }
+    assert!(answered.len() > 1, "{} rows", answered.len());
+    ReadRecord {
+        read_id: records::event_id(1).to_string(),
+        reader: viewer.reader.clone(),
+        organisation: CAMDEN.to_owned(),
+        role: viewer.role.clone(),
+        purpose: records::PURPOSE.to_owned(),
+        view: view.name.clone(),
+        operation: "LIST".to_owned(),
+        outcome: "ANSWERED".to_owned(),
+        reason: "ENTITLED".to_owned(),
+        answered,
+        view_sha256: view.sha256.to_vec(),
+        applied,
+        agreements_next: held.end_of("control.agreements", 0),
+        evaluated_at: Some(prost_types::Timestamp {
+            seconds: 1_791_000_000,
+            nanos: 0,
+        }),
+        grounds_applied_through: Some(prost_types::Timestamp {
+            seconds: 1_791_000_000,
+            nanos: 0,
+        }),
+        agreements: reading
+            .entitlements()
+            .into_iter()
+            .map(|(id, version)| PageAgreement {
+                agreement_id: id.to_string(),
+                version: version.0,
+            })
+            .collect(),
+        ..ReadRecord::default()
+    }
+}
+
+fn fold(held: &Held, view: &View, number: i32) -> Partition {
+    let texts = walbrook_proto::records()
+        .iter()
+        .filter_map(|info| info.event);
+    let schemas: BTreeMap<i32, SharedSchema> = texts
+        .map(|event| {
+            (
+                records::schema_id(event.shared_name),
+                SharedSchema::parse(event.shared_schema).expect("a shared schema"),
+            )
+        })
+        .collect();
+    let needs = view.needs().into_iter().collect();
+    let mut state = Partition::default();
+    for record in held
+        .records
+        .get(&(SHARED.to_owned(), number))
+        .into_iter()
+        .flatten()
+    {
+        let (id, body) = unframe(record.value.as_deref()).expect("the wire format");
+        let shared = SharedRecord {
+            key: record.key.as_deref().expect("a key"),
+            header: &|name| record.headers.get(name).map(|value| value.as_ref()),
+            timestamp_ms: record.timestamp_ms,
+            body,
+            schema: schemas.get(&id),
+        };
+        state.apply(
+            read_shared(&shared, &needs).expect("a shared record"),
+            &mut Vec::new(),
+        );
+    }
+    state
+}
+
+fn read(record: &ReadRecord) -> NewRecord {
+    let mut all = Headers::new();
+    for (name, value) in headers::internal(
+        ReadRecord::FULL_NAME,
+        "materialiser",
+        Some(Instant(0)),
+        None,
+    ) {
+        all.push(name, value);
+    }
+    NewRecord {
+        topic: READS.into(),
+        partition: Some(0),
+        key: Some(CAMDEN.into()),
+        value: Some(
+            frame(
+                records::schema_id(ReadRecord::FULL_NAME),
+                &record.to_vec().expect("a body"),
+            )
+            .into(),
+        ),
+        headers: all,
+        timestamp_ms: None,
+    }
+}
+
+/// Writes what the notary appends into the log that is held.
+struct Shelve(std::sync::Mutex<Vec<NewRecord>>);
+
+impl walbrook_eventlog::Appender for Shelve {
+    fn append(
+        &self,
+        records: Vec<NewRecord>,
+        done: Box<dyn FnOnce(Result<Vec<(TopicPartition, i64)>, LogError>) + Send>,
+    ) {
+        let placed = records
+            .iter()
+            .map(|record| (TopicPartition::new(record.topic.clone(), 0), 0))
+            .collect();
+        self.0.lock().expect("unpoisoned").extend(records);
+        done(Ok(placed));
+    }
+}
+
+fn notary(shelf: &Arc<Shelve>) -> Notary {
+    let schema = records::schema_id("walbrook.audit.v1.Checkpoint");
+    Notary::new(
+        SigningKey::from_bytes(&[5; 32]),
+        Arc::clone(shelf) as Arc<dyn walbrook_eventlog::Appender>,
+        schema,
+    )
+}
+
+/// A read run under signed heads.
+fn signed_run() -> Held {
+    let mut held = read_run();
+    let shelf = Arc::new(Shelve(std::sync::Mutex::default()));
+    let heads = notary(&shelf)
+        .round(&mut held.clone(), Instant(1))
+        .expect("signed");
+    assert_eq!(heads, 3, "two partitions of pages and the reads");
+    for record in shelf.0.lock().expect("unpoisoned").drain(..) {
+        held.append("audit.checkpoints", 0, record, 0);
+    }
+    held
+}
+
+fn listed(report: &Report) -> String {
+    report
+        .differences()
+        .iter()
+        .take(10)
+        .map(|difference| format!("{difference}\n"))
+        .collect()
+}
+
+fn spot(topic: &str) -> Spot {
+    Spot {
+        topic: topic.to_owned(),
+        partition: 0,
+        index: 0,
+    }
+}
+
+#[test]
+fn reads_come_out_the_same() {
+    let report = read_run().audit();
+    assert!(report.is_clean(), "{}", listed(&report));
+    assert_eq!(report.checked(Checked::Reads), 1);
+    assert!(report.checked(Checked::Rows) > 1);
+}
+
+#[test]
+fn every_claim_of_a_read_record() {
+    type Change = (&'static str, fn(&mut ReadRecord));
+    let changes: [Change; 13] = [
+        ("organisation without agreement", |read| {
+            read.organisation = "ODS:RRV".to_owned()
+        }),
+        ("another borough", |read| {
+            read.organisation = "GSS:E09000019".to_owned()
+        }),
+        ("role", |read| read.role = "outreach-worker".to_owned()),
+        ("purpose", |read| {
+            read.purpose = "children-in-care".to_owned()
+        }),
+        ("view", |read| read.view = "children_in_care".to_owned()),
+        ("view file", |read| read.view_sha256[0] ^= 1),
+        ("row", |read| read.answered[0].row_sha256[31] ^= 1),
+        ("person", |read| read.answered[0].person_pseudonym[0] ^= 1),
+        ("outcome", |read| read.outcome = "REFUSED".to_owned()),
+        ("instant", |read| {
+            read.evaluated_at = Some(prost_types::Timestamp {
+                seconds: 1_600_000_000,
+                nanos: 0,
+            })
+        }),
+        ("applied", |read| {
+            read.applied
+                .iter_mut()
+                .for_each(|applied| applied.next_offset = 0)
+        }),
+        ("agreements", |read| read.agreements_next = 0),
+        ("entitled by", |read| read.agreements[0].version += 1),
+    ];
+    let clean = read_run();
+    for (name, change) in changes {
+        let mut held = clean.clone();
+        held.edit::<ReadRecord>(&spot(READS), change);
+        assert!(!held.audit().is_clean(), "a changed {name} was not found");
+    }
+}
+
+#[test]
+fn signed_heads_hold_every_byte_of_a_read_and_of_a_page() {
+    let clean = signed_run();
+    let report = clean.audit();
+    assert!(report.is_clean(), "{}", listed(&report));
+    assert_eq!(report.checked(Checked::Checkpoints), 3);
+    for topic in [READS, "audit.decisions"] {
+        let length = clean
+            .clone()
+            .at(&spot(topic))
+            .value
+            .as_ref()
+            .expect("a value")
+            .len();
+        for byte in (0..length).step_by(length / 40 + 1) {
+            let mut held = clean.clone();
+            let record = held.at(&spot(topic));
+            let mut value = record.value.clone().expect("a value").to_vec();
+            value[byte] ^= 1;
+            record.value = Some(value.into());
+            let report = held.audit();
+            let named = report
+                .differences()
+                .iter()
+                .any(|one| one.check == "checkpoint" && one.expected.contains(topic));
+            assert!(named, "byte {byte} of {topic}:\n{}", listed(&report));
+        }
+    }
+}
+
+#[test]
+fn a_notary_signs_what_is_new_and_never_over_a_changed_log() {
+    let held = signed_run();
+    let shelf = Arc::new(Shelve(std::sync::Mutex::default()));
+    assert_eq!(
+        notary(&shelf)
+            .round(&mut held.clone(), Instant(2))
+            .expect("read"),
+        0,
+        "nothing is new"
+    );
+    let mut changed = held;
+    changed.edit::<ReadRecord>(&spot(READS), |read| {
+        read.reader = "somebody-else".to_owned()
+    });
+    let outcome = notary(&shelf).round(&mut changed, Instant(3));
+    assert!(
+        matches!(outcome, Err(NotaryError::Changed { .. })),
+        "{outcome:?}"
+    );
+    assert!(shelf.0.lock().expect("unpoisoned").is_empty());
+}
