@@ -67,14 +67,28 @@ pub async fn run(args: AgreementArgs) -> Result<Exit, Failure> {
 }
 
 /// The control plane, as the caller in a role.
-pub(crate) async fn control(caller: &CallerArgs, role: &str) -> Result<ControlClient<Connection>, Failure> {
+pub(crate) async fn control(
+    caller: &CallerArgs,
+    role: &str,
+) -> Result<ControlClient<Connection>, Failure> {
     Ok(ControlClient::new(caller.connect("broker", role).await?))
 }
 
 /// What is on record.
-async fn on_record(client: &mut ControlClient<Connection>) -> Result<Vec<AgreementSummary>, Failure> {
-    let answer = again(async || client.clone().list_agreements(ListAgreementsRequest {}).await).await;
-    Ok(answer.map_err(refused("list the agreements"))?.into_inner().agreements)
+async fn on_record(
+    client: &mut ControlClient<Connection>,
+) -> Result<Vec<AgreementSummary>, Failure> {
+    let answer = again(async || {
+        client
+            .clone()
+            .list_agreements(ListAgreementsRequest {})
+            .await
+    })
+    .await;
+    Ok(answer
+        .map_err(refused("list the agreements"))?
+        .into_inner()
+        .agreements)
 }
 
 /// Asks again for a while where the control plane has no writer yet, or its log did not confirm: each call carries its key.
@@ -85,7 +99,10 @@ where
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
         match call().await {
-            Err(status) if status.code() == tonic::Code::Unavailable && tokio::time::Instant::now() < deadline => {
+            Err(status)
+                if status.code() == tonic::Code::Unavailable
+                    && tokio::time::Instant::now() < deadline =>
+            {
                 tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             }
             other => return other,

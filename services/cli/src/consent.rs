@@ -168,7 +168,10 @@ async fn record(ground: &GroundArgs, request: RecordGroundRequest) -> Result<Exi
     let said = format!("{} {}", request.kind, request.state);
     let receipt = submit(ground, request).await?;
     if !ground.json {
-        println!("{said} is on record: control.policy offset {}, version {}", receipt.offset, receipt.version);
+        println!(
+            "{said} is on record: control.policy offset {}, version {}",
+            receipt.offset, receipt.version
+        );
     }
     if !ground.wait {
         if ground.json {
@@ -184,7 +187,10 @@ async fn record(ground: &GroundArgs, request: RecordGroundRequest) -> Result<Exi
 }
 
 /// Records it on top of what is on record now: somebody typing here means the newest state, so a stale version is looked up once.
-async fn submit(ground: &GroundArgs, mut request: RecordGroundRequest) -> Result<ControlReceipt, Failure> {
+async fn submit(
+    ground: &GroundArgs,
+    mut request: RecordGroundRequest,
+) -> Result<ControlReceipt, Failure> {
     let client = control(&ground.caller, "control").await?;
     for _ in 0..3 {
         let answer = again(async || client.clone().record_ground(request.clone()).await).await;
@@ -200,7 +206,10 @@ async fn submit(ground: &GroundArgs, mut request: RecordGroundRequest) -> Result
             None => return Err(refused("record it")(status)),
         }
     }
-    Err(Failure::new(Exit::Refused, "somebody else keeps changing this ground: try again"))
+    Err(Failure::new(
+        Exit::Refused,
+        "somebody else keeps changing this ground: try again",
+    ))
 }
 
 fn current_version(status: &tonic::Status) -> Option<u32> {

@@ -42,7 +42,13 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
             ),
             Err(Faults(faults)) => {
                 for fault in faults {
-                    eprintln!("{}:{}: {}: {}", path.display(), fault.line, fault.field, fault.reason);
+                    eprintln!(
+                        "{}:{}: {}: {}",
+                        path.display(),
+                        fault.line,
+                        fault.field,
+                        fault.reason
+                    );
                 }
                 exit = Exit::Input;
             }
@@ -93,5 +99,8 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Input, format!("{} cannot be read: {error}", path.display()))
+    Failure::new(
+        Exit::Input,
+        format!("{} cannot be read: {error}", path.display()),
+    )
 }

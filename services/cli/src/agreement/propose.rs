@@ -45,7 +45,12 @@ pub(super) async fn run(args: ProposeArgs) -> Result<Exit, Failure> {
         let id = agreement.id.to_string();
         let before = known.iter().find(|one| one.agreement_id == id);
         if before.is_some_and(|one| one.text_sha256_hex == hash) {
-            rows.add_row([id, agreement.version.to_string(), String::new(), "on record already".to_owned()]);
+            rows.add_row([
+                id,
+                agreement.version.to_string(),
+                String::new(),
+                "on record already".to_owned(),
+            ]);
             continue;
         }
         let request = ProposeRequest {
@@ -54,7 +59,9 @@ pub(super) async fn run(args: ProposeArgs) -> Result<Exit, Failure> {
             idempotency_key: key(),
         };
         let answer = again(async || client.clone().propose(request.clone()).await).await;
-        let receipt = answer.map_err(|status| faulty(&path.display().to_string(), status))?.into_inner();
+        let receipt = answer
+            .map_err(|status| faulty(&path.display().to_string(), status))?
+            .into_inner();
         rows.add_row([
             receipt.id.clone(),
             receipt.version.to_string(),
@@ -81,8 +88,14 @@ fn faulty(file: &str, status: tonic::Status) -> Failure {
     for violation in &request.field_violations {
         // `document:<line>:<field>`
         let mut parts = violation.field.splitn(3, ':').skip(1);
-        let (line, field) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        text.push_str(&format!("\n  {file}:{line}: {field}: {}", violation.description));
+        let (line, field) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
+        text.push_str(&format!(
+            "\n  {file}:{line}: {field}: {}",
+            violation.description
+        ));
     }
     Failure::new(Exit::Input, text)
 }

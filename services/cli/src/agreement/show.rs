@@ -37,12 +37,19 @@ pub(super) async fn list(args: ListArgs) -> Result<Exit, Failure> {
     let mut client = control(&args.caller, "operator").await?;
     let known = on_record(&mut client).await?;
     if args.json {
-        println!("{}", serde_json::Value::Array(known.iter().map(json).collect()));
+        println!(
+            "{}",
+            serde_json::Value::Array(known.iter().map(json).collect())
+        );
         return Ok(Exit::Done);
     }
     let mut rows = table(["Agreement", "Version", "Purpose", "In force for", "Title"]);
     for one in &known {
-        let in_force = one.parties.iter().filter(|party| party.standing == "IN_FORCE").count();
+        let in_force = one
+            .parties
+            .iter()
+            .filter(|party| party.standing == "IN_FORCE")
+            .count();
         rows.add_row([
             one.agreement_id.clone(),
             one.version.to_string(),
@@ -61,12 +68,20 @@ pub(super) async fn show(args: ShowArgs) -> Result<Exit, Failure> {
     let one = known
         .iter()
         .find(|one| one.agreement_id == args.agreement)
-        .ok_or_else(|| Failure::new(Exit::Refused, format!("there is no agreement {} on record", args.agreement)))?;
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Refused,
+                format!("there is no agreement {} on record", args.agreement),
+            )
+        })?;
     if args.json {
         println!("{}", json(one));
         return Ok(Exit::Done);
     }
-    println!("{} version {}: {}\n", one.agreement_id, one.version, one.title);
+    println!(
+        "{} version {}: {}\n",
+        one.agreement_id, one.version, one.title
+    );
     println!("{}", one.text);
     let mut rows = table(["Party", "Signed", "Standing"]);
     for party in &one.parties {
@@ -77,7 +92,10 @@ pub(super) async fn show(args: ShowArgs) -> Result<Exit, Failure> {
         ]);
     }
     println!("{rows}");
-    println!("sha-256 of the text above, which is what a party signs: {}", one.text_sha256_hex);
+    println!(
+        "sha-256 of the text above, which is what a party signs: {}",
+        one.text_sha256_hex
+    );
     Ok(Exit::Done)
 }
 

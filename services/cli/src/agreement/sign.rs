@@ -46,7 +46,13 @@ pub struct SignArgs {
 }
 
 pub(super) async fn run(args: SignArgs) -> Result<Exit, Failure> {
-    let mut client = control(&args.caller.acting(&args.caller.organisation, "operator", &args.caller.subject), "operator").await?;
+    let mut client = control(
+        &args
+            .caller
+            .acting(&args.caller.organisation, "operator", &args.caller.subject),
+        "operator",
+    )
+    .await?;
     let known = on_record(&mut client).await?;
     if args.all_local {
         return all_local(&args.caller, &known).await;
@@ -55,9 +61,17 @@ pub(super) async fn run(args: SignArgs) -> Result<Exit, Failure> {
     let found = known
         .iter()
         .find(|one| one.agreement_id == id)
-        .ok_or_else(|| Failure::new(Exit::Refused, format!("there is no agreement {id} on record: see `walbrook agreement list`")))?;
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Refused,
+                format!("there is no agreement {id} on record: see `walbrook agreement list`"),
+            )
+        })?;
     if args.version.is_some_and(|version| version != found.version) {
-        let reason = format!("version {} is the newest of {id}: sign that one", found.version);
+        let reason = format!(
+            "version {} is the newest of {id}: sign that one",
+            found.version
+        );
         return Err(Failure::new(Exit::Refused, reason));
     }
     let signing = match &args.key {
@@ -82,11 +96,17 @@ async fn all_local(caller: &CallerArgs, known: &[AgreementSummary]) -> Result<Ex
     let mut rows = table(["Agreement", "Version", "Signed now", "Parties in all"]);
     let mut registered = std::collections::BTreeSet::new();
     for summary in known {
-        let agreement = Agreement::read(&summary.text).map_err(|faults| Failure::new(Exit::Internal, faults))?;
+        let agreement = Agreement::read(&summary.text)
+            .map_err(|faults| Failure::new(Exit::Internal, faults))?;
         let mut wanted = Vec::new();
         for party in parties() {
-            let organisation: Organisation = party.parse().map_err(|error| Failure::new(Exit::Internal, error))?;
-            let signed = summary.parties.iter().any(|one| one.organisation == party && one.signed);
+            let organisation: Organisation = party
+                .parse()
+                .map_err(|error| Failure::new(Exit::Internal, error))?;
+            let signed = summary
+                .parties
+                .iter()
+                .any(|one| one.organisation == party && one.signed);
             if agreement.party(&organisation).is_some() && !signed {
                 wanted.push((registered.insert(party.clone()), party));
             }
@@ -99,7 +119,10 @@ async fn all_local(caller: &CallerArgs, known: &[AgreementSummary]) -> Result<Ex
             }
             sign(caller, &party, summary, &signing).await
         });
-        let signed: Vec<_> = futures::stream::iter(calls).buffer_unordered(AT_A_TIME).collect().await;
+        let signed: Vec<_> = futures::stream::iter(calls)
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
         for outcome in signed {
             outcome?;
         }
@@ -115,11 +138,19 @@ async fn all_local(caller: &CallerArgs, known: &[AgreementSummary]) -> Result<Ex
     Ok(Exit::Done)
 }
 
-async fn sign(caller: &CallerArgs, party: &str, summary: &AgreementSummary, signing: &SigningKey) -> Result<i64, Failure> {
+async fn sign(
+    caller: &CallerArgs,
+    party: &str,
+    summary: &AgreementSummary,
+    signing: &SigningKey,
+) -> Result<i64, Failure> {
     // The text is hashed here: a party signs what it can read, never a hash it was handed.
     let hash = sha256(&summary.text);
     if hex::encode(hash) != summary.text_sha256_hex {
-        return Err(Failure::new(Exit::Refused, "the control plane's hash is not that of the text it shows: nothing was signed"));
+        return Err(Failure::new(
+            Exit::Refused,
+            "the control plane's hash is not that of the text it shows: nothing was signed",
+        ));
     }
     let client = control(&caller.acting(party, "control", &caller.subject), "control").await?;
     let request = SignRequest {
@@ -130,12 +161,19 @@ async fn sign(caller: &CallerArgs, party: &str, summary: &AgreementSummary, sign
         idempotency_key: key(),
     };
     let answer = again(async || client.clone().sign(request.clone()).await).await;
-    Ok(answer.map_err(refused("sign the agreement"))?.into_inner().offset)
+    Ok(answer
+        .map_err(refused("sign the agreement"))?
+        .into_inner()
+        .offset)
 }
 
 /// Registers the public half, unless it is there already.
 async fn register(caller: &CallerArgs, party: &str, signing: &SigningKey) -> Result<(), Failure> {
-    let client = control(&caller.acting("WALBROOK:local", "operator", &caller.subject), "operator").await?;
+    let client = control(
+        &caller.acting("WALBROOK:local", "operator", &caller.subject),
+        "operator",
+    )
+    .await?;
     let request = RegisterPartyKeyRequest {
         organisation: party.to_owned(),
         key_id: key_id(signing),
@@ -155,11 +193,20 @@ fn key_id(signing: &SigningKey) -> String {
 }
 
 fn read_key(path: &std::path::Path) -> Result<SigningKey, Failure> {
-    let wrong = |problem: String| Failure::new(Exit::Input, format!("the key {}: {problem}", path.display()));
+    let wrong = |problem: String| {
+        Failure::new(
+            Exit::Input,
+            format!("the key {}: {problem}", path.display()),
+        )
+    };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    SigningKey::from_pkcs8_pem(&text).map_err(|_| wrong("not an Ed25519 key as PKCS #8 PEM".to_owned()))
+    SigningKey::from_pkcs8_pem(&text)
+        .map_err(|_| wrong("not an Ed25519 key as PKCS #8 PEM".to_owned()))
 }
 
 fn local_key(caller: &CallerArgs, party: &str) -> Result<SigningKey, Failure> {
-    caller.keys()?.party(party).map_err(|error| Failure::new(Exit::Input, error))
+    caller
+        .keys()?
+        .party(party)
+        .map_err(|error| Failure::new(Exit::Input, error))
 }

@@ -36,7 +36,12 @@ pub(super) async fn run(args: StandingArgs, standing: &str) -> Result<Exit, Fail
         .into_iter()
         .find(|one| one.agreement_id == args.agreement)
         .map(|one| one.version)
-        .ok_or_else(|| Failure::new(Exit::Refused, format!("there is no agreement {} on record", args.agreement)))?;
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Refused,
+                format!("there is no agreement {} on record", args.agreement),
+            )
+        })?;
     let request = SetStandingRequest {
         agreement_id: args.agreement.clone(),
         version,
@@ -51,7 +56,10 @@ pub(super) async fn run(args: StandingArgs, standing: &str) -> Result<Exit, Fail
         println!("{}", receipt_json(&receipt));
     } else {
         let whom = args.party.as_deref().unwrap_or("all parties");
-        println!("{} is {standing} for {whom}, control.policy offset {}", args.agreement, receipt.offset);
+        println!(
+            "{} is {standing} for {whom}, control.policy offset {}",
+            args.agreement, receipt.offset
+        );
     }
     Ok(Exit::Done)
 }

@@ -177,9 +177,18 @@ impl<'a> Teller<'a> {
             self.tell_open(at, Body::Tfl(Tfl::LineStatusChanged(status)));
             if self.rng.random_bool(0.3) {
                 let at = self.time_on(day, 1);
+                let (area, place) = one_of(
+                    self.rng,
+                    &[
+                        ("BUS", "N29"),
+                        ("BUS", "N8"),
+                        ("UNDERGROUND", "940GZZLUASL"),
+                    ],
+                    ("BUS", "N29"),
+                );
                 let sighting = OutreachNotified {
-                    area: one_of(self.rng, &["BUS", "UNDERGROUND"], "BUS").into(),
-                    route_or_station: one_of(self.rng, &["N29", "N8", "940GZZLUASL"], "N29").into(),
+                    area: area.into(),
+                    route_or_station: place.into(),
                     seen_at: Some(at),
                     streetlink_ref: None,
                     immediate_danger: false,

@@ -51,21 +51,39 @@ pub async fn run(args: ReceiptArgs) -> Result<Exit, Failure> {
 
 async fn fetch(caller: &CallerArgs, offset: i64) -> Result<ReceiptStatus, Failure> {
     let client = control(caller, "control").await?;
-    let answer = again(async || client.clone().get_receipt(GetReceiptRequest { offset }).await).await;
+    let answer = again(async || {
+        client
+            .clone()
+            .get_receipt(GetReceiptRequest { offset })
+            .await
+    })
+    .await;
     Ok(answer.map_err(refused("get the receipt"))?.into_inner())
 }
 
 /// Waits until every view has said that the cause has reached it.
-pub(super) async fn complete(caller: &CallerArgs, offset: i64, within_s: u64) -> Result<ReceiptStatus, Failure> {
+pub(super) async fn complete(
+    caller: &CallerArgs,
+    offset: i64,
+    within_s: u64,
+) -> Result<ReceiptStatus, Failure> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(within_s);
     loop {
         let status = fetch(caller, offset).await?;
-        let open: Vec<_> = status.views.iter().filter(|view| !view.complete).map(|view| view.view.as_str()).collect();
+        let open: Vec<_> = status
+            .views
+            .iter()
+            .filter(|view| !view.complete)
+            .map(|view| view.view.as_str())
+            .collect();
         if open.is_empty() {
             return Ok(status);
         }
         if tokio::time::Instant::now() >= deadline {
-            let reason = format!("{} did not say within {within_s} s that offset {offset} has reached it; the change itself is on record", open.join(", "));
+            let reason = format!(
+                "{} did not say within {within_s} s that offset {offset} has reached it; the change itself is on record",
+                open.join(", ")
+            );
             return Err(Failure::new(Exit::Unavailable, reason));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -92,10 +110,19 @@ pub(super) fn print(status: &ReceiptStatus, json: bool) {
                 })
             })
             .collect();
-        println!("{}", serde_json::json!({ "offset": status.offset, "views": views }));
+        println!(
+            "{}",
+            serde_json::json!({ "offset": status.offset, "views": views })
+        );
         return;
     }
-    let mut rows = table(["View", "Reached", "Contributions that left", "Rows touched", "Since"]);
+    let mut rows = table([
+        "View",
+        "Reached",
+        "Contributions that left",
+        "Rows touched",
+        "Since",
+    ]);
     for view in &status.views {
         rows.add_row([
             view.view.clone(),

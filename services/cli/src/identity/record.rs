@@ -39,7 +39,12 @@ impl FromStr for RecordName {
             return Ok(Self::Handle(handle));
         }
         let mut parts = text.splitn(4, '/');
-        let mut part = || parts.next().filter(|part| !part.is_empty()).ok_or(NotARecord);
+        let mut part = || {
+            parts
+                .next()
+                .filter(|part| !part.is_empty())
+                .ok_or(NotARecord)
+        };
         let (agency, organisation, id_scheme, local_id) = (part()?, part()?, part()?, part()?);
         Ok(Self::Local {
             agency: agency.to_owned(),
@@ -77,13 +82,22 @@ mod tests {
     #[test]
     fn a_record_is_named_by_handle_or_by_its_own_id() {
         let handle = "000102030405060708090a0b0c0d0e0f";
-        assert_eq!(handle.parse(), Ok(RecordName::Handle(handle.parse().unwrap())));
+        assert_eq!(
+            handle.parse(),
+            Ok(RecordName::Handle(handle.parse().unwrap()))
+        );
         let local: RecordName = "housing/GSS:E09000007/LOCAL/H/1".parse().unwrap();
         let RecordName::Local { local_id, .. } = &local else {
             panic!("{local:?}");
         };
         assert_eq!(local_id, "H/1");
-        for wrong in ["", "0001", "housing/GSS:E09000007/LOCAL", "housing/Camden/LOCAL/1", "housing/GSS:E09000007//1"] {
+        for wrong in [
+            "",
+            "0001",
+            "housing/GSS:E09000007/LOCAL",
+            "housing/Camden/LOCAL/1",
+            "housing/GSS:E09000007//1",
+        ] {
             assert_eq!(wrong.parse::<RecordName>(), Err(NotARecord), "{wrong}");
         }
     }

@@ -127,22 +127,19 @@ pub async fn run(args: Ssda903Args) -> Result<Exit, Failure> {
 /// What the service said of each event becomes findings about its row.
 fn settle(parsed: &mut Return, outcomes: &[EventOutcome]) {
     for (event, outcome) in parsed.events.iter().zip(outcomes) {
-        let finding = |severity, rule: &str, field: &str, reason: &str| Finding {
-            // What is said of a subject is about the child's header row.
-            table: if field.contains("demographics") {
-                Table::Header
-            } else {
-                event.table
-            },
-            row: if field.contains("demographics") {
-                event.header_row.unwrap_or(event.row)
-            } else {
-                event.row
-            },
-            column: tables::column(event.table, field),
-            severity,
-            rule: rule.to_owned(),
-            reason: reason.to_owned(),
+        let finding = |severity, rule: &str, field: &str, reason: &str| {
+            // What is queried in the demographics is about the child's header row; a refusal is always the refused row's own.
+            let header = event
+                .header_row
+                .filter(|_| severity == Severity::Query && field.contains("demographics"));
+            Finding {
+                table: header.map_or(event.table, |_| Table::Header),
+                row: header.unwrap_or(event.row),
+                column: tables::column(event.table, field),
+                severity,
+                rule: rule.to_owned(),
+                reason: reason.to_owned(),
+            }
         };
         match &outcome.outcome {
             Some(Outcome::Receipt(receipt)) => {

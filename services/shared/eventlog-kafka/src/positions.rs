@@ -56,36 +56,49 @@ impl Positions for KafkaPositions {
         stable: bool,
         wait: Duration,
     ) -> Result<Vec<Committed>, LogError> {
-        let client = self.client(group, stable)?;
-        while client.poll(Duration::ZERO).is_some() {}
-        let mut asked = TopicPartitionList::with_capacity(partitions.len());
-        for at in partitions {
-            asked.add_partition(&at.topic, at.partition);
+        let answer = ask(self.client(group, stable)?, group, partitions, wait);
+        if answer.is_err() {
+            // A client without topics of its own keeps a stale coordinator or leader for long: the next call makes another.
+            self.clients.remove(&(group.to_owned(), stable));
         }
-        let answered = client
-            .committed_offsets(asked, wait)
-            .map_err(|error| plain("ask for positions", group, &error))?;
-        partitions
-            .iter()
-            .map(|at| {
-                let element = answered.find_partition(&at.topic, at.partition);
-                if let Some(element) = &element {
-                    element
-                        .error()
-                        .map_err(|error| plain("ask for positions", at.to_string(), &error))?;
-                }
-                let offset = element.as_ref().and_then(|element| match element.offset() {
-                    Offset::Offset(next) => Some(next),
-                    _ => None,
-                });
-                Ok(Committed {
-                    at: at.clone(),
-                    offset,
-                    metadata: element
-                        .map(|element| element.metadata().to_owned())
-                        .unwrap_or_default(),
-                })
-            })
-            .collect()
+        answer
     }
+}
+
+fn ask(
+    client: &BaseConsumer,
+    group: &str,
+    partitions: &[TopicPartition],
+    wait: Duration,
+) -> Result<Vec<Committed>, LogError> {
+    while client.poll(Duration::ZERO).is_some() {}
+    let mut asked = TopicPartitionList::with_capacity(partitions.len());
+    for at in partitions {
+        asked.add_partition(&at.topic, at.partition);
+    }
+    let answered = client
+        .committed_offsets(asked, wait)
+        .map_err(|error| plain("ask for positions", group, &error))?;
+    partitions
+        .iter()
+        .map(|at| {
+            let element = answered.find_partition(&at.topic, at.partition);
+            if let Some(element) = &element {
+                element
+                    .error()
+                    .map_err(|error| plain("ask for positions", at.to_string(), &error))?;
+            }
+            let offset = element.as_ref().and_then(|element| match element.offset() {
+                Offset::Offset(next) => Some(next),
+                _ => None,
+            });
+            Ok(Committed {
+                at: at.clone(),
+                offset,
+                metadata: element
+                    .map(|element| element.metadata().to_owned())
+                    .unwrap_or_default(),
+            })
+        })
+        .collect()
 }

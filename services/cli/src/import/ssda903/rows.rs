@@ -4,7 +4,7 @@ use super::Counts;
 use super::tables::{Row, Table};
 use crate::publish::{Body, Outgoing};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use walbrook_domain::{Day, Organisation};
 use walbrook_proto::common::v1::event_head::When;
 use walbrook_proto::common::v1::{Date, Demographics, EventHead, Subject};
@@ -30,7 +30,7 @@ impl Severity {
 }
 
 /// Something about a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// The table.
     pub table: Table,
@@ -83,7 +83,8 @@ impl Return {
         for (table, rows) in &tables {
             parsed.read.insert(*table, rows.len() as u64);
         }
-        let mut headers = parsed.headers(tables.get(&Table::Header).map_or(&[][..], Vec::as_slice));
+        let headers = parsed.headers(tables.get(&Table::Header).map_or(&[][..], Vec::as_slice));
+        let mut used = HashSet::new();
         let maker = Maker {
             authority: authority.to_string(),
             year: year.to_owned(),
@@ -103,7 +104,9 @@ impl Return {
                                 reason: format!("the date is after {last_day}, the last day of the collection year"),
                             });
                         }
-                        let header = headers.remove(&child);
+                        // With every event, not only the first: that one may be refused. The gateway sees that nothing changed.
+                        let header = headers.get(&child);
+                        used.insert(child);
                         if let (Some((_, demographics)), Some(subject)) =
                             (&header, &mut outgoing.head.subject)
                         {
@@ -112,14 +115,17 @@ impl Return {
                         parsed.events.push(RowEvent {
                             table,
                             row: row.number,
-                            header_row: header.map(|(number, _)| number),
+                            header_row: header.map(|(number, _)| *number),
                             outgoing,
                         });
                     }
                 }
             }
         }
-        parsed.unused_headers = headers.len() as u64;
+        parsed.unused_headers = headers
+            .keys()
+            .filter(|child| !used.contains(*child))
+            .count() as u64;
         parsed
     }
 
@@ -226,7 +232,7 @@ impl Return {
     /// Distinct event ids; fewer than events when rows repeat.
     #[cfg(test)]
     pub fn distinct_ids(&self) -> usize {
-        let ids: std::collections::HashSet<&str> = self
+        let ids: HashSet<&str> = self
             .events
             .iter()
             .map(|event| event.outgoing.head.event_id.as_str())
