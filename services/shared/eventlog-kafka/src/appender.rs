@@ -11,9 +11,7 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, T
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use walbrook_eventlog::{Appender, LogError, NewRecord, Severity, TopicPartition};
-
-type Done = Box<dyn FnOnce(Result<Vec<(TopicPartition, i64)>, LogError>) + Send>;
+use walbrook_eventlog::{Appender, Done, LogError, NewRecord, Severity, TopicPartition};
 
 /// One call of `append`: done when the last record's report has come.
 struct Batch {

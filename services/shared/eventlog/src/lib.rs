@@ -20,8 +20,8 @@ pub use error::{LogError, Severity};
 pub use record::{Header, Headers, Namespace, NewRecord, Record, TopicPartition};
 pub use topics::murmur2_partition;
 pub use traits::{
-    Appender, Committed, Ends, GroupEvent, GroupGeneration, GroupReader, InputPosition, Positions,
-    Reader, Transactor,
+    Appender, Committed, Done, Ends, GroupEvent, GroupGeneration, GroupReader, InputPosition,
+    Positions, Reader, Transactor,
 };
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! fencing of transactional ids, committed group positions. For tests of order and crashes; the running system never uses it.
 
 use crate::{
-    Appender, Committed, Ends, GroupGeneration, InputPosition, LogError, NewRecord, Positions,
-    Reader, Record, Severity, TopicPartition, Transactor, murmur2_partition,
+    Appender, Committed, Done, Ends, GroupGeneration, InputPosition, LogError, NewRecord,
+    Positions, Reader, Record, Severity, TopicPartition, Transactor, murmur2_partition,
 };
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
@@ -172,11 +172,7 @@ impl Inner {
 }
 
 impl Appender for MemoryLog {
-    fn append(
-        &self,
-        records: Vec<NewRecord>,
-        done: Box<dyn FnOnce(Result<Vec<(TopicPartition, i64)>, LogError>) + Send>,
-    ) {
+    fn append(&self, records: Vec<NewRecord>, done: Done) {
         let result = {
             let mut inner = self.inner.lock();
             records

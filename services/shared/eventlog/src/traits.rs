@@ -146,15 +146,14 @@ pub trait Transactor: Send {
     fn abort(&mut self) -> Result<(), LogError>;
 }
 
+/// Called once with what became of a batch: where its records stand, in their order, or why one failed.
+pub type Done = Box<dyn FnOnce(Result<Vec<(TopicPartition, i64)>, LogError>) + Send>;
+
 /// Appends outside transactions, idempotent, acknowledged by all in-sync replicas.
 pub trait Appender: Send + Sync {
     /// Appends the records, in order within each partition, and calls `done` once all are acknowledged or one failed.
     /// On success the offsets stand in the order of `records`. `done` runs on the adapter's thread and must not block.
-    fn append(
-        &self,
-        records: Vec<NewRecord>,
-        done: Box<dyn FnOnce(Result<Vec<(TopicPartition, i64)>, LogError>) + Send>,
-    );
+    fn append(&self, records: Vec<NewRecord>, done: Done);
 }
 
 /// High watermarks, through a client of its own (`read_uncommitted`).
