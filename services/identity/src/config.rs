@@ -16,8 +16,16 @@ impl Settings for Config {
     fn read(section: &mut Section) -> Option<Self> {
         let defaults = Rules::default();
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let members_cap = section.integer("linkage.members_cap", 2..=1_000, count(defaults.members_cap));
-        let postcode = section.integer("linkage.postcode_records", 1..=1_000_000, count(defaults.postcode_records));
+        let members_cap = section.integer(
+            "linkage.members_cap",
+            2..=1_000,
+            count(defaults.members_cap),
+        );
+        let postcode = section.integer(
+            "linkage.postcode_records",
+            1..=1_000_000,
+            count(defaults.postcode_records),
+        );
         let without = section.texts("linkage.without_demographics");
         let lookups = section.integer("linkage.lookups_per_second", 1..=1_000_000, 500);
         Some(Self {

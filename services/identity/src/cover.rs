@@ -42,8 +42,15 @@ impl Default for AgreementCover {
     fn default() -> Self {
         // A matching agreement has no flows and no readers, so it names nothing that a catalogue would have to know.
         let book = AgreementBook::new(Arc::new(Catalogue::default()));
-        let state = State { book, today: Day(0), known: HashMap::new() };
-        Self { state: RwLock::new(state), generation: AtomicU64::new(0) }
+        let state = State {
+            book,
+            today: Day(0),
+            known: HashMap::new(),
+        };
+        Self {
+            state: RwLock::new(state),
+            generation: AtomicU64::new(0),
+        }
     }
 }
 
@@ -90,13 +97,18 @@ impl AgreementCover {
     }
 
     fn strategies(&self, a: &Organisation, b: &Organisation) -> Arc<BTreeSet<String>> {
-        let pair = if a <= b { (a.clone(), b.clone()) } else { (b.clone(), a.clone()) };
+        let pair = if a <= b {
+            (a.clone(), b.clone())
+        } else {
+            (b.clone(), a.clone())
+        };
         if let Some(known) = self.state.read().known.get(&pair) {
             return Arc::clone(known);
         }
         let mut state = self.state.write();
         let strategies = state.book.matching(&pair.0, &pair.1, state.today);
-        let strategies: Arc<BTreeSet<String>> = Arc::new(strategies.into_iter().map(str::to_owned).collect());
+        let strategies: Arc<BTreeSet<String>> =
+            Arc::new(strategies.into_iter().map(str::to_owned).collect());
         state.known.insert(pair, Arc::clone(&strategies));
         strategies
     }
@@ -168,11 +180,14 @@ fn read<R: AvroRecord>(body: &[u8]) -> Result<R, String> {
 }
 
 fn word<T: std::str::FromStr<Err = walbrook_domain::WordError>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: walbrook_domain::WordError| error.to_string())
+    text.parse()
+        .map_err(|error: walbrook_domain::WordError| error.to_string())
 }
 
 fn bytes<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
-    bytes.try_into().map_err(|_| format!("expected {N} bytes, found {}", bytes.len()))
+    bytes
+        .try_into()
+        .map_err(|_| format!("expected {N} bytes, found {}", bytes.len()))
 }
 
 /// Follows `control.agreements`: reads it to its end, calls `ready`, then applies what comes until it is told to stop.
@@ -187,7 +202,9 @@ pub fn follow(
     ready: impl FnOnce(),
 ) -> Result<(), JournalError> {
     let at = TopicPartition::new(namespace.name(topics::AGREEMENTS), 0);
-    let end = clients.ends()?.high_watermarks(std::slice::from_ref(&at), Duration::from_secs(30))?;
+    let end = clients
+        .ends()?
+        .high_watermarks(std::slice::from_ref(&at), Duration::from_secs(30))?;
     let mut reader = clients.reader()?;
     reader.assign(&[(at.clone(), 0)])?;
     let goal = end.first().copied().unwrap_or(0);

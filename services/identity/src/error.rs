@@ -97,7 +97,9 @@ pub enum JournalError {
     #[error("the log failed")]
     Log(#[from] LogError),
     /// A record of ours cannot be read.
-    #[error("the record at {at} cannot be read: {problem}; restore the topic from a copy, identity does not guess")]
+    #[error(
+        "the record at {at} cannot be read: {problem}; restore the topic from a copy, identity does not guess"
+    )]
     Unreadable {
         /// Topic, partition and offset.
         at: String,
@@ -139,7 +141,9 @@ impl JournalError {
         match self {
             JournalError::Log(error) => error.severity,
             JournalError::Stuck { .. } | JournalError::Stopped => Severity::Transient,
-            JournalError::Unreadable { .. } | JournalError::Disagree { .. } | JournalError::Encode(_) => Severity::Fatal,
+            JournalError::Unreadable { .. }
+            | JournalError::Disagree { .. }
+            | JournalError::Encode(_) => Severity::Fatal,
         }
     }
 }

@@ -19,8 +19,16 @@ use walbrook_runtime::status::{Violation, status};
 /// Items of one call at most.
 const MOST_ITEMS: usize = 2_000;
 /// Reasons an operator may give, each way.
-const MERGE_REASONS: [&str; 3] = ["reviewed-same-person", "confirmed-by-organisation", "confirmed-by-person"];
-const UNMERGE_REASONS: [&str; 3] = ["reviewed-different-people", "confirmed-by-organisation", "confirmed-by-person"];
+const MERGE_REASONS: [&str; 3] = [
+    "reviewed-same-person",
+    "confirmed-by-organisation",
+    "confirmed-by-person",
+];
+const UNMERGE_REASONS: [&str; 3] = [
+    "reviewed-different-people",
+    "confirmed-by-organisation",
+    "confirmed-by-person",
+];
 
 /// The service.
 pub struct Service {
@@ -32,12 +40,26 @@ pub struct Service {
 
 impl Service {
     /// A service over the writer's desk and what is committed.
-    pub fn new(desk: Desk, directory: Arc<Directory>, lookup: Arc<Lookup>, metrics: Metrics) -> Self {
-        Self { desk, directory, lookup, metrics }
+    pub fn new(
+        desk: Desk,
+        directory: Arc<Directory>,
+        lookup: Arc<Lookup>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            desk,
+            directory,
+            lookup,
+            metrics,
+        }
     }
 
     fn ready(&self) -> Result<(), CallError> {
-        if self.desk.is_serving() { Ok(()) } else { Err(CallError::NotReady) }
+        if self.desk.is_serving() {
+            Ok(())
+        } else {
+            Err(CallError::NotReady)
+        }
     }
 
     async fn link_items(&self, items: Vec<LinkItem>) -> Result<Vec<proto::LinkOutcome>, CallError> {
@@ -53,7 +75,9 @@ impl Service {
             outcomes.push(known.map(linked));
         }
         let written = u64::try_from(commands.len()).unwrap_or(u64::MAX);
-        let known = u64::try_from(outcomes.len()).unwrap_or(u64::MAX).saturating_sub(written);
+        let known = u64::try_from(outcomes.len())
+            .unwrap_or(u64::MAX)
+            .saturating_sub(written);
         self.metrics.link(Link::Known, known);
         if commands.is_empty() {
             return Ok(outcomes.into_iter().flatten().collect());
@@ -85,7 +109,10 @@ impl Service {
         (same && (said.is_none() || said == entry.fingerprint)).then_some(entry.handle)
     }
 
-    fn outcome(&self, result: Option<Result<Answer, CallError>>) -> Result<proto::LinkOutcome, CallError> {
+    fn outcome(
+        &self,
+        result: Option<Result<Answer, CallError>>,
+    ) -> Result<proto::LinkOutcome, CallError> {
         match result {
             Some(Ok(Answer::Linked(handle))) => {
                 self.metrics.link(Link::Written, 1);
@@ -94,7 +121,11 @@ impl Service {
             Some(Ok(Answer::DemographicsNeeded)) => {
                 self.metrics.link(Link::Unstated, 1);
                 let problem = "demographics-needed".to_owned();
-                Ok(proto::LinkOutcome { handle: Vec::new(), linked: false, problem })
+                Ok(proto::LinkOutcome {
+                    handle: Vec::new(),
+                    linked: false,
+                    problem,
+                })
             }
             Some(Err(error)) => {
                 self.metrics.link(Link::Failed, 1);
@@ -111,7 +142,10 @@ impl Service {
                 .map(Who::Handle)
                 .map_err(|_| CallError::Invalid(vec![violation(field, "a handle has 16 bytes")])),
             Some(By::Local(local)) => self.lookup.token(&local).map(Who::Token),
-            None => Err(CallError::Invalid(vec![violation(field, "name a record by its handle or its own id")])),
+            None => Err(CallError::Invalid(vec![violation(
+                field,
+                "name a record by its handle or its own id",
+            )])),
         }
     }
 }
@@ -131,37 +165,70 @@ fn refuse(error: &CallError) -> Status {
 /// Reads the items of a call; every fault at once.
 fn link_items(items: Vec<proto::LinkItem>, caller: &Principal) -> Result<Vec<LinkItem>, CallError> {
     if items.len() > MOST_ITEMS {
-        return Err(CallError::Invalid(vec![violation("items", &format!("at most {MOST_ITEMS} in one call"))]));
+        return Err(CallError::Invalid(vec![violation(
+            "items",
+            &format!("at most {MOST_ITEMS} in one call"),
+        )]));
     }
     let mut violations: Vec<Violation> = Vec::new();
     let mut read = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
         if item.agency != caller.subject {
-            return Err(CallError::WrongAgency { caller: caller.subject.clone() });
+            return Err(CallError::WrongAgency {
+                caller: caller.subject.clone(),
+            });
         }
         match link_item(item) {
             Ok(item) => read.push(item),
-            Err((field, problem)) => violations.push(violation(&format!("items[{at}].{field}"), &problem)),
+            Err((field, problem)) => {
+                violations.push(violation(&format!("items[{at}].{field}"), &problem))
+            }
         }
     }
-    if violations.is_empty() { Ok(read) } else { Err(CallError::Invalid(violations)) }
+    if violations.is_empty() {
+        Ok(read)
+    } else {
+        Err(CallError::Invalid(violations))
+    }
 }
 
 fn link_item(item: proto::LinkItem) -> Result<LinkItem, (String, String)> {
     let of = |error: wire::WireError| (error.field.to_owned(), error.problem);
     let token: Token = wire::token(&item.token).map_err(of)?;
-    let organisation = item.organisation.parse().map_err(|error| ("organisation".to_owned(), format!("{error}")))?;
+    let organisation = item
+        .organisation
+        .parse()
+        .map_err(|error| ("organisation".to_owned(), format!("{error}")))?;
     if !topics::RAW.contains(&topics::raw(&item.agency).as_str()) {
-        return Err(("agency".to_owned(), "expected an agency of this system".to_owned()));
+        return Err((
+            "agency".to_owned(),
+            "expected an agency of this system".to_owned(),
+        ));
     }
     if item.id_scheme.is_empty() || item.id_scheme.len() > 40 {
-        return Err(("id_scheme".to_owned(), "expected 1 to 40 characters".to_owned()));
+        return Err((
+            "id_scheme".to_owned(),
+            "expected 1 to 40 characters".to_owned(),
+        ));
     }
-    let stated = item.demographics.map(wire::stated).transpose().map_err(of)?;
+    let stated = item
+        .demographics
+        .map(wire::stated)
+        .transpose()
+        .map_err(of)?;
     if stated.as_ref().is_some_and(|stated| stated.longest() > 200) {
-        return Err(("demographics".to_owned(), "a field is longer than 200 bytes".to_owned()));
+        return Err((
+            "demographics".to_owned(),
+            "a field is longer than 200 bytes".to_owned(),
+        ));
     }
-    Ok(LinkItem { token, organisation, agency: item.agency, id_scheme: item.id_scheme, stated })
+    Ok(LinkItem {
+        token,
+        organisation,
+        agency: item.agency,
+        id_scheme: item.id_scheme,
+        stated,
+    })
 }
 
 fn reason(reason: String, allowed: &[&str]) -> Result<String, CallError> {
@@ -179,7 +246,10 @@ fn by(caller: &Principal) -> String {
 /// The person and positions of a merge or un-merge.
 fn person(done: Done) -> Result<(Vec<u8>, Vec<proto::LinkPosition>), CallError> {
     let positions = done.positions.into_iter();
-    let positions = positions.map(|(partition, next_offset)| proto::LinkPosition { partition, next_offset });
+    let positions = positions.map(|(partition, next_offset)| proto::LinkPosition {
+        partition,
+        next_offset,
+    });
     match done.results.into_iter().next() {
         Some(Ok(Answer::Person(person))) => Ok((person.as_bytes().to_vec(), positions.collect())),
         Some(Err(error)) => Err(error),
@@ -190,11 +260,18 @@ fn person(done: Done) -> Result<(Vec<u8>, Vec<proto::LinkPosition>), CallError> 
 #[tonic::async_trait]
 impl Identity for Service {
     #[tracing::instrument(name = "identity.link", skip_all, fields(items = request.get_ref().items.len()))]
-    async fn link(&self, request: Request<proto::LinkRequest>) -> Result<Response<proto::LinkResponse>, Status> {
+    async fn link(
+        &self,
+        request: Request<proto::LinkRequest>,
+    ) -> Result<Response<proto::LinkResponse>, Status> {
         let caller = principal(&request)?;
         caller.require_role(role::SERVICE)?;
-        let items = link_items(request.into_inner().items, &caller).map_err(|error| refuse(&error))?;
-        let outcomes = self.link_items(items).await.map_err(|error| refuse(&error))?;
+        let items =
+            link_items(request.into_inner().items, &caller).map_err(|error| refuse(&error))?;
+        let outcomes = self
+            .link_items(items)
+            .await
+            .map_err(|error| refuse(&error))?;
         Ok(Response::new(proto::LinkResponse { outcomes }))
     }
 
@@ -204,9 +281,13 @@ impl Identity for Service {
         request: Request<proto::HandleForRequest>,
     ) -> Result<Response<proto::HandleForResponse>, Status> {
         principal(&request)?.require_role(role::SERVICE)?;
-        let found = self.ready().and_then(|()| self.lookup.handle(request.get_ref()));
+        let found = self
+            .ready()
+            .and_then(|()| self.lookup.handle(request.get_ref()));
         let handle = found.map_err(|error| refuse(&error))?;
-        Ok(Response::new(proto::HandleForResponse { handle: handle.map(|handle| handle.as_bytes().to_vec()) }))
+        Ok(Response::new(proto::HandleForResponse {
+            handle: handle.map(|handle| handle.as_bytes().to_vec()),
+        }))
     }
 
     #[tracing::instrument(name = "identity.resolve_for_read", skip_all)]
@@ -218,10 +299,17 @@ impl Identity for Service {
         caller.require_role(role::SERVICE)?;
         let proto::ResolveForReadRequest { record, purpose } = request.into_inner();
         let record = record.unwrap_or_default();
-        let found = self.ready().and_then(|()| self.lookup.pseudonyms(&record, &purpose, Monotonic::now()));
+        let found = self
+            .ready()
+            .and_then(|()| self.lookup.pseudonyms(&record, &purpose, Monotonic::now()));
         let found = found.map_err(|error| refuse(&error))?;
         // Who asked for which organisation; whom they asked about stands in the materialiser's read record, as pseudonyms.
-        tracing::info!(caller = caller.subject, organisation = record.organisation, purpose, "resolved for a read");
+        tracing::info!(
+            caller = caller.subject,
+            organisation = record.organisation,
+            purpose,
+            "resolved for a read"
+        );
         let (person, handle) = found.unzip();
         Ok(Response::new(proto::ResolveForReadResponse {
             person_pseudonym: person.map(|person| person.as_bytes().to_vec()),
@@ -230,7 +318,10 @@ impl Identity for Service {
     }
 
     #[tracing::instrument(name = "identity.merge", skip_all)]
-    async fn merge(&self, request: Request<proto::MergeRequest>) -> Result<Response<proto::MergeResponse>, Status> {
+    async fn merge(
+        &self,
+        request: Request<proto::MergeRequest>,
+    ) -> Result<Response<proto::MergeResponse>, Status> {
         let caller = principal(&request)?;
         caller.require_role(role::OPERATOR)?;
         let message = request.into_inner();
@@ -249,7 +340,10 @@ impl Identity for Service {
     }
 
     #[tracing::instrument(name = "identity.unmerge", skip_all)]
-    async fn unmerge(&self, request: Request<proto::UnmergeRequest>) -> Result<Response<proto::UnmergeResponse>, Status> {
+    async fn unmerge(
+        &self,
+        request: Request<proto::UnmergeRequest>,
+    ) -> Result<Response<proto::UnmergeResponse>, Status> {
         let caller = principal(&request)?;
         caller.require_role(role::OPERATOR)?;
         let message = request.into_inner();
@@ -267,15 +361,22 @@ impl Identity for Service {
     }
 
     #[tracing::instrument(name = "identity.matches", skip_all, fields(items = request.get_ref().items.len()))]
-    async fn matches(&self, request: Request<proto::MatchesRequest>) -> Result<Response<proto::MatchesResponse>, Status> {
+    async fn matches(
+        &self,
+        request: Request<proto::MatchesRequest>,
+    ) -> Result<Response<proto::MatchesResponse>, Status> {
         let caller = principal(&request)?;
         caller.require_any_role(&[role::AUDITOR, role::SERVICE])?;
         let items = request.into_inner().items;
         if items.len() > MOST_ITEMS {
-            let fault = CallError::Invalid(vec![violation("items", &format!("at most {MOST_ITEMS} in one call"))]);
+            let fault = CallError::Invalid(vec![violation(
+                "items",
+                &format!("at most {MOST_ITEMS} in one call"),
+            )]);
             return Err(refuse(&fault));
         }
-        let matches: Result<Vec<bool>, CallError> = items.iter().map(|item| self.lookup.matches(item)).collect();
+        let matches: Result<Vec<bool>, CallError> =
+            items.iter().map(|item| self.lookup.matches(item)).collect();
         let matches = matches.map_err(|error| refuse(&error))?;
         tracing::info!(
             caller = by(&caller),
@@ -287,4 +388,3 @@ impl Identity for Service {
         Ok(Response::new(proto::MatchesResponse { matches }))
     }
 }
-

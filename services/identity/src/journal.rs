@@ -10,7 +10,8 @@ use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{Handle, Instant};
 use walbrook_event::{framing, headers};
 use walbrook_eventlog::{
-    Ends, Headers, LogError, Namespace, NewRecord, Reader, Record, TopicPartition, Transactor, topics,
+    Ends, Headers, LogError, Namespace, NewRecord, Reader, Record, TopicPartition, Transactor,
+    topics,
 };
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::{IdentityRecord, LinkRecord};
@@ -105,7 +106,9 @@ impl Format {
         message: &R,
         now: Instant,
     ) -> Result<NewRecord, JournalError> {
-        let body = message.to_vec().map_err(|error| JournalError::Encode(error.to_string()))?;
+        let body = message
+            .to_vec()
+            .map_err(|error| JournalError::Encode(error.to_string()))?;
         let mut written = Headers::new();
         for (name, value) in [
             (headers::SPEC_VERSION, "1.0".to_owned()),
@@ -113,7 +116,10 @@ impl Format {
             (headers::SOURCE, "/walbrook/identity".to_owned()),
             (headers::TYPE, R::FULL_NAME.to_owned()),
             (headers::TIME, now.rfc3339()),
-            (headers::DATA_SCHEMA, format!("{}/{}", schema.subject, schema.id)),
+            (
+                headers::DATA_SCHEMA,
+                format!("{}/{}", schema.subject, schema.id),
+            ),
             (headers::CONTENT_TYPE, "application/avro".to_owned()),
         ] {
             written.push(name, value);
@@ -132,15 +138,36 @@ impl Format {
     ///
     /// # Errors
     /// When a record cannot be encoded.
-    pub fn records(&self, index: &Index, changes: &Changes, now: Instant) -> Result<Vec<NewRecord>, JournalError> {
+    pub fn records(
+        &self,
+        index: &Index,
+        changes: &Changes,
+        now: Instant,
+    ) -> Result<Vec<NewRecord>, JournalError> {
         let mut records = Vec::with_capacity(changes.identity.len() + changes.links.len());
-        for record in changes.identity.iter().filter_map(|handle| index.record(*handle)) {
+        for record in changes
+            .identity
+            .iter()
+            .filter_map(|handle| index.record(*handle))
+        {
             let message = wire::identity_record(record);
-            records.push(self.record(topics::IDENTITY, &self.identity, &record.token.0, &message, now)?);
+            records.push(self.record(
+                topics::IDENTITY,
+                &self.identity,
+                &record.token.0,
+                &message,
+                now,
+            )?);
         }
         for handle in &changes.links {
             if let Some(message) = wire::link_record(index, *handle) {
-                records.push(self.record(topics::LINKS, &self.links, handle.as_bytes(), &message, now)?);
+                records.push(self.record(
+                    topics::LINKS,
+                    &self.links,
+                    handle.as_bytes(),
+                    &message,
+                    now,
+                )?);
             }
         }
         Ok(records)
@@ -163,7 +190,10 @@ pub fn write(
     let delivered = transactor.drain()?;
     transactor.commit()?;
     let mut positions: HashMap<i32, i64> = HashMap::new();
-    for (at, offset) in delivered.into_iter().filter(|(at, _)| &*at.topic == links_topic) {
+    for (at, offset) in delivered
+        .into_iter()
+        .filter(|(at, _)| &*at.topic == links_topic)
+    {
         let next = positions.entry(at.partition).or_insert(0);
         *next = (*next).max(offset + 1);
     }
@@ -177,22 +207,33 @@ pub fn write(
 ///
 /// # Errors
 /// When the log fails, a record cannot be read, or the two topics disagree.
-pub fn rebuild(clients: &dyn Clients, format: &Format, stop: &Shutdown) -> Result<Index, JournalError> {
+pub fn rebuild(
+    clients: &dyn Clients,
+    format: &Format,
+    stop: &Shutdown,
+) -> Result<Index, JournalError> {
     let mut index = Index::default();
     let start = Monotonic::now();
-    read_to_end(clients, &[format.identity_partition()], stop, &mut |record| {
-        let unreadable = |problem: String| unreadable(&record, problem);
-        let Some(message) = decode::<IdentityRecord>(&record, format.identity.id)? else {
-            // A tombstone: the key was rotated away.
-            let token = wire::token(record.key.as_deref().unwrap_or_default()).map_err(|e| unreadable(e.to_string()))?;
-            let rotated = index.by_token(token).map(|old| old.handle);
-            rotated.and_then(|handle| index.remove(handle));
-            return Ok(());
-        };
-        let read = wire::person_record(message).map_err(|error| unreadable(error.to_string()))?;
-        index.put(Arc::new(read));
-        Ok(())
-    })?;
+    read_to_end(
+        clients,
+        &[format.identity_partition()],
+        stop,
+        &mut |record| {
+            let unreadable = |problem: String| unreadable(&record, problem);
+            let Some(message) = decode::<IdentityRecord>(&record, format.identity.id)? else {
+                // A tombstone: the key was rotated away.
+                let token = wire::token(record.key.as_deref().unwrap_or_default())
+                    .map_err(|e| unreadable(e.to_string()))?;
+                let rotated = index.by_token(token).map(|old| old.handle);
+                rotated.and_then(|handle| index.remove(handle));
+                return Ok(());
+            };
+            let read =
+                wire::person_record(message).map_err(|error| unreadable(error.to_string()))?;
+            index.put(Arc::new(read));
+            Ok(())
+        },
+    )?;
     check_links(clients, format, &index, stop)?;
     tracing::info!(
         records = index.len(),
@@ -204,12 +245,18 @@ pub fn rebuild(clients: &dyn Clients, format: &Format, stop: &Shutdown) -> Resul
 }
 
 /// The last link record of each handle must be what the index says; the transaction writes both, so nothing else can be.
-fn check_links(clients: &dyn Clients, format: &Format, index: &Index, stop: &Shutdown) -> Result<(), JournalError> {
+fn check_links(
+    clients: &dyn Clients,
+    format: &Format,
+    index: &Index,
+    stop: &Shutdown,
+) -> Result<(), JournalError> {
     let mut last: HashMap<Handle, u64> = HashMap::with_capacity(index.len());
     read_to_end(clients, &format.links_partitions(), stop, &mut |record| {
         let message = decode::<LinkRecord>(&record, format.links.id)?
             .ok_or_else(|| unreadable(&record, "it has no value".to_owned()))?;
-        let handle = Handle::try_from(&*message.handle).map_err(|e| unreadable(&record, e.to_string()))?;
+        let handle =
+            Handle::try_from(&*message.handle).map_err(|e| unreadable(&record, e.to_string()))?;
         last.insert(handle, digest(message));
         Ok(())
     })?;
@@ -233,7 +280,10 @@ fn check_links(clients: &dyn Clients, format: &Format, index: &Index, stop: &Shu
 
 /// Of everything but the writing time: an identity record that changed alone has a later one.
 fn digest(record: LinkRecord) -> u64 {
-    let record = LinkRecord { recorded_at: None, ..record };
+    let record = LinkRecord {
+        recorded_at: None,
+        ..record
+    };
     let mut hasher = DefaultHasher::new();
     // Debug shows every field of a message; it is hashed, never printed.
     format!("{record:?}").hash(&mut hasher);
@@ -241,19 +291,28 @@ fn digest(record: LinkRecord) -> u64 {
 }
 
 fn unreadable(record: &Record, problem: String) -> JournalError {
-    JournalError::Unreadable { at: format!("{}@{}", record.at, record.offset), problem }
+    JournalError::Unreadable {
+        at: format!("{}@{}", record.at, record.offset),
+        problem,
+    }
 }
 
 fn decode<R: AvroRecord>(record: &Record, schema_id: i32) -> Result<Option<R>, JournalError> {
     if record.value.is_none() {
         return Ok(None);
     }
-    let (id, body) = framing::unframe(record.value.as_deref()).map_err(|e| unreadable(record, e.to_string()))?;
+    let (id, body) =
+        framing::unframe(record.value.as_deref()).map_err(|e| unreadable(record, e.to_string()))?;
     if id != schema_id {
         // There is one version of each record so far; a later one comes with its own reader.
-        return Err(unreadable(record, format!("its schema id is {id}, expected {schema_id}")));
+        return Err(unreadable(
+            record,
+            format!("its schema id is {id}, expected {schema_id}"),
+        ));
     }
-    R::decode_exact(body).map(Some).map_err(|e| unreadable(record, e.to_string()))
+    R::decode_exact(body)
+        .map(Some)
+        .map_err(|e| unreadable(record, e.to_string()))
 }
 
 /// Reads partitions from their start to where they end now.
@@ -284,7 +343,9 @@ pub(crate) fn catch_up(
     let mut records = Vec::new();
     let mut progress = (Monotonic::now(), i64::MIN);
     loop {
-        let positions = goals.iter().map(|(at, goal)| (reader.position(at).unwrap_or(0), *goal));
+        let positions = goals
+            .iter()
+            .map(|(at, goal)| (reader.position(at).unwrap_or(0), *goal));
         let (mut sum, mut reached) = (0, true);
         for (position, goal) in positions {
             sum += position;
@@ -299,8 +360,13 @@ pub(crate) fn catch_up(
         if sum != progress.1 {
             progress = (Monotonic::now(), sum);
         } else if progress.0.elapsed() > SILENCE {
-            let topic = goals.first().map_or_else(String::new, |(at, _)| at.topic.to_string());
-            return Err(JournalError::Stuck { topic, silence: SILENCE });
+            let topic = goals
+                .first()
+                .map_or_else(String::new, |(at, _)| at.topic.to_string());
+            return Err(JournalError::Stuck {
+                topic,
+                silence: SILENCE,
+            });
         }
         reader.poll(POLL_RECORDS, POLL, &mut records)?;
         for record in records.drain(..) {

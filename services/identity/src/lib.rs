@@ -39,7 +39,10 @@ use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait;
 
 /// What the process is.
-pub const PROCESS: Process = Process { name: "identity", grpc_port: 7110 };
+pub const PROCESS: Process = Process {
+    name: "identity",
+    grpc_port: 7110,
+};
 
 /// The part of readiness that says whether the index is whole.
 const INDEX: &str = "index";
@@ -53,7 +56,10 @@ pub async fn run(config: Config, context: Context) -> Result<(), IdentityError> 
     let listener = server::bind(context.common.listen).await?;
     let verifier = context.verifier().await?;
     let keys = wait_for_keys(&context).await?;
-    let kafka = Kafka::new(context.common.kafka.bootstrap.clone(), context.common.kafka.properties.clone());
+    let kafka = Kafka::new(
+        context.common.kafka.bootstrap.clone(),
+        context.common.kafka.properties.clone(),
+    );
     let format = wait_for_format(&context).await?;
     wait_for_topics(&context, &kafka, &format).await?;
 
@@ -75,13 +81,22 @@ pub async fn run(config: Config, context: Context) -> Result<(), IdentityError> 
         },
     )
     .await?;
-    let lookup = Arc::new(Lookup::new(Arc::new(keys), Arc::clone(&directory), config.lookups_per_second));
+    let lookup = Arc::new(Lookup::new(
+        Arc::new(keys),
+        Arc::clone(&directory),
+        config.lookups_per_second,
+    ));
     let service = IdentityServer::new(Service::new(desk, directory, lookup, metrics))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     Services::new(verifier)
         .with(service)
-        .serve(walbrook_proto::FILE_DESCRIPTOR_SET, listener, context.readiness.clone(), context.shutdown.clone())
+        .serve(
+            walbrook_proto::FILE_DESCRIPTOR_SET,
+            listener,
+            context.readiness.clone(),
+            context.shutdown.clone(),
+        )
         .await?;
     Ok(())
 }
@@ -97,9 +112,13 @@ async fn wait_for_keys(context: &Context) -> Result<FileKeyStore, IdentityError>
 async fn wait_for_format(context: &Context) -> Result<Format, IdentityError> {
     let common = &context.common;
     let namespace = Namespace::new(&common.namespace);
-    let registry = Registry::new(&walbrook_url(&common.registry));
+    let registry = Registry::new(&common.registry.to_string());
     let wanted = [
-        (topics::IDENTITY, IdentityRecord::FULL_NAME, IdentityRecord::SCHEMA),
+        (
+            topics::IDENTITY,
+            IdentityRecord::FULL_NAME,
+            IdentityRecord::SCHEMA,
+        ),
         (topics::LINKS, LinkRecord::FULL_NAME, LinkRecord::SCHEMA),
     ];
     let mut found = Vec::new();
@@ -109,44 +128,67 @@ async fn wait_for_format(context: &Context) -> Result<Format, IdentityError> {
         let lookup = || async {
             match registry.lookup(&subject, schema).await {
                 Ok(Some(id)) => Ok(id),
-                Ok(None) => Err("it is not registered yet; the broker registers it when it starts".to_owned()),
+                Ok(None) => Err(
+                    "it is not registered yet; the broker registers it when it starts".to_owned(),
+                ),
                 Err(error) => Err(error.to_string()),
             }
         };
         let id = wait::until(&what, common.start_timeout, &context.shutdown, lookup).await?;
-        found.push(Schema { subject: subject.clone(), id });
+        found.push(Schema {
+            subject: subject.clone(),
+            id,
+        });
     }
     let mut found = found.into_iter();
     let (Some(identity), Some(links)) = (found.next(), found.next()) else {
         return Err(IdentityError::WriterEnded);
     };
-    Ok(Format { namespace, partitions: common.partitions, identity, links })
-}
-
-/// The address of the registry's Confluent-compatible API.
-fn walbrook_url(registry: &impl ToString) -> String {
-    let base = registry.to_string();
-    let base = base.trim_end_matches('/');
-    if base.ends_with("/v7") { base.to_owned() } else { format!("{base}/apis/ccompat/v7") }
+    Ok(Format {
+        namespace,
+        partitions: common.partitions,
+        identity,
+        links,
+    })
 }
 
 /// The topics as the table demands them: a wrong partition count or a retention would lose or misplace links.
-async fn wait_for_topics(context: &Context, kafka: &Kafka, format: &Format) -> Result<(), IdentityError> {
+async fn wait_for_topics(
+    context: &Context,
+    kafka: &Kafka,
+    format: &Format,
+) -> Result<(), IdentityError> {
     let common = &context.common;
     let table = topics::table(&format.namespace, common.partitions);
     let ours = [topics::IDENTITY, topics::LINKS, topics::AGREEMENTS];
-    let table: Vec<_> = table.into_iter().filter(|topic| ours.contains(&topic.plain.as_str())).collect();
-    let what = format!("the topics of {} at {}", common.namespace, kafka.bootstrap());
+    let table: Vec<_> = table
+        .into_iter()
+        .filter(|topic| ours.contains(&topic.plain.as_str()))
+        .collect();
+    let what = format!(
+        "the topics of {} at {}",
+        common.namespace,
+        kafka.bootstrap()
+    );
     let check = || async {
         let admin = kafka.admin().map_err(|error| error.to_string())?;
-        let differences = admin.differences(&table, common.kafka.replication, common.kafka.min_insync).await;
+        let differences = admin
+            .differences(&table, common.kafka.replication, common.kafka.min_insync)
+            .await;
         let differences = differences.map_err(|error| error.to_string())?;
         let say = |d: &walbrook_eventlog_kafka::Mismatch| {
-            format!("{} {}: wanted {}, found {}", d.topic, d.setting, d.wanted, d.found)
+            format!(
+                "{} {}: wanted {}, found {}",
+                d.topic, d.setting, d.wanted, d.found
+            )
         };
         match differences.first() {
             None => Ok(()),
-            Some(first) => Err(format!("{} (and {} more differences)", say(first), differences.len() - 1)),
+            Some(first) => Err(format!(
+                "{} (and {} more differences)",
+                say(first),
+                differences.len() - 1
+            )),
         }
     };
     wait::until(&what, common.start_timeout, &context.shutdown, check).await?;
@@ -162,11 +204,19 @@ async fn follow_agreements(
     let cover = Arc::new(AgreementCover::default());
     let known = Arc::new(Notify::new());
     let (following, told) = (Arc::clone(&cover), Arc::clone(&known));
-    let (clients, namespace, stop) = (Arc::clone(clients), format.namespace.clone(), context.shutdown.clone());
-    context.tasks.spawn_blocking(Kind::essential("identity-agreements"), move || {
-        let followed = cover::follow(clients.as_ref(), &namespace, &following, &stop, || told.notify_one());
-        stopped_is_no_failure(followed)
-    });
+    let (clients, namespace, stop) = (
+        Arc::clone(clients),
+        format.namespace.clone(),
+        context.shutdown.clone(),
+    );
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("identity-agreements"), move || {
+            let followed = cover::follow(clients.as_ref(), &namespace, &following, &stop, || {
+                told.notify_one()
+            });
+            stopped_is_no_failure(followed)
+        });
     tokio::select! {
         () = known.notified() => Ok(cover),
         () = context.shutdown.requested() => Err(IdentityError::WriterEnded),
@@ -177,18 +227,24 @@ async fn follow_agreements(
 async fn start_writer(context: &Context, parts: Parts) -> Result<Desk, IdentityError> {
     let (writer, desk) = writer::writer(parts);
     let whole = Arc::new(Notify::new());
-    let (told, readiness, stop) = (Arc::clone(&whole), context.readiness.clone(), context.shutdown.clone());
-    context.tasks.spawn_blocking(Kind::essential("identity-writer"), move || {
-        let ran = writer.run(&stop, &|serves| {
-            if serves {
-                readiness.ready(INDEX);
-                told.notify_one();
-            } else {
-                readiness.not_ready(INDEX, "reading the log again");
-            }
+    let (told, readiness, stop) = (
+        Arc::clone(&whole),
+        context.readiness.clone(),
+        context.shutdown.clone(),
+    );
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("identity-writer"), move || {
+            let ran = writer.run(&stop, &|serves| {
+                if serves {
+                    readiness.ready(INDEX);
+                    told.notify_one();
+                } else {
+                    readiness.not_ready(INDEX, "reading the log again");
+                }
+            });
+            stopped_is_no_failure(ran).map_err(|error| walbrook_runtime::status::chain(&error))
         });
-        stopped_is_no_failure(ran).map_err(|error| walbrook_runtime::status::chain(&error))
-    });
     tokio::select! {
         () = whole.notified() => Ok(desk),
         () = context.shutdown.requested() => Err(IdentityError::WriterEnded),

@@ -6,8 +6,8 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant as Monotonic;
-use walbrook_domain::{EventId, Handle, Organisation, PersonId, Pseudonym, Purpose};
 use walbrook_domain::HandlePseudonym;
+use walbrook_domain::{EventId, Handle, Organisation, PersonId, Pseudonym, Purpose};
 use walbrook_event::{Key, PurposeKey, lookup_token};
 use walbrook_eventlog::topics;
 use walbrook_proto::identity::v1::{HandleForRequest, MatchItem};
@@ -31,7 +31,10 @@ impl Lookup {
             agencies: RwLock::default(),
             purposes: RwLock::default(),
             directory,
-            allowance: Allowance { per_second: f64::from(per_second), left: Mutex::default() },
+            allowance: Allowance {
+                per_second: f64::from(per_second),
+                left: Mutex::default(),
+            },
         }
     }
 
@@ -43,19 +46,33 @@ impl Lookup {
         let mut violations = Vec::new();
         let organisation: Option<Organisation> = request.organisation.parse().ok();
         if organisation.is_none() {
-            violations.push(violation("organisation", "expected scheme:code, for example GSS:E09000007"));
+            violations.push(violation(
+                "organisation",
+                "expected scheme:code, for example GSS:E09000007",
+            ));
         }
         if !topics::RAW.contains(&topics::raw(&request.agency).as_str()) {
-            violations.push(violation("agency", "expected police, health, housing, tfl or social-care"));
+            violations.push(violation(
+                "agency",
+                "expected police, health, housing, tfl or social-care",
+            ));
         }
         if request.id_scheme.is_empty() || request.local_id.is_empty() {
-            violations.push(violation("local_id", "id_scheme and local_id are both needed"));
+            violations.push(violation(
+                "local_id",
+                "id_scheme and local_id are both needed",
+            ));
         }
         let Some(organisation) = organisation.filter(|_| violations.is_empty()) else {
             return Err(CallError::Invalid(violations));
         };
         let key = self.agency_key(&request.agency)?;
-        Ok(Token(lookup_token(&key, &organisation, &request.id_scheme, &request.local_id)))
+        Ok(Token(lookup_token(
+            &key,
+            &organisation,
+            &request.id_scheme,
+            &request.local_id,
+        )))
     }
 
     /// The handle of an organisation's own record.
@@ -83,10 +100,11 @@ impl Lookup {
         }
         let purpose = self.purpose_key(purpose, FIRST_KEY_ID)?;
         let entry: Option<Entry> = self.directory.get(token);
-        let (handle, person) = entry.as_ref().map_or(
-            (Handle::new([0; 16]), PersonId::new([0; 16])),
-            |entry| (entry.handle, entry.person),
-        );
+        let (handle, person) = entry
+            .as_ref()
+            .map_or((Handle::new([0; 16]), PersonId::new([0; 16])), |entry| {
+                (entry.handle, entry.person)
+            });
         let answer = (purpose.person(person), purpose.handle(handle));
         Ok(entry.is_some().then_some(answer))
     }
@@ -96,16 +114,28 @@ impl Lookup {
     /// # Errors
     /// When a field is not of its form or the purpose's key cannot be had.
     pub fn matches(&self, item: &MatchItem) -> Result<bool, CallError> {
-        let wrong = |field: &str, problem: &str| CallError::Invalid(vec![violation(field, problem)]);
-        let subject: [u8; 16] = item.subject.as_slice().try_into().map_err(|_| wrong("subject", "expected 16 bytes"))?;
+        let wrong =
+            |field: &str, problem: &str| CallError::Invalid(vec![violation(field, problem)]);
+        let subject: [u8; 16] = item
+            .subject
+            .as_slice()
+            .try_into()
+            .map_err(|_| wrong("subject", "expected 16 bytes"))?;
         let key = self.purpose_key(&item.purpose, &item.key_id)?;
         let expected: [u8; 16] = match item.kind.as_str() {
             "PERSON" => key.person(PersonId::new(subject)).to_bytes(),
             "HANDLE" => key.handle(Handle::new(subject)).to_bytes(),
             "EVENT" => {
-                let organisation = item.organisation.parse().map_err(|_| wrong("organisation", "expected scheme:code"))?;
-                let event: EventId = item.event_id.parse().map_err(|_| wrong("event_id", "expected a UUID"))?;
-                *key.event(&organisation, Handle::new(subject), event).as_bytes()
+                let organisation = item
+                    .organisation
+                    .parse()
+                    .map_err(|_| wrong("organisation", "expected scheme:code"))?;
+                let event: EventId = item
+                    .event_id
+                    .parse()
+                    .map_err(|_| wrong("event_id", "expected a UUID"))?;
+                *key.event(&organisation, Handle::new(subject), event)
+                    .as_bytes()
             }
             _ => return Err(wrong("kind", "expected PERSON, HANDLE or EVENT")),
         };
@@ -128,7 +158,10 @@ impl Lookup {
         }
         if Purpose::new(purpose).is_err() || !topics::PURPOSES.contains(&purpose) {
             let known = topics::PURPOSES.join(" or ");
-            return Err(CallError::Invalid(vec![violation("purpose", &format!("expected {known}"))]));
+            return Err(CallError::Invalid(vec![violation(
+                "purpose",
+                &format!("expected {known}"),
+            )]));
         }
         let secret = self.keys.purpose(purpose, key_id).map_err(CallError::Key)?;
         let key = PurposeKey::new(Key::new(*secret.as_bytes()));
@@ -154,7 +187,9 @@ struct Allowance {
 impl Allowance {
     fn take(&self, organisation: &str, now: Monotonic) -> bool {
         let mut left = self.left.lock();
-        let (tokens, since) = left.entry(organisation.to_owned()).or_insert((self.per_second, now));
+        let (tokens, since) = left
+            .entry(organisation.to_owned())
+            .or_insert((self.per_second, now));
         let refill = now.saturating_duration_since(*since).as_secs_f64() * self.per_second;
         *tokens = (*tokens + refill).min(self.per_second);
         *since = now;
@@ -173,9 +208,14 @@ mod tests {
 
     #[test]
     fn an_organisation_has_an_allowance_of_its_own() {
-        let allowance = Allowance { per_second: 2.0, left: Mutex::default() };
+        let allowance = Allowance {
+            per_second: 2.0,
+            left: Mutex::default(),
+        };
         let now = Monotonic::now();
-        let taken: Vec<bool> = (0..3).map(|_| allowance.take("GSS:E09000007", now)).collect();
+        let taken: Vec<bool> = (0..3)
+            .map(|_| allowance.take("GSS:E09000007", now))
+            .collect();
         assert_eq!(taken, [true, true, false]);
         assert!(allowance.take("GSS:E09000012", now));
         assert!(allowance.take("GSS:E09000007", now + Duration::from_millis(500)));

@@ -73,27 +73,55 @@ impl Metrics {
             batch_commands: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
         };
         registry.register(|registry| {
-            registry.register("identity_links", "Subjects asked for, by outcome", metrics.links.clone());
-            registry.register("identity_searches", "Records written, by what the search found", metrics.searches.clone());
-            registry.register("identity_transactions", "Transactions, by outcome", metrics.transactions.clone());
+            registry.register(
+                "identity_links",
+                "Subjects asked for, by outcome",
+                metrics.links.clone(),
+            );
+            registry.register(
+                "identity_searches",
+                "Records written, by what the search found",
+                metrics.searches.clone(),
+            );
+            registry.register(
+                "identity_transactions",
+                "Transactions, by outcome",
+                metrics.transactions.clone(),
+            );
             registry.register("identity_records", "Records held", metrics.records.clone());
             registry.register("identity_persons", "Persons held", metrics.persons.clone());
-            registry.register("identity_commit_seconds", "Time of a commit", metrics.commit_seconds.clone());
-            registry.register("identity_batch_commands", "Commands of a batch", metrics.batch_commands.clone());
+            registry.register(
+                "identity_commit_seconds",
+                "Time of a commit",
+                metrics.commit_seconds.clone(),
+            );
+            registry.register(
+                "identity_batch_commands",
+                "Commands of a batch",
+                metrics.batch_commands.clone(),
+            );
         });
         metrics
     }
 
     pub(crate) fn link(&self, outcome: Link, count: u64) {
-        self.links.get_or_create(&LinkOutcome { outcome }).inc_by(count);
+        self.links
+            .get_or_create(&LinkOutcome { outcome })
+            .inc_by(count);
     }
 
     pub(crate) fn found(&self, found: Found) {
-        self.searches.get_or_create(&Search { found: found.as_str().to_owned() }).inc();
+        self.searches
+            .get_or_create(&Search {
+                found: found.as_str().to_owned(),
+            })
+            .inc();
     }
 
     pub(crate) fn transaction(&self, outcome: Transaction) {
-        self.transactions.get_or_create(&TransactionOutcome { outcome }).inc();
+        self.transactions
+            .get_or_create(&TransactionOutcome { outcome })
+            .inc();
     }
 
     pub(crate) fn sizes(&self, records: usize, persons: usize) {
@@ -106,6 +134,7 @@ impl Metrics {
     }
 
     pub(crate) fn batch(&self, commands: usize) {
-        self.batch_commands.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+        self.batch_commands
+            .observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
     }
 }

@@ -1,14 +1,18 @@
 //! The single writer: one thread that owns the index, joins concurrent requests into one transaction, and answers only once it is committed.
 
+mod desk;
+
+pub use desk::{Clock, Desk, Done, LiveCover, SystemClock, SystemEntropy};
+
 use crate::error::{CallError, JournalError};
 use crate::journal::{self, Clients, Format, TRANSACTIONAL_ID};
-use crate::linkage::{Answer, Command, Core, Directory, Entropy, MatchingCover, PersonRecord, Rules, Turn};
+use crate::linkage::{Answer, Command, Core, Directory, Entropy, PersonRecord, Rules, Turn};
 use crate::metrics::{Metrics, Transaction};
+use desk::Request;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant as Monotonic};
-use tokio::sync::oneshot;
 use walbrook_domain::{Day, Instant};
 use walbrook_eventlog::{Severity, Transactor, topics};
 use walbrook_runtime::shutdown::Shutdown;
@@ -25,95 +29,6 @@ const SWEEP: usize = 500;
 const ANSWER: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// What time it is; injected, so that birthdays can be tested.
-pub trait Clock: Send + Sync {
-    /// Now.
-    fn now(&self) -> Instant;
-}
-
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Instant {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Instant(i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX))
-    }
-}
-
-/// Ids from the operating system's generator, by way of random UUIDs' bits: handles and persons must not be guessable.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn id(&mut self) -> [u8; 16] {
-        rand::random()
-    }
-}
-
-/// The matching cover as the writer needs it: also whether it changed.
-pub trait LiveCover: MatchingCover {
-    /// Changes with every change of the cover.
-    fn generation(&self) -> u64;
-    /// Tells it the day.
-    fn set_today(&self, today: Day);
-}
-
-impl LiveCover for crate::cover::AgreementCover {
-    fn generation(&self) -> u64 {
-        crate::cover::AgreementCover::generation(self)
-    }
-
-    fn set_today(&self, today: Day) {
-        crate::cover::AgreementCover::set_today(self, today);
-    }
-}
-
-/// What came of a request: one result for each command, and where the change stands.
-#[derive(Debug)]
-pub struct Done {
-    /// In the order of the commands.
-    pub results: Vec<Result<Answer, CallError>>,
-    /// (partition, offset after the last record) of `control.links`, of the whole transaction.
-    pub positions: Vec<(i32, i64)>,
-}
-
-struct Request {
-    commands: Vec<Command>,
-    reply: oneshot::Sender<Result<Done, CallError>>,
-}
-
-/// Where requests are handed to the writer. Clones share it.
-#[derive(Debug, Clone)]
-pub struct Desk {
-    queue: SyncSender<Request>,
-    serving: Arc<AtomicBool>,
-}
-
-impl Desk {
-    /// Whether the index is whole and on the log.
-    pub fn is_serving(&self) -> bool {
-        self.serving.load(Ordering::Acquire)
-    }
-
-    /// Hands commands to the writer and waits until what they changed is durable.
-    ///
-    /// # Errors
-    /// When the writer is not ready, its queue is full, or the transaction did not come about.
-    pub async fn submit(&self, commands: Vec<Command>) -> Result<Done, CallError> {
-        if !self.is_serving() {
-            return Err(CallError::NotReady);
-        }
-        let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Request { commands, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => CallError::Busy,
-            TrySendError::Disconnected(_) => CallError::NotReady,
-        })?;
-        answer.await.unwrap_or(Err(CallError::NotWritten))
-    }
-}
 
 /// Everything the writer works with.
 pub struct Writer {
@@ -157,7 +72,10 @@ pub struct Parts {
 pub fn writer(parts: Parts) -> (Writer, Desk) {
     let (sender, queue) = sync_channel(QUEUE);
     let serving = Arc::new(AtomicBool::new(false));
-    let desk = Desk { queue: sender, serving: Arc::clone(&serving) };
+    let desk = Desk {
+        queue: sender,
+        serving: Arc::clone(&serving),
+    };
     let writer = Writer {
         clients: parts.clients,
         format: parts.format,
@@ -219,7 +137,10 @@ impl Writer {
                 Ended::ForGood(error) => return Err(error),
                 Ended::Unsure(error) => {
                     self.metrics.transaction(Transaction::Recovered);
-                    tracing::warn!(error = walbrook_runtime::status::chain(&error), "the log is read again");
+                    tracing::warn!(
+                        error = walbrook_runtime::status::chain(&error),
+                        "the log is read again"
+                    );
                     self.turn_away(pause, stop);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -231,7 +152,9 @@ impl Writer {
     /// Takes the transactional id over, which ends what an older writer left open, and only then reads the log.
     fn take_over(&mut self, stop: &Shutdown) -> Result<Reign, JournalError> {
         // Taking over waits long for a log that is away, and cannot be told to stop meanwhile: first see that somebody answers.
-        self.clients.ends()?.high_watermarks(&[self.format.identity_partition()], ANSWER)?;
+        self.clients
+            .ends()?
+            .high_watermarks(&[self.format.identity_partition()], ANSWER)?;
         let id = self.format.namespace.name(TRANSACTIONAL_ID);
         let mut transactor = self.clients.transactor(&id);
         transactor.init()?;
@@ -240,7 +163,10 @@ impl Writer {
         self.metrics.sizes(index.len(), index.person_count());
         self.swept = None;
         self.reviewed = (None, None);
-        Ok(Reign { core: Core::new(index, self.rules.clone()), transactor })
+        Ok(Reign {
+            core: Core::new(index, self.rules.clone()),
+            transactor,
+        })
     }
 
     fn reign(&mut self, mut reign: Reign, stop: &Shutdown) -> Ended {
@@ -249,16 +175,19 @@ impl Writer {
                 Ok(busy) => busy,
                 Err(ended) => return ended,
             };
-            let first = match self.queue.recv_timeout(if busy { Duration::ZERO } else { TICK }) {
+            let first = match self
+                .queue
+                .recv_timeout(if busy { Duration::ZERO } else { TICK })
+            {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) if stop.is_requested() => return Ended::Stopped,
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ended::Stopped,
             };
-            if let Some(first) = first {
-                if let Err(ended) = self.serve(&mut reign, first) {
-                    return ended;
-                }
+            if let Some(first) = first
+                && let Err(ended) = self.serve(&mut reign, first)
+            {
+                return ended;
             }
         }
     }
@@ -266,7 +195,10 @@ impl Writer {
     /// Serves a request and all that wait with it, in one transaction.
     fn serve(&mut self, reign: &mut Reign, first: Request) -> Result<(), Ended> {
         let mut waiting = vec![first];
-        let mut commands = waiting.iter().map(|request| request.commands.len()).sum::<usize>();
+        let mut commands = waiting
+            .iter()
+            .map(|request| request.commands.len())
+            .sum::<usize>();
         while commands < BATCH_COMMANDS {
             let Ok(next) = self.queue.try_recv() else {
                 break;
@@ -298,7 +230,10 @@ impl Writer {
         for (results, reply) in stepped {
             // A caller that has gone needs no answer.
             let _ = reply.send(match &positions {
-                Ok(positions) => Ok(Done { results, positions: positions.clone() }),
+                Ok(positions) => Ok(Done {
+                    results,
+                    positions: positions.clone(),
+                }),
                 Err(CallError::Unwritable) => Err(CallError::Unwritable),
                 Err(_) => Err(CallError::NotWritten),
             });
@@ -306,7 +241,12 @@ impl Writer {
         ended
     }
 
-    fn step(&mut self, reign: &mut Reign, command: Command, now: Instant) -> Result<Answer, crate::linkage::Refused> {
+    fn step(
+        &mut self,
+        reign: &mut Reign,
+        command: Command,
+        now: Instant,
+    ) -> Result<Answer, crate::linkage::Refused> {
         let turn = Turn {
             now,
             entropy: self.entropy.as_mut(),
@@ -336,10 +276,15 @@ impl Writer {
             Ok(positions) => {
                 let changes = reign.core.committed();
                 let index = reign.core.index();
-                let changed = changes.identity.iter().filter_map(|handle| index.record(*handle));
+                let changed = changes
+                    .identity
+                    .iter()
+                    .filter_map(|handle| index.record(*handle));
                 let changed: Vec<&PersonRecord> = changed.map(AsRef::as_ref).collect();
                 self.directory.publish(changed.iter().copied());
-                changed.iter().for_each(|record| self.metrics.found(record.found));
+                changed
+                    .iter()
+                    .for_each(|record| self.metrics.found(record.found));
                 self.metrics.sizes(index.len(), index.person_count());
                 self.metrics.transaction(Transaction::Committed);
                 self.metrics.commit_time(start.elapsed());
@@ -358,13 +303,23 @@ impl Writer {
             severity => match reign.transactor.abort() {
                 Ok(()) => {
                     reign.core.rolled_back();
-                    tracing::warn!(error = walbrook_runtime::status::chain(&error), "a transaction was aborted");
-                    if severity == Severity::Fatal { Failed::Refused } else { Failed::Passing }
+                    tracing::warn!(
+                        error = walbrook_runtime::status::chain(&error),
+                        "a transaction was aborted"
+                    );
+                    if severity == Severity::Fatal {
+                        Failed::Refused
+                    } else {
+                        Failed::Passing
+                    }
                 }
                 // A fenced client learns it from whatever it does next: coming back would fence the one that took over.
                 Err(abort) if abort.severity == Severity::Fenced => taken_over(abort.into()),
                 Err(abort) => {
-                    tracing::warn!(error = walbrook_runtime::status::chain(&error), "a transaction failed and could not be aborted");
+                    tracing::warn!(
+                        error = walbrook_runtime::status::chain(&error),
+                        "a transaction failed and could not be aborted"
+                    );
                     Failed::Ends(Ended::Unsure(abort.into()))
                 }
             },
@@ -393,7 +348,14 @@ impl Writer {
         let Some(after) = self.reviewed.1 else {
             return Ok(false);
         };
-        let answer = self.step(reign, Command::Review { after, limit: SWEEP }, now);
+        let answer = self.step(
+            reign,
+            Command::Review {
+                after,
+                limit: SWEEP,
+            },
+            now,
+        );
         if !self.settled(reign, now)? {
             return Ok(false);
         }

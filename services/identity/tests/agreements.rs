@@ -1,5 +1,13 @@
 //! The cover of matching agreements, from the records that stand on `control.agreements`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod common;
 
 use common::*;
@@ -13,7 +21,9 @@ use walbrook_identity::linkage::MatchingCover;
 use walbrook_identity::linkage::demographics::Strategy;
 use walbrook_policy::Agreement;
 use walbrook_proto::avro::AvroRecord;
-use walbrook_proto::control::v1::{AgreementProposed, AgreementSigned, AgreementStanding, PartyKey};
+use walbrook_proto::control::v1::{
+    AgreementProposed, AgreementSigned, AgreementStanding, PartyKey,
+};
 use walbrook_runtime::shutdown::Shutdown;
 
 const MATCHING: &str = r#"
@@ -107,7 +117,10 @@ impl Board {
         self.write(&PartyKey {
             organisation: party.into(),
             key_id: "p1".into(),
-            public_key: SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes().to_vec(),
+            public_key: SigningKey::from_bytes(&[seed; 32])
+                .verifying_key()
+                .to_bytes()
+                .to_vec(),
             active: true,
             ..PartyKey::default()
         });
@@ -119,7 +132,14 @@ impl Board {
         let stop = Shutdown::new();
         let (_, format) = memory();
         let told = stop.clone();
-        follow(&Memory(self.log.clone()), &format.namespace, &cover, &stop, || told.request()).unwrap();
+        follow(
+            &Memory(self.log.clone()),
+            &format.namespace,
+            &cover,
+            &stop,
+            || told.request(),
+        )
+        .unwrap();
         cover.set_today(day(today));
         cover
     }
@@ -127,7 +147,8 @@ impl Board {
 
 #[test]
 fn both_must_have_signed_with_their_own_key_and_the_agreement_must_run() {
-    let (camden, hackney): (Organisation, Organisation) = (CAMDEN.parse().unwrap(), HACKNEY.parse().unwrap());
+    let (camden, hackney): (Organisation, Organisation) =
+        (CAMDEN.parse().unwrap(), HACKNEY.parse().unwrap());
     let covers = |board: &Board, today: &str| board.cover(today).covers(&camden, &hackney);
     let mut board = Board::new();
     assert!(!covers(&board, "2026-06-01"), "no agreement");
@@ -138,7 +159,10 @@ fn both_must_have_signed_with_their_own_key_and_the_agreement_must_run() {
     board.sign(CAMDEN, hash, 1);
     assert!(!covers(&board, "2026-06-01"), "one signed");
     board.sign(HACKNEY, hash, 1);
-    assert!(!covers(&board, "2026-06-01"), "signed with another party's key");
+    assert!(
+        !covers(&board, "2026-06-01"),
+        "signed with another party's key"
+    );
     board.sign(HACKNEY, hash, 2);
     assert!(covers(&board, "2026-06-01"));
     assert!(!covers(&board, "2025-12-31"), "not yet effective");
@@ -146,9 +170,15 @@ fn both_must_have_signed_with_their_own_key_and_the_agreement_must_run() {
 
     let cover = board.cover("2026-06-01");
     assert!(cover.allows(&hackney, &camden, Strategy::NhsNumber));
-    assert!(!cover.allows(&hackney, &camden, Strategy::Upn), "a strategy that the agreement does not name");
+    assert!(
+        !cover.allows(&hackney, &camden, Strategy::Upn),
+        "a strategy that the agreement does not name"
+    );
     let barnet = "GSS:E09000003".parse().unwrap();
-    assert!(!cover.covers(&camden, &barnet), "of the class, but it has not signed");
+    assert!(
+        !cover.covers(&camden, &barnet),
+        "of the class, but it has not signed"
+    );
     let before = cover.generation();
     cover.set_today(day("2026-06-02"));
     assert!(cover.generation() > before, "a new day is looked at again");

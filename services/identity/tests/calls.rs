@@ -1,5 +1,13 @@
 //! The calls over gRPC: who may make them, what is refused and how, and what an organisation learns.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod common;
 
 use common::*;
@@ -19,8 +27,8 @@ use walbrook_proto::identity::v1::identity_client::IdentityClient;
 use walbrook_proto::identity::v1::identity_server::IdentityServer;
 use walbrook_proto::identity::v1::record_ref::By;
 use walbrook_proto::identity::v1::{
-    Demographics, HandleForRequest, LinkItem, LinkRequest, MatchItem, MatchesRequest, MergeRequest, RecordRef,
-    ResolveForReadRequest, UnmergeRequest,
+    Demographics, HandleForRequest, LinkItem, LinkRequest, MatchItem, MatchesRequest, MergeRequest,
+    RecordRef, ResolveForReadRequest, UnmergeRequest,
 };
 use walbrook_runtime::callers::{Issuer, TokenRequest};
 use walbrook_runtime::keystore::{KeyStore, LocalKeys, create_local};
@@ -43,27 +51,50 @@ impl Served {
         let (log, format) = memory();
         let writer = Running::start(Arc::new(Memory(log)), format);
         let folder = tempfile::tempdir().unwrap();
-        let wanted = LocalKeys { agencies: &["housing"], purposes: &["rough-sleeping"], parties: &[] };
+        let wanted = LocalKeys {
+            agencies: &["housing"],
+            purposes: &["rough-sleeping"],
+            parties: &[],
+        };
         let keys = create_local(&folder.path().join("keys"), &wanted).unwrap();
         let issuer = keys.issuer("test").unwrap();
         let agency_key = Key::new(*keys.agency("housing").unwrap().as_bytes());
-        let purpose_key = PurposeKey::new(Key::new(*keys.purpose("rough-sleeping", "k1").unwrap().as_bytes()));
+        let purpose_key = PurposeKey::new(Key::new(
+            *keys.purpose("rough-sleeping", "k1").unwrap().as_bytes(),
+        ));
         let lookup = Arc::new(Lookup::new(Arc::new(keys), writer.directory.clone(), 3));
         let metrics = Metrics::new(&walbrook_runtime::metrics::Metrics::new());
-        let service = Service::new(writer.desk.clone(), writer.directory.clone(), lookup, metrics);
+        let service = Service::new(
+            writer.desk.clone(),
+            writer.directory.clone(),
+            lookup,
+            metrics,
+        );
         let listener = server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Shutdown::new();
-        let services = Services::new(Arc::new(issuer.verifier())).with(IdentityServer::new(service));
+        let services =
+            Services::new(Arc::new(issuer.verifier())).with(IdentityServer::new(service));
         let set = walbrook_proto::FILE_DESCRIPTOR_SET;
         tokio::spawn(services.serve(set, listener, Readiness::new(), stop.clone()));
         let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
         let client = IdentityClient::new(endpoint.connect().await.unwrap());
-        Self { client, issuer, agency_key, purpose_key, stop, writer, _keys: folder }
+        Self {
+            client,
+            issuer,
+            agency_key,
+            purpose_key,
+            stop,
+            writer,
+            _keys: folder,
+        }
     }
 
     fn as_caller<T>(&self, subject: &str, role: &str, message: T) -> Request<T> {
-        let token = self.issuer.token(&TokenRequest::new(CAMDEN, subject, role), SystemTime::now()).unwrap();
+        let token = self
+            .issuer
+            .token(&TokenRequest::new(CAMDEN, subject, role), SystemTime::now())
+            .unwrap();
         let mut request = Request::new(message);
         let value: AsciiMetadataValue = format!("Bearer {token}").parse().unwrap();
         request.metadata_mut().insert("authorization", value);
@@ -84,14 +115,24 @@ impl Served {
     async fn link(&mut self, id: &str) -> Handle {
         let items = vec![self.item(id, Some(named("Amara", id)))];
         let request = self.as_caller("housing", "service", LinkRequest { items });
-        let outcomes = self.client.link(request).await.unwrap().into_inner().outcomes;
+        let outcomes = self
+            .client
+            .link(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .outcomes;
         assert!(outcomes[0].linked);
         Handle::try_from(&*outcomes[0].handle).unwrap()
     }
 }
 
 fn named(given: &str, family: &str) -> Demographics {
-    Demographics { given_name: given.into(), family_name: family.into(), ..Demographics::default() }
+    Demographics {
+        given_name: given.into(),
+        family_name: family.into(),
+        ..Demographics::default()
+    }
 }
 
 fn own(id: &str) -> HandleForRequest {
@@ -104,30 +145,81 @@ fn own(id: &str) -> HandleForRequest {
 }
 
 fn local(id: &str) -> Option<RecordRef> {
-    Some(RecordRef { by: Some(By::Local(own(id))) })
+    Some(RecordRef {
+        by: Some(By::Local(own(id))),
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_those_with_the_role_may_call() {
     let mut served = Served::start().await;
     let items = vec![served.item("1", None)];
-    let bare = served.client.link(LinkRequest { items: items.clone() }).await.unwrap_err();
+    let bare = served
+        .client
+        .link(LinkRequest {
+            items: items.clone(),
+        })
+        .await
+        .unwrap_err();
     assert_eq!(bare.code(), Code::Unauthenticated);
-    let producer = served.as_caller("housing", "producer", LinkRequest { items: items.clone() });
-    assert_eq!(served.client.link(producer).await.unwrap_err().code(), Code::PermissionDenied);
+    let producer = served.as_caller(
+        "housing",
+        "producer",
+        LinkRequest {
+            items: items.clone(),
+        },
+    );
+    assert_eq!(
+        served.client.link(producer).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
     let other_agency = served.as_caller("police", "service", LinkRequest { items });
     let denied = served.client.link(other_agency).await.unwrap_err();
-    assert_eq!((denied.code(), denied.get_error_details().error_info().unwrap().reason.as_str()), (Code::PermissionDenied, "AGENCY_NOT_ALLOWED"));
+    assert_eq!(
+        (
+            denied.code(),
+            denied
+                .get_error_details()
+                .error_info()
+                .unwrap()
+                .reason
+                .as_str()
+        ),
+        (Code::PermissionDenied, "AGENCY_NOT_ALLOWED")
+    );
     for (subject, role) in [("housing", "service"), ("x", "auditor"), ("x", "control")] {
         let request = served.as_caller(subject, role, MergeRequest::default());
-        assert_eq!(served.client.merge(request).await.unwrap_err().code(), Code::PermissionDenied, "merge as {role}");
+        assert_eq!(
+            served.client.merge(request).await.unwrap_err().code(),
+            Code::PermissionDenied,
+            "merge as {role}"
+        );
         let request = served.as_caller(subject, role, UnmergeRequest::default());
-        assert_eq!(served.client.unmerge(request).await.unwrap_err().code(), Code::PermissionDenied, "unmerge as {role}");
+        assert_eq!(
+            served.client.unmerge(request).await.unwrap_err().code(),
+            Code::PermissionDenied,
+            "unmerge as {role}"
+        );
     }
-    let reader = served.as_caller("x", "housing-options-officer", ResolveForReadRequest::default());
-    assert_eq!(served.client.resolve_for_read(reader).await.unwrap_err().code(), Code::PermissionDenied);
+    let reader = served.as_caller(
+        "x",
+        "housing-options-officer",
+        ResolveForReadRequest::default(),
+    );
+    assert_eq!(
+        served
+            .client
+            .resolve_for_read(reader)
+            .await
+            .unwrap_err()
+            .code(),
+        Code::PermissionDenied
+    );
     let operator = served.as_caller("x", "operator", MatchesRequest::default());
-    assert_eq!(served.client.matches(operator).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(
+        served.client.matches(operator).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
     served.stop.request();
     served.writer.stop().unwrap();
 }
@@ -135,10 +227,19 @@ async fn only_those_with_the_role_may_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_a_call_is_named_at_once_without_its_value() {
     let mut served = Served::start().await;
-    let born = |year, month, day| Demographics { birth_date: Some(Date { year, month, day }), ..named("Amara", "Okafor") };
+    let born = |year, month, day| Demographics {
+        birth_date: Some(Date { year, month, day }),
+        ..named("Amara", "Okafor")
+    };
     let items = vec![
-        LinkItem { token: vec![1; 31], ..served.item("1", None) },
-        LinkItem { organisation: "Okafor".into(), ..served.item("2", None) },
+        LinkItem {
+            token: vec![1; 31],
+            ..served.item("1", None)
+        },
+        LinkItem {
+            organisation: "Okafor".into(),
+            ..served.item("2", None)
+        },
         served.item("3", Some(born(2011, 2, 29))),
         served.item("4", Some(named(&"Okafor".repeat(60), "x"))),
     ];
@@ -146,13 +247,27 @@ async fn every_fault_of_a_call_is_named_at_once_without_its_value() {
     let refused = served.client.link(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     let details = refused.get_error_details();
-    let fields: Vec<&str> = details.bad_request().unwrap().field_violations.iter().map(|v| v.field.as_str()).collect();
+    let fields: Vec<&str> = details
+        .bad_request()
+        .unwrap()
+        .field_violations
+        .iter()
+        .map(|v| v.field.as_str())
+        .collect();
     assert_eq!(
         fields,
-        ["items[0].token", "items[1].organisation", "items[2].demographics.birth_date", "items[3].demographics"]
+        [
+            "items[0].token",
+            "items[1].organisation",
+            "items[2].demographics.birth_date",
+            "items[3].demographics"
+        ]
     );
     assert!(!format!("{refused:?}").contains("Okafor"), "{refused:?}");
-    assert!(served.writer.directory.is_empty(), "nothing of a refused call is kept");
+    assert!(
+        served.writer.directory.is_empty(),
+        "nothing of a refused call is kept"
+    );
     served.stop.request();
     served.writer.stop().unwrap();
 }
@@ -160,31 +275,98 @@ async fn every_fault_of_a_call_is_named_at_once_without_its_value() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organisation_finds_its_own_record_and_learns_nothing_else() {
     let mut served = Served::start().await;
-    let unknown = served.as_caller("housing", "service", LinkRequest { items: vec![served.item("1", None)] });
-    let outcome = served.client.link(unknown).await.unwrap().into_inner().outcomes.remove(0);
-    assert_eq!((outcome.problem.as_str(), outcome.linked, outcome.handle.len()), ("demographics-needed", false, 0));
+    let unknown = served.as_caller(
+        "housing",
+        "service",
+        LinkRequest {
+            items: vec![served.item("1", None)],
+        },
+    );
+    let outcome = served
+        .client
+        .link(unknown)
+        .await
+        .unwrap()
+        .into_inner()
+        .outcomes
+        .remove(0);
+    assert_eq!(
+        (
+            outcome.problem.as_str(),
+            outcome.linked,
+            outcome.handle.len()
+        ),
+        ("demographics-needed", false, 0)
+    );
     let handle = served.link("1").await;
 
     let request = served.as_caller("broker", "service", own("1"));
-    let found = served.client.handle_for(request).await.unwrap().into_inner();
+    let found = served
+        .client
+        .handle_for(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(found.handle.as_deref(), Some(handle.as_bytes().as_slice()));
     let request = served.as_caller("broker", "service", own("2"));
-    assert_eq!(served.client.handle_for(request).await.unwrap().into_inner().handle, None);
+    assert_eq!(
+        served
+            .client
+            .handle_for(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .handle,
+        None
+    );
 
-    let resolve = |id: &str, purpose: &str| ResolveForReadRequest { record: Some(own(id)), purpose: purpose.into() };
+    let resolve = |id: &str, purpose: &str| ResolveForReadRequest {
+        record: Some(own(id)),
+        purpose: purpose.into(),
+    };
     let request = served.as_caller("materialiser", "service", resolve("1", "rough-sleeping"));
-    let found = served.client.resolve_for_read(request).await.unwrap().into_inner();
-    let person = served.writer.directory.get(walbrook_identity::linkage::Token(
-        served.item("1", None).token.try_into().unwrap(),
-    ));
+    let found = served
+        .client
+        .resolve_for_read(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let person = served
+        .writer
+        .directory
+        .get(walbrook_identity::linkage::Token(
+            served.item("1", None).token.try_into().unwrap(),
+        ));
     let person: PersonId = person.unwrap().person;
-    assert_eq!(found.person_pseudonym.as_deref(), Some(served.purpose_key.person(person).as_bytes().as_slice()));
-    assert_eq!(found.handle_pseudonym.as_deref(), Some(served.purpose_key.handle(handle).as_bytes().as_slice()));
+    assert_eq!(
+        found.person_pseudonym.as_deref(),
+        Some(served.purpose_key.person(person).as_bytes().as_slice())
+    );
+    assert_eq!(
+        found.handle_pseudonym.as_deref(),
+        Some(served.purpose_key.handle(handle).as_bytes().as_slice())
+    );
     let request = served.as_caller("materialiser", "service", resolve("2", "rough-sleeping"));
-    let nobody = served.client.resolve_for_read(request).await.unwrap().into_inner();
-    assert_eq!((nobody.person_pseudonym, nobody.handle_pseudonym), (None, None));
+    let nobody = served
+        .client
+        .resolve_for_read(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (nobody.person_pseudonym, nobody.handle_pseudonym),
+        (None, None)
+    );
     let request = served.as_caller("materialiser", "service", resolve("1", "matching"));
-    assert_eq!(served.client.resolve_for_read(request).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(
+        served
+            .client
+            .resolve_for_read(request)
+            .await
+            .unwrap_err()
+            .code(),
+        Code::InvalidArgument
+    );
     // Three look-ups a second are allowed here.
     let start = Monotonic::now();
     let mut refused = None;
@@ -198,7 +380,11 @@ async fn an_organisation_finds_its_own_record_and_learns_nothing_else() {
         kind: kind.into(),
         purpose: "rough-sleeping".into(),
         key_id: "k1".into(),
-        subject: if kind == "PERSON" { person.as_bytes().to_vec() } else { handle.as_bytes().to_vec() },
+        subject: if kind == "PERSON" {
+            person.as_bytes().to_vec()
+        } else {
+            handle.as_bytes().to_vec()
+        },
         pseudonym: pseudonym.to_vec(),
         ..MatchItem::default()
     };
@@ -208,7 +394,16 @@ async fn an_organisation_finds_its_own_record_and_learns_nothing_else() {
         item("HANDLE", served.purpose_key.person(person).as_bytes()),
     ];
     let request = served.as_caller("auditor", "auditor", MatchesRequest { items });
-    assert_eq!(served.client.matches(request).await.unwrap().into_inner().matches, [true, true, false]);
+    assert_eq!(
+        served
+            .client
+            .matches(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .matches,
+        [true, true, false]
+    );
     served.stop.request();
     served.writer.stop().unwrap();
 }
@@ -218,17 +413,30 @@ async fn an_operator_merges_and_un_merges() {
     let mut served = Served::start().await;
     let (a, b) = (served.link("Okafor").await, served.link("Lindqvist").await);
     assert_ne!(a, b);
-    let merge = |reason: &str| MergeRequest { survivor: local("Okafor"), other: local("Lindqvist"), reason: reason.into() };
+    let merge = |reason: &str| MergeRequest {
+        survivor: local("Okafor"),
+        other: local("Lindqvist"),
+        reason: reason.into(),
+    };
     let request = served.as_caller("op", "operator", merge("they look alike"));
-    assert_eq!(served.client.merge(request).await.unwrap_err().code(), Code::InvalidArgument, "no free text");
+    assert_eq!(
+        served.client.merge(request).await.unwrap_err().code(),
+        Code::InvalidArgument,
+        "no free text"
+    );
     let request = served.as_caller("op", "operator", merge("reviewed-same-person"));
     let merged = served.client.merge(request).await.unwrap().into_inner();
     assert_eq!(merged.person.len(), 16);
     assert!(!merged.positions.is_empty());
     let request = served.as_caller("op", "operator", merge("reviewed-same-person"));
-    assert_eq!(served.client.merge(request).await.unwrap_err().code(), Code::FailedPrecondition);
+    assert_eq!(
+        served.client.merge(request).await.unwrap_err().code(),
+        Code::FailedPrecondition
+    );
     let unmerge = UnmergeRequest {
-        record: Some(RecordRef { by: Some(By::Handle(b.as_bytes().to_vec())) }),
+        record: Some(RecordRef {
+            by: Some(By::Handle(b.as_bytes().to_vec())),
+        }),
         reason: "reviewed-different-people".into(),
     };
     let request = served.as_caller("op", "operator", unmerge.clone());
@@ -236,10 +444,19 @@ async fn an_operator_merges_and_un_merges() {
     assert_ne!(parted.person, merged.person);
     let request = served.as_caller("op", "operator", unmerge);
     let again = served.client.unmerge(request).await.unwrap_err();
-    assert_eq!(again.get_error_details().error_info().unwrap().reason, "NOT_JOINED");
-    let unknown = UnmergeRequest { record: local("nobody"), reason: "reviewed-different-people".into() };
+    assert_eq!(
+        again.get_error_details().error_info().unwrap().reason,
+        "NOT_JOINED"
+    );
+    let unknown = UnmergeRequest {
+        record: local("nobody"),
+        reason: "reviewed-different-people".into(),
+    };
     let request = served.as_caller("op", "operator", unknown);
-    assert_eq!(served.client.unmerge(request).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        served.client.unmerge(request).await.unwrap_err().code(),
+        Code::NotFound
+    );
     served.stop.request();
     served.writer.stop().unwrap();
 }

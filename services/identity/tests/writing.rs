@@ -1,5 +1,13 @@
 //! The writer over an in-memory log that keeps Kafka's rules of order and fencing, and over real Kafka.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod common;
 
 use common::*;
@@ -8,8 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use walbrook_domain::Handle;
 use walbrook_eventlog::{
-    Ends, GroupGeneration, InputPosition, LogError, Namespace, NewRecord, Reader, Severity, TopicPartition, Transactor,
-    murmur2_partition, topics,
+    Ends, GroupGeneration, InputPosition, LogError, Namespace, NewRecord, Reader, Severity,
+    TopicPartition, Transactor, murmur2_partition, topics,
 };
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_identity::error::{CallError, JournalError};
@@ -22,17 +30,26 @@ use walbrook_runtime::shutdown::Shutdown;
 
 /// Real Kafka and registry, in a namespace of their own.
 async fn kafka() -> (Arc<dyn Clients>, Format) {
-    let cluster = tokio::task::spawn_blocking(walbrook_testkit::cluster::shared).await.unwrap();
+    let cluster = tokio::task::spawn_blocking(walbrook_testkit::cluster::shared)
+        .await
+        .unwrap();
     let namespace = Namespace::new(&walbrook_testkit::cluster::namespace());
     let kafka = Kafka::new(cluster.kafka, BTreeMap::new());
     let table = topics::table(&namespace, 4);
     let ours = [topics::IDENTITY, topics::LINKS, topics::AGREEMENTS];
-    let table: Vec<_> = table.into_iter().filter(|topic| ours.contains(&topic.plain.as_str())).collect();
+    let table: Vec<_> = table
+        .into_iter()
+        .filter(|topic| ours.contains(&topic.plain.as_str()))
+        .collect();
     kafka.admin().unwrap().create(&table, 1, 1).await.unwrap();
     let registry = Registry::new(&format!("{}/apis/ccompat/v7", cluster.registry));
     let mut schemas = Vec::new();
     for (topic, full_name, schema) in [
-        (topics::IDENTITY, IdentityRecord::FULL_NAME, IdentityRecord::SCHEMA),
+        (
+            topics::IDENTITY,
+            IdentityRecord::FULL_NAME,
+            IdentityRecord::SCHEMA,
+        ),
         (topics::LINKS, LinkRecord::FULL_NAME, LinkRecord::SCHEMA),
     ] {
         let subject = subject(&namespace, topic, full_name);
@@ -41,7 +58,15 @@ async fn kafka() -> (Arc<dyn Clients>, Format) {
     }
     let links = schemas.pop().unwrap();
     let identity = schemas.pop().unwrap();
-    (Arc::new(kafka), Format { namespace, partitions: 4, identity, links })
+    (
+        Arc::new(kafka),
+        Format {
+            namespace,
+            partitions: 4,
+            identity,
+            links,
+        },
+    )
 }
 
 /// The life of a writer: links in one transaction, merge, un-merge, and all of it again after a restart.
@@ -49,23 +74,40 @@ async fn a_life(clients: Arc<dyn Clients>, format: Format) {
     let first = Running::start(clients.clone(), format.clone());
     // Concurrent callers; each answer comes after a commit.
     let handles = futures_of((0..40).map(|n| {
-        let stated = Stated { la_child_id: format!("{}", n % 10 + 1), ..Stated::default() };
+        let stated = Stated {
+            la_child_id: format!("{}", n % 10 + 1),
+            ..Stated::default()
+        };
         let first = &first;
         async move { first.link(CAMDEN, &n.to_string(), stated).await }
     }))
     .await;
     let written = last_links(clients.as_ref(), &format);
-    assert_eq!(written.len(), 40, "every handle has its link record when it is answered");
+    assert_eq!(
+        written.len(),
+        40,
+        "every handle has its link record when it is answered"
+    );
     for (n, handle) in handles.iter().enumerate() {
-        assert_eq!(written[handle].members.len(), 4, "record {n}: four have the same number");
+        assert_eq!(
+            written[handle].members.len(),
+            4,
+            "record {n}: four have the same number"
+        );
     }
     for (record, link) in link_records(clients.as_ref(), &format) {
         assert_eq!(record.key.as_deref(), Some(&*link.handle));
         assert_eq!(record.at.partition, murmur2_partition(&link.handle, 4));
-        assert_eq!(record.headers.text("ce_type"), Some("walbrook.identity.v1.LinkRecord"));
+        assert_eq!(
+            record.headers.text("ce_type"),
+            Some("walbrook.identity.v1.LinkRecord")
+        );
     }
 
-    let (a, b) = (first.link(CAMDEN, "a", amara()).await, first.link(HACKNEY, "b", peter()).await);
+    let (a, b) = (
+        first.link(CAMDEN, "a", amara()).await,
+        first.link(HACKNEY, "b", peter()).await,
+    );
     let before = last_links(clients.as_ref(), &format);
     let merged = first.merge(a, b).await;
     for (partition, next) in &merged.positions {
@@ -82,13 +124,32 @@ async fn a_life(clients: Arc<dyn Clients>, format: Format) {
     // A new process finds the same handles and the same merge, and can undo it.
     let second = Running::start(clients.clone(), format.clone());
     assert_eq!(second.link(HACKNEY, "b", peter()).await, b);
-    assert_eq!(second.link(CAMDEN, "0", Stated { la_child_id: "1".into(), ..Stated::default() }).await, handles[0]);
-    assert_eq!(last_links(clients.as_ref(), &format), after, "nothing new was said, nothing is written");
+    assert_eq!(
+        second
+            .link(
+                CAMDEN,
+                "0",
+                Stated {
+                    la_child_id: "1".into(),
+                    ..Stated::default()
+                }
+            )
+            .await,
+        handles[0]
+    );
+    assert_eq!(
+        last_links(clients.as_ref(), &format),
+        after,
+        "nothing new was said, nothing is written"
+    );
     second.unmerge(b).await;
     let undone = last_links(clients.as_ref(), &format);
     for handle in [a, b] {
         let (now, then) = (&undone[&handle], &before[&handle]);
-        assert_eq!((&now.person, &now.members, &now.retired_persons), (&then.person, &then.members, &then.retired_persons));
+        assert_eq!(
+            (&now.person, &now.members, &now.retired_persons),
+            (&then.person, &then.members, &then.retired_persons)
+        );
         assert!(now.revision > then.revision);
     }
     second.stop().unwrap();
@@ -108,7 +169,12 @@ async fn futures_of<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Ve
             }
         }
         if whole {
-            std::task::Poll::Ready(pending.iter_mut().filter_map(|(_, value)| value.take()).collect())
+            std::task::Poll::Ready(
+                pending
+                    .iter_mut()
+                    .filter_map(|(_, value)| value.take())
+                    .collect(),
+            )
         } else {
             std::task::Poll::Pending
         }
@@ -165,7 +231,10 @@ async fn a_takeover(clients: Arc<dyn Clients>, format: Format) {
     let first = Running::start(clients.clone(), format.clone());
     let a = first.link(CAMDEN, "1", amara()).await;
     let second = Running::start(clients.clone(), format.clone());
-    let refused = first.desk.submit(vec![link(CAMDEN, "2", Some(peter()))]).await;
+    let refused = first
+        .desk
+        .submit(vec![link(CAMDEN, "2", Some(peter()))])
+        .await;
     assert!(matches!(refused, Err(CallError::NotWritten)), "{refused:?}");
     wait_for("the first writer to end", || first.has_ended());
     let ended = first.stop().unwrap_err();
@@ -231,7 +300,11 @@ async fn without_kafka_it_does_not_serve() {
 fn common_start(
     clients: Arc<dyn Clients>,
     format: Format,
-) -> (walbrook_identity::writer::Desk, Shutdown, std::thread::JoinHandle<Result<(), JournalError>>) {
+) -> (
+    walbrook_identity::writer::Desk,
+    Shutdown,
+    std::thread::JoinHandle<Result<(), JournalError>>,
+) {
     use walbrook_identity::writer::{Parts, SystemClock, SystemEntropy, writer};
     let (writer, desk) = writer(Parts {
         clients,
@@ -241,11 +314,17 @@ fn common_start(
         clock: Arc::new(SystemClock),
         entropy: Box::new(SystemEntropy),
         directory: Arc::default(),
-        metrics: walbrook_identity::metrics::Metrics::new(&walbrook_runtime::metrics::Metrics::new()),
+        metrics: walbrook_identity::metrics::Metrics::new(
+            &walbrook_runtime::metrics::Metrics::new(),
+        ),
     });
     let stop = Shutdown::new();
     let told = stop.clone();
-    (desk, stop, std::thread::spawn(move || writer.run(&told, &|_| {})))
+    (
+        desk,
+        stop,
+        std::thread::spawn(move || writer.run(&told, &|_| {})),
+    )
 }
 
 /// What the next commit of a [`Shaky`] log does.
@@ -286,7 +365,12 @@ impl Transactor for ShakyTransactor {
     }
     fn drain(&mut self) -> Result<Vec<(TopicPartition, i64)>, LogError> {
         if self.1.refuse.swap(false, Ordering::AcqRel) {
-            return Err(LogError::new(Severity::Abort, "drain", "test", "a broker is away"));
+            return Err(LogError::new(
+                Severity::Abort,
+                "drain",
+                "test",
+                "a broker is away",
+            ));
         }
         self.0.drain()
     }
@@ -301,7 +385,12 @@ impl Transactor for ShakyTransactor {
     fn commit(&mut self) -> Result<(), LogError> {
         self.0.commit()?;
         if self.1.lose_the_answer.swap(false, Ordering::AcqRel) {
-            return Err(LogError::new(Severity::OutcomeUnknown, "commit", "test", "no answer"));
+            return Err(LogError::new(
+                Severity::OutcomeUnknown,
+                "commit",
+                "test",
+                "no answer",
+            ));
         }
         Ok(())
     }
@@ -314,13 +403,25 @@ impl Transactor for ShakyTransactor {
 async fn a_commit_of_unknown_outcome_is_found_out_from_the_log() {
     let (log, format) = memory();
     let plan = Arc::new(Plan::default());
-    let running = Running::start(Arc::new(Shaky(Memory(log.clone()), plan.clone())), format.clone());
+    let running = Running::start(
+        Arc::new(Shaky(Memory(log.clone()), plan.clone())),
+        format.clone(),
+    );
     plan.lose_the_answer.store(true, Ordering::Release);
-    let unsure = running.desk.submit(vec![link(CAMDEN, "1", Some(amara()))]).await;
+    let unsure = running
+        .desk
+        .submit(vec![link(CAMDEN, "1", Some(amara()))])
+        .await;
     assert!(matches!(unsure, Err(CallError::NotWritten)), "{unsure:?}");
-    let on_the_log: Vec<Handle> = last_links(&Memory(log.clone()), &format).into_keys().collect();
+    let on_the_log: Vec<Handle> = last_links(&Memory(log.clone()), &format)
+        .into_keys()
+        .collect();
     running.wait_until_serving();
-    assert_eq!([running.link(CAMDEN, "1", amara()).await].as_slice(), on_the_log, "the retry finds what was committed");
+    assert_eq!(
+        [running.link(CAMDEN, "1", amara()).await].as_slice(),
+        on_the_log,
+        "the retry finds what was committed"
+    );
     running.stop().unwrap();
 }
 
@@ -328,13 +429,24 @@ async fn a_commit_of_unknown_outcome_is_found_out_from_the_log() {
 async fn an_aborted_commit_is_no_answer_and_no_trace() {
     let (log, format) = memory();
     let plan = Arc::new(Plan::default());
-    let running = Running::start(Arc::new(Shaky(Memory(log.clone()), plan.clone())), format.clone());
+    let running = Running::start(
+        Arc::new(Shaky(Memory(log.clone()), plan.clone())),
+        format.clone(),
+    );
     plan.refuse.store(true, Ordering::Release);
-    let refused = running.desk.submit(vec![link(CAMDEN, "1", Some(amara()))]).await;
+    let refused = running
+        .desk
+        .submit(vec![link(CAMDEN, "1", Some(amara()))])
+        .await;
     assert!(matches!(refused, Err(CallError::NotWritten)), "{refused:?}");
     assert!(running.directory.is_empty());
     let handle = running.link(CAMDEN, "1", amara()).await;
-    assert_eq!(last_links(&Memory(log), &format).into_keys().collect::<Vec<_>>(), [handle]);
+    assert_eq!(
+        last_links(&Memory(log), &format)
+            .into_keys()
+            .collect::<Vec<_>>(),
+        [handle]
+    );
     running.stop().unwrap();
 }
 
@@ -363,7 +475,17 @@ async fn topics_that_disagree_stop_it() {
         .unwrap();
     other.commit().unwrap();
     let found = rebuild(&Memory(log), &format, &Shutdown::new()).unwrap_err();
-    assert!(matches!(found, JournalError::Disagree { count: 1, of: 1, .. }), "{found}");
+    assert!(
+        matches!(
+            found,
+            JournalError::Disagree {
+                count: 1,
+                of: 1,
+                ..
+            }
+        ),
+        "{found}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -371,23 +493,38 @@ async fn the_end_of_an_agreement_and_a_birthday_come_without_a_call() {
     let (log, format) = memory();
     let clients = Memory(log.clone());
     let running = Running::start(Arc::new(Memory(log)), format.clone());
-    let child = Stated { birth_date: Some(day("2008-06-10")), ..amara() };
+    let child = Stated {
+        birth_date: Some(day("2008-06-10")),
+        ..amara()
+    };
     let a = running.link(CAMDEN, "1", child.clone()).await;
     let b = running.link(HACKNEY, "2", child).await;
     assert_eq!(last_links(&clients, &format)[&a].members.len(), 2);
-    running.clock.0.store(day("2026-06-30").start().0, Ordering::Release);
+    running
+        .clock
+        .0
+        .store(day("2026-06-30").start().0, Ordering::Release);
     running.link(CAMDEN, "other", peter()).await;
     assert_eq!(last_links(&clients, &format)[&a].adult_from, None);
-    running.clock.0.store(day("2026-07-01").start().0, Ordering::Release);
-    wait_for("adult_from", || last_links(&clients, &format)[&b].adult_from.is_some());
+    running
+        .clock
+        .0
+        .store(day("2026-07-01").start().0, Ordering::Release);
+    wait_for("adult_from", || {
+        last_links(&clients, &format)[&b].adult_from.is_some()
+    });
 
     running.cover.set(&[CAMDEN]);
-    wait_for("the un-link", || last_links(&clients, &format)[&a].members.len() == 1);
+    wait_for("the un-link", || {
+        last_links(&clients, &format)[&a].members.len() == 1
+    });
     let links = last_links(&clients, &format);
     assert_ne!(links[&a].person, links[&b].person);
     assert!(links[&b].adult_from.is_some());
     running.cover.set(&[CAMDEN, HACKNEY]);
-    wait_for("the link", || last_links(&clients, &format)[&a].members.len() == 2);
+    wait_for("the link", || {
+        last_links(&clients, &format)[&a].members.len() == 2
+    });
     running.stop().unwrap();
 }
 
@@ -397,12 +534,19 @@ async fn one_batch_answers_each_command_by_itself() {
     let running = Running::start(Arc::new(Memory(log)), format);
     let done = running
         .desk
-        .submit(vec![link(CAMDEN, "1", Some(amara())), link(CAMDEN, "2", None), link(CAMDEN, "1", None)])
+        .submit(vec![
+            link(CAMDEN, "1", Some(amara())),
+            link(CAMDEN, "2", None),
+            link(CAMDEN, "1", None),
+        ])
         .await
         .unwrap();
     let answers: Vec<Answer> = done.results.into_iter().map(Result::unwrap).collect();
     assert!(matches!(answers[0], Answer::Linked(_)));
     assert_eq!(answers[1], Answer::DemographicsNeeded);
-    assert_eq!(answers[0], answers[2], "the second of a batch sees the first");
+    assert_eq!(
+        answers[0], answers[2],
+        "the second of a batch sees the first"
+    );
     running.stop().unwrap();
 }

@@ -209,7 +209,8 @@ impl Known {
     /// What is unknown or a placeholder contradicts nothing.
     pub fn contradicts(&self, other: &Self) -> bool {
         let numbers = matches!((&self.nhs, &other.nhs), (Some(a), Some(b)) if a != b);
-        let births = matches!((self.birth_date, other.birth_date), (Some(a), Some(b)) if births_far(a, b));
+        let births =
+            matches!((self.birth_date, other.birth_date), (Some(a), Some(b)) if births_far(a, b));
         numbers || births || names_far(self, other)
     }
 }
@@ -237,7 +238,11 @@ fn births_far(a: Day, b: Day) -> bool {
     let swapped = year_a == year_b && month_a == day_b && day_a == month_b;
     let text = |year, month, day| format!("{year:04}{month:02}{day:02}");
     let (text_a, text_b) = (text(year_a, month_a, day_a), text(year_b, month_b, day_b));
-    let digits = text_a.bytes().zip(text_b.bytes()).filter(|(x, y)| x != y).count();
+    let digits = text_a
+        .bytes()
+        .zip(text_b.bytes())
+        .filter(|(x, y)| x != y)
+        .count();
     let only_years = is_placeholder_birth(a) || is_placeholder_birth(b);
     let same_year = only_years && (year_a - year_b).abs() <= 2;
     digits > 1 && !swapped && !same_year
@@ -254,7 +259,8 @@ fn postcode(text: &str) -> Option<String> {
     let inward = code.len().checked_sub(3).and_then(|at| code.get(at..));
     let shaped = inward.is_some_and(|inward| {
         let mut letters = inward.bytes();
-        letters.next().is_some_and(|b| b.is_ascii_digit()) && letters.all(|b| b.is_ascii_uppercase())
+        letters.next().is_some_and(|b| b.is_ascii_digit())
+            && letters.all(|b| b.is_ascii_uppercase())
     });
     let starts = code.bytes().next().is_some_and(|b| b.is_ascii_uppercase());
     (full && shaped && starts && !code.starts_with("ZZ99")).then_some(code)

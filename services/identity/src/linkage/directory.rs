@@ -49,7 +49,9 @@ impl Directory {
 
     /// Takes over records that were committed, all at once.
     pub fn publish<'a>(&self, records: impl Iterator<Item = &'a PersonRecord>) {
-        let entries: Vec<_> = records.map(|record| (record.token, entry(record))).collect();
+        let entries: Vec<_> = records
+            .map(|record| (record.token, entry(record)))
+            .collect();
         self.entries.write().extend(entries);
     }
 }

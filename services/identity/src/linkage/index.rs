@@ -82,7 +82,10 @@ impl Index {
             take(&mut self.exact, key, handle);
         }
         if let Some(postcode) = &record.known.postcode {
-            let left = self.postcodes.get(postcode).map_or(0, |count| count.saturating_sub(1));
+            let left = self
+                .postcodes
+                .get(postcode)
+                .map_or(0, |count| count.saturating_sub(1));
             if left == 0 {
                 self.postcodes.remove(postcode);
             } else {
@@ -106,7 +109,11 @@ impl Index {
         for (from, to) in [(a, b), (b, a)] {
             let others = self.apart.entry(from).or_default();
             let count = others.entry(to).or_insert(0);
-            *count = if more { *count + 1 } else { count.saturating_sub(1) };
+            *count = if more {
+                *count + 1
+            } else {
+                count.saturating_sub(1)
+            };
             if *count == 0 {
                 others.remove(&to);
             }
@@ -176,7 +183,9 @@ impl Index {
 
     /// Whether an operator took these two apart.
     pub fn taken_apart(&self, a: Handle, b: Handle) -> bool {
-        self.apart.get(&a).is_some_and(|others| others.contains_key(&b))
+        self.apart
+            .get(&a)
+            .is_some_and(|others| others.contains_key(&b))
     }
 
     /// Joins that hold and name this record, on either side, each with the record that joined; latest last.
@@ -189,7 +198,9 @@ impl Index {
             let Some(record) = self.records.get(other) else {
                 continue;
             };
-            let naming = record.joins_that_hold().filter(|join| join.survivor == handle);
+            let naming = record
+                .joins_that_hold()
+                .filter(|join| join.survivor == handle);
             joins.extend(naming.map(|join| (*other, join.clone())));
         }
         joins.sort_by_key(|(_, join)| join.sequence);
@@ -198,14 +209,20 @@ impl Index {
 
     /// Records without an `adult_from` whose own day has come by `today`, in order of that day.
     pub fn grown_up(&self, today: Day) -> impl Iterator<Item = Handle> {
-        let due = self.growing_up.iter().take_while(move |(day, _)| *day <= today);
+        let due = self
+            .growing_up
+            .iter()
+            .take_while(move |(day, _)| *day <= today);
         due.map(|(_, handle)| *handle)
     }
 
     /// Up to `limit` records that stand after `sequence` in the order of records.
     pub fn after(&self, sequence: i64, limit: usize) -> Vec<(i64, Handle)> {
         let later = self.in_order.range(sequence.saturating_add(1)..);
-        later.take(limit).map(|(at, handle)| (*at, *handle)).collect()
+        later
+            .take(limit)
+            .map(|(at, handle)| (*at, *handle))
+            .collect()
     }
 
     /// The place of the next record.

@@ -1,8 +1,9 @@
 //! Who is joined with whom: the search for a record's person, and the replay of joins that makes persons.
 
+use super::command::{Refused, Turn};
 use super::demographics::Strategy;
 use super::record::{Found, Join, PersonRecord, Undone};
-use super::step::{Core, Refused, Turn};
+use super::step::Core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use walbrook_domain::{Handle, PersonId};
@@ -29,7 +30,12 @@ impl Core {
                 found = outcome;
             }
         }
-        if found == Found::NoMatch && self.index.record(handle).is_some_and(|r| self.index.member_count(r.person) > 1) {
+        if found == Found::NoMatch
+            && self
+                .index
+                .record(handle)
+                .is_some_and(|r| self.index.member_count(r.person) > 1)
+        {
             found = Found::Match;
         }
         self.change(handle, |record| record.found = found);
@@ -62,7 +68,10 @@ impl Core {
                 }
             }
         }
-        let members: usize = eligible.iter().map(|c| self.index.member_count(c.person)).sum();
+        let members: usize = eligible
+            .iter()
+            .map(|c| self.index.member_count(c.person))
+            .sum();
         if members + self.index.member_count(record.person) > self.rules.members_cap {
             return Found::Full;
         }
@@ -77,7 +86,9 @@ impl Core {
         let mut best: BTreeMap<PersonId, (Strategy, i64, Handle)> = BTreeMap::new();
         let mut offer = |strategy: Strategy, other: &PersonRecord| {
             let comparable = other.organisation == record.organisation
-                || turn.cover.allows(&record.organisation, &other.organisation, strategy);
+                || turn
+                    .cover
+                    .allows(&record.organisation, &other.organisation, strategy);
             if other.person == record.person || !comparable {
                 return;
             }
@@ -87,17 +98,23 @@ impl Core {
         };
         if strong {
             for (strategy, key) in record.known.strong_keys(&record.organisation.to_string()) {
-                self.index.with_strong(key).for_each(|other| offer(strategy, other));
-            }
-        } else if let (Some(key), Some(postcode)) = (record.known.exact_key(), &record.known.postcode) {
-            if self.index.sharing_postcode(postcode) <= self.rules.postcode_records {
                 self.index
-                    .with_exact(key)
-                    .for_each(|other| offer(Strategy::ExactDemographics, other));
+                    .with_strong(key)
+                    .for_each(|other| offer(strategy, other));
             }
+        } else if let (Some(key), Some(postcode)) =
+            (record.known.exact_key(), &record.known.postcode)
+            && self.index.sharing_postcode(postcode) <= self.rules.postcode_records
+        {
+            let agreeing = self.index.with_exact(key);
+            agreeing.for_each(|other| offer(Strategy::ExactDemographics, other));
         }
         best.into_iter()
-            .map(|(person, (strategy, _, with))| Candidate { person, with, strategy })
+            .map(|(person, (strategy, _, with))| Candidate {
+                person,
+                with,
+                strategy,
+            })
             .collect()
     }
 
@@ -116,13 +133,17 @@ impl Core {
                 }
             }
         }
-        (self.index.member_count(a) + self.index.member_count(b) > self.rules.members_cap).then_some(Found::Full)
+        (self.index.member_count(a) + self.index.member_count(b) > self.rules.members_cap)
+            .then_some(Found::Full)
     }
 
     /// Whether each organisation of one person may be compared with each of the other.
     fn covered(&self, a: PersonId, b: PersonId, turn: &Turn<'_>) -> bool {
         let organisations = |person| {
-            let all = self.index.members(person).map(|record| record.organisation.clone());
+            let all = self
+                .index
+                .members(person)
+                .map(|record| record.organisation.clone());
             all.collect::<BTreeSet<_>>()
         };
         let (of_a, of_b) = (organisations(a), organisations(b));
@@ -134,7 +155,9 @@ impl Core {
     fn join_with(&mut self, handle: Handle, candidate: &Candidate, turn: &mut Turn<'_>) {
         let (Some(mine), Some(theirs)) = (
             self.index.record(handle).map(|record| record.person),
-            self.index.record(candidate.with).map(|record| record.person),
+            self.index
+                .record(candidate.with)
+                .map(|record| record.person),
         ) else {
             return;
         };
@@ -142,7 +165,11 @@ impl Core {
             return;
         }
         let weight = |person| {
-            let oldest = self.index.members(person).map(|record| record.sequence).min();
+            let oldest = self
+                .index
+                .members(person)
+                .map(|record| record.sequence)
+                .min();
             (self.index.member_count(person), -oldest.unwrap_or(i64::MAX))
         };
         let (survivor, joining) = if weight(mine) > weight(theirs) {
@@ -179,12 +206,22 @@ impl Core {
     }
 
     /// Undoes joins, each named by the record that joined and its place, and regroups. Returns every record whose person may have changed.
-    pub(super) fn undo(&mut self, joins: &[(Handle, i64)], reason: &str, by: &str, turn: &Turn<'_>) -> Vec<Handle> {
+    pub(super) fn undo(
+        &mut self,
+        joins: &[(Handle, i64)],
+        reason: &str,
+        by: &str,
+        turn: &Turn<'_>,
+    ) -> Vec<Handle> {
         let named: Vec<Handle> = joins.iter().map(|(handle, _)| *handle).collect();
         let together = self.members_with(&named);
         for (handle, sequence) in joins {
             self.change(*handle, |record| {
-                for join in record.joins.iter_mut().filter(|join| join.sequence == *sequence) {
+                for join in record
+                    .joins
+                    .iter_mut()
+                    .filter(|join| join.sequence == *sequence)
+                {
                     join.undone = Some(Undone {
                         reason: reason.to_owned(),
                         by: by.to_owned(),
@@ -204,7 +241,9 @@ impl Core {
             .iter()
             .filter_map(|handle| self.index.record(*handle).map(|record| record.person))
             .collect();
-        let members = persons.into_iter().flat_map(|person| self.index.members(person));
+        let members = persons
+            .into_iter()
+            .flat_map(|person| self.index.members(person));
         members.map(|record| record.handle).collect()
     }
 
@@ -218,7 +257,10 @@ impl Core {
         let mut before: BTreeMap<PersonId, BTreeSet<Handle>> = BTreeMap::new();
         let mut after: BTreeMap<PersonId, BTreeSet<Handle>> = BTreeMap::new();
         for record in &records {
-            before.entry(record.person).or_default().insert(record.handle);
+            before
+                .entry(record.person)
+                .or_default()
+                .insert(record.handle);
             if let Some(person) = persons.get(&record.handle) {
                 after.entry(*person).or_default().insert(record.handle);
             }
@@ -229,7 +271,11 @@ impl Core {
             }
         }
         for (handle, person) in persons {
-            if self.index.record(handle).is_some_and(|record| record.person != person) {
+            if self
+                .index
+                .record(handle)
+                .is_some_and(|record| record.person != person)
+            {
                 self.change(handle, |record| record.person = person);
             }
         }
@@ -255,7 +301,12 @@ impl Core {
     }
 
     /// The checks that hold for an operator's merge too: evidence is theirs to judge, cover and the cap are not.
-    pub(super) fn may_merge(&self, a: PersonId, b: PersonId, turn: &Turn<'_>) -> Result<(), Refused> {
+    pub(super) fn may_merge(
+        &self,
+        a: PersonId,
+        b: PersonId,
+        turn: &Turn<'_>,
+    ) -> Result<(), Refused> {
         if a == b {
             return Err(Refused::SamePerson);
         }
@@ -263,7 +314,9 @@ impl Core {
             return Err(Refused::NotCovered);
         }
         if self.index.member_count(a) + self.index.member_count(b) > self.rules.members_cap {
-            return Err(Refused::Full { cap: self.rules.members_cap });
+            return Err(Refused::Full {
+                cap: self.rules.members_cap,
+            });
         }
         Ok(())
     }
@@ -286,7 +339,10 @@ fn replay(
     joins.sort_unstable();
     let mut refused = Vec::new();
     for (sequence, survivor, joining) in joins {
-        let (Some(to), Some(from)) = (persons.get(&survivor).copied(), persons.get(&joining).copied()) else {
+        let (Some(to), Some(from)) = (
+            persons.get(&survivor).copied(),
+            persons.get(&joining).copied(),
+        ) else {
             continue;
         };
         let (Some(staying), Some(moving)) = (groups.get(&to), groups.get(&from)) else {
@@ -311,7 +367,9 @@ fn replay(
 /// Keeps the history bounded: undone joins leave oldest first, those of the rules before those of operators.
 fn forget_old(joins: &mut Vec<Join>) {
     while joins.iter().filter(|join| !join.holds()).count() > HISTORY {
-        let of_rules = joins.iter().position(|join| !join.holds() && !join.taken_apart());
+        let of_rules = joins
+            .iter()
+            .position(|join| !join.holds() && !join.taken_apart());
         let oldest = of_rules.or_else(|| joins.iter().position(|join| !join.holds()));
         match oldest {
             Some(at) => drop(joins.remove(at)),

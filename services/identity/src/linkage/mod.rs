@@ -1,5 +1,6 @@
 //! The sans-IO core: commands change an [`Index`], time and randomness are arguments, effects are the records to write.
 
+mod command;
 pub mod demographics;
 mod directory;
 mod index;
@@ -9,12 +10,13 @@ pub mod record;
 mod step;
 pub mod wire;
 
+pub use command::{
+    Answer, Changes, Command, Entropy, LinkItem, MatchingCover, Refused, Rules, Turn, Who,
+};
 pub use directory::{Directory, Entry};
 pub use index::Index;
 pub use record::{Found, PersonRecord, Token};
-pub use step::{
-    Answer, Changes, Command, Core, Entropy, LinkItem, MatchingCover, Refused, Rules, Turn, Who,
-};
+pub use step::Core;
 
 #[cfg(test)]
 mod tests;

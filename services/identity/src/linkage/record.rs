@@ -47,7 +47,9 @@ impl Join {
 
     /// Whether an operator took it apart: then the rules never make it again.
     pub fn taken_apart(&self) -> bool {
-        self.undone.as_ref().is_some_and(|undone| !undone.by.is_empty())
+        self.undone
+            .as_ref()
+            .is_some_and(|undone| !undone.by.is_empty())
     }
 }
 

@@ -1,174 +1,12 @@
-//! Commands and what they change. Nothing here reads a clock, draws a random number or does I/O.
+//! The state and how a command changes it. Nothing here reads a clock, draws a random number or does I/O.
 
+use super::command::{Answer, Changes, Command, LinkItem, Refused, Rules, Turn, Who};
 use super::demographics::{Stated, Strategy};
 use super::index::Index;
-use super::record::{Found, PersonRecord, Token};
+use super::record::{Found, PersonRecord};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use walbrook_domain::{Day, Handle, Instant, Organisation, PersonId};
-
-/// Whether two organisations' records may be compared: a signed matching agreement in force covers both. Within one organisation they may
-/// be compared always; that is not asked here.
-pub trait MatchingCover: Send + Sync {
-    /// Whether one agreement covers both. Symmetric.
-    fn covers(&self, a: &Organisation, b: &Organisation) -> bool;
-
-    /// Whether one agreement that covers both also names this kind of evidence.
-    fn allows(&self, a: &Organisation, b: &Organisation, strategy: Strategy) -> bool {
-        let _ = strategy;
-        self.covers(a, b)
-    }
-}
-
-/// Where new ids come from.
-pub trait Entropy: Send {
-    /// Sixteen bytes that nobody can guess.
-    fn id(&mut self) -> [u8; 16];
-}
-
-/// Bounds and switches of the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
-    /// Records that one person may have: each change rewrites all of them.
-    pub members_cap: usize,
-    /// A postcode of more records than this (a hostel, a hospital, a prison) never completes a match.
-    pub postcode_records: usize,
-    /// Agencies whose unknown subjects are taken without demographics; all others are asked for them.
-    pub without_demographics: BTreeSet<String>,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            members_cap: 64,
-            postcode_records: 300,
-            without_demographics: BTreeSet::new(),
-        }
-    }
-}
-
-/// What a gateway asks about one subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkItem {
-    /// Lookup token.
-    pub token: Token,
-    /// The organisation that holds the record.
-    pub organisation: Organisation,
-    /// The agency whose service asks.
-    pub agency: String,
-    /// Kind of the local id.
-    pub id_scheme: String,
-    /// Left out when known already.
-    pub stated: Option<Stated>,
-}
-
-/// How a command names a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    /// By its handle.
-    Handle(Handle),
-    /// By its lookup token.
-    Token(Token),
-}
-
-/// Something to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// The handle of a subject; links it when it is new or says something new.
-    Link(LinkItem),
-    /// Two records are the same person; the survivor's person keeps its id.
-    Merge {
-        /// Its person keeps its id.
-        survivor: Who,
-        /// Its person is retired.
-        other: Who,
-        /// From a closed list.
-        reason: String,
-        /// Organisation and subject of the operator.
-        by: String,
-    },
-    /// Undoes the latest join that names the record, on either side: what was before it is restored exactly.
-    Unmerge {
-        /// The record.
-        record: Who,
-        /// From a closed list.
-        reason: String,
-        /// Organisation and subject of the operator.
-        by: String,
-    },
-    /// Writes `adult_from` where it is past by now, for up to `limit` persons.
-    ComeOfAge {
-        /// At most so many persons.
-        limit: usize,
-    },
-    /// Evaluates up to `limit` records after a place in their order again, because the cover of matching agreements changed.
-    Review {
-        /// The last place evaluated.
-        after: i64,
-        /// At most so many records.
-        limit: usize,
-    },
-}
-
-/// What came of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// The subject's handle.
-    Linked(Handle),
-    /// The subject is unknown: its demographics are needed.
-    DemographicsNeeded,
-    /// The person after a merge, or of the record after an un-merge.
-    Person(PersonId),
-    /// How many persons came of age; call again while it equals the limit.
-    CameOfAge(usize),
-    /// The last place evaluated; `None` when there is no later record.
-    Reviewed(Option<i64>),
-}
-
-/// A command that was refused; nothing was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// No such record.
-    #[error("there is no such record; name it by its handle or by its organisation's own id")]
-    UnknownRecord,
-    /// Merging a person with itself.
-    #[error("both records are the same person already")]
-    SamePerson,
-    /// Un-merging what is alone.
-    #[error("the record was never joined with another one: there is nothing to undo")]
-    NotJoined,
-    /// No matching agreement.
-    #[error("no signed matching agreement covers all organisations that hold records of the two; sign one first")]
-    NotCovered,
-    /// Too many records.
-    #[error("the person would have more than {cap} records; un-merge what does not belong together first")]
-    Full {
-        /// The cap.
-        cap: usize,
-    },
-    /// The token is another organisation's.
-    #[error("the token belongs to a record of another organisation; the gateway computed it wrongly")]
-    WrongOrganisation,
-}
-
-/// Handles whose records must be written. Taken from the index when the transaction is made, so that a batch writes each record once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Records of `identity.records`.
-    pub identity: BTreeSet<Handle>,
-    /// Records of `control.links`.
-    pub links: BTreeSet<Handle>,
-}
-
-/// The arguments of one step.
-pub struct Turn<'a> {
-    /// The time of the step.
-    pub now: Instant,
-    /// Source of new ids.
-    pub entropy: &'a mut dyn Entropy,
-    /// The cover that holds now.
-    pub cover: &'a dyn MatchingCover,
-}
+use walbrook_domain::{Day, Handle, Instant, PersonId};
 
 /// The index, the rules and what the batch in work has changed.
 #[derive(Debug, Default)]
@@ -184,7 +22,11 @@ pub struct Core {
 impl Core {
     /// A core over an index that was read from the log.
     pub fn new(index: Index, rules: Rules) -> Self {
-        Self { index, rules, ..Self::default() }
+        Self {
+            index,
+            rules,
+            ..Self::default()
+        }
     }
 
     /// The state, with what the batch in work changed.
@@ -221,9 +63,12 @@ impl Core {
     pub fn step(&mut self, command: Command, mut turn: Turn<'_>) -> Result<Answer, Refused> {
         let answer = match command {
             Command::Link(item) => self.link(item, &mut turn),
-            Command::Merge { survivor, other, reason, by } => {
-                self.merge(survivor, other, (&by, &reason), &mut turn)
-            }
+            Command::Merge {
+                survivor,
+                other,
+                reason,
+                by,
+            } => self.merge(survivor, other, (&by, &reason), &mut turn),
             Command::Unmerge { record, reason, by } => self.unmerge(record, &reason, &by, &turn),
             Command::ComeOfAge { limit } => Ok(self.come_of_age(limit, turn.now.london_day())),
             Command::Review { after, limit } => Ok(self.review(after, limit, &mut turn)),
@@ -245,7 +90,10 @@ impl Core {
             if known.organisation != item.organisation {
                 return Err(Refused::WrongOrganisation);
             }
-            if let Some(stated) = item.stated.filter(|stated| known.stated.as_ref() != Some(stated)) {
+            if let Some(stated) = item
+                .stated
+                .filter(|stated| known.stated.as_ref() != Some(stated))
+            {
                 self.restate(&known, stated, turn);
             }
             return Ok(Answer::Linked(known.handle));
@@ -291,15 +139,26 @@ impl Core {
         let Some(record) = self.index.record(handle).cloned() else {
             return;
         };
-        if record.restrictions != before.restrictions || record.known.birth_date != before.known.birth_date {
+        if record.restrictions != before.restrictions
+            || record.known.birth_date != before.known.birth_date
+        {
             self.touched.insert(handle);
         }
         let naming = self.index.joins_naming(handle);
-        let of_rules = naming.into_iter().filter(|(_, join)| join.decided_by.is_empty());
-        let contradicted = self.index.members(record.person).any(|other| other.known.contradicts(&record.known));
+        let of_rules = naming
+            .into_iter()
+            .filter(|(_, join)| join.decided_by.is_empty());
+        let contradicted = self
+            .index
+            .members(record.person)
+            .any(|other| other.known.contradicts(&record.known));
         let broken: Vec<(Handle, i64)> = of_rules
             .filter(|(joining, join)| {
-                let other = if *joining == handle { join.survivor } else { *joining };
+                let other = if *joining == handle {
+                    join.survivor
+                } else {
+                    *joining
+                };
                 contradicted || self.number_differs(&record, other, join.strategy)
             })
             .map(|(joining, join)| (joining, join.sequence))
@@ -336,16 +195,31 @@ impl Core {
     ) -> Result<Answer, Refused> {
         let (survivor, other) = (self.find(survivor)?, self.find(other)?);
         self.may_merge(survivor.person, other.person, turn)?;
-        self.join(survivor.handle, other.handle, Strategy::Manual, Some(decided), turn);
+        self.join(
+            survivor.handle,
+            other.handle,
+            Strategy::Manual,
+            Some(decided),
+            turn,
+        );
         Ok(Answer::Person(survivor.person))
     }
 
-    fn unmerge(&mut self, record: Who, reason: &str, by: &str, turn: &Turn<'_>) -> Result<Answer, Refused> {
+    fn unmerge(
+        &mut self,
+        record: Who,
+        reason: &str,
+        by: &str,
+        turn: &Turn<'_>,
+    ) -> Result<Answer, Refused> {
         let record = self.find(record)?;
         let naming = self.index.joins_naming(record.handle);
         let (joining, join) = naming.last().ok_or(Refused::NotJoined)?;
         self.undo(&[(*joining, join.sequence)], reason, by, turn);
-        let person = self.index.record(record.handle).map_or(record.person, |record| record.person);
+        let person = self
+            .index
+            .record(record.handle)
+            .map_or(record.person, |record| record.person);
         Ok(Answer::Person(person))
     }
 
@@ -359,7 +233,11 @@ impl Core {
             persons.extend(person.filter(|person| self.adult_from(*person, today).is_some()));
         }
         for person in &persons {
-            let first = self.index.members(*person).next().map(|record| record.handle);
+            let first = self
+                .index
+                .members(*person)
+                .next()
+                .map(|record| record.handle);
             self.touched.extend(first);
         }
         Answer::CameOfAge(persons.len())
@@ -380,8 +258,14 @@ impl Core {
     /// The day from which a person counts as adult, if it has come: the latest that any member's birth date says (of two dates the one that
     /// makes a child longer). Unknown without a birth date: the protective answer.
     fn adult_from(&self, person: PersonId, today: Day) -> Option<Day> {
-        let births = self.index.members(person).filter_map(|record| record.known.birth_date);
-        births.map(Day::adult_from).max().filter(|day| *day <= today)
+        let births = self
+            .index
+            .members(person)
+            .filter_map(|record| record.known.birth_date);
+        births
+            .map(Day::adult_from)
+            .max()
+            .filter(|day| *day <= today)
     }
 
     /// Rewrites every member of each person that the step touched.
@@ -393,8 +277,16 @@ impl Core {
             .collect();
         for person in persons {
             let adult_from = self.adult_from(person, now.london_day());
-            let members: Vec<Handle> = self.index.members(person).map(|record| record.handle).collect();
-            let revision = self.index.members(person).map(|record| record.revision).max();
+            let members: Vec<Handle> = self
+                .index
+                .members(person)
+                .map(|record| record.handle)
+                .collect();
+            let revision = self
+                .index
+                .members(person)
+                .map(|record| record.revision)
+                .max();
             let revision = revision.unwrap_or(0).saturating_add(1);
             for member in members {
                 self.change(member, |record| {

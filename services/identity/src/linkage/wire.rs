@@ -19,7 +19,10 @@ pub struct WireError {
 }
 
 fn wrong(field: &'static str, problem: impl ToString) -> WireError {
-    WireError { field, problem: problem.to_string() }
+    WireError {
+        field,
+        problem: problem.to_string(),
+    }
 }
 
 /// Demographics from a message.
@@ -90,7 +93,11 @@ pub fn identity_record(record: &PersonRecord) -> proto::IdentityRecord {
         own_person: record.own_person.as_bytes().to_vec(),
         person: record.person.as_bytes().to_vec(),
         joins: record.joins.iter().map(join_message).collect(),
-        restrictions: record.restrictions.iter().map(ToString::to_string).collect(),
+        restrictions: record
+            .restrictions
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         adult_from: record.adult_from.map(date),
         revision: record.revision,
         search: record.found.as_str().to_owned(),
@@ -109,7 +116,9 @@ fn join_message(join: &Join) -> proto::Join {
         decided_by: join.decided_by.clone(),
         reason: join.reason.clone(),
         made_at: Some(timestamp(join.made_at)),
-        undone_reason: undone.map(|undone| undone.reason.clone()).unwrap_or_default(),
+        undone_reason: undone
+            .map(|undone| undone.reason.clone())
+            .unwrap_or_default(),
         undone_by: undone.map(|undone| undone.by.clone()).unwrap_or_default(),
         undone_at: undone.map(|undone| timestamp(undone.at)),
     }
@@ -122,13 +131,17 @@ fn join_message(join: &Join) -> proto::Join {
 pub fn person_record(message: proto::IdentityRecord) -> Result<PersonRecord, WireError> {
     let stated = message.demographics.map(stated).transpose()?;
     let restrictions = message.restrictions.iter().map(|word| word.parse());
-    let adult_from = message
-        .adult_from
-        .map(|date| Day::from_ymd(date.year, date.month, date.day).ok_or_else(|| wrong("adult_from", "no such date")));
+    let adult_from = message.adult_from.map(|date| {
+        Day::from_ymd(date.year, date.month, date.day)
+            .ok_or_else(|| wrong("adult_from", "no such date"))
+    });
     Ok(PersonRecord {
         token: token(&message.token)?,
         handle: Handle::try_from(&*message.handle).map_err(|e| wrong("handle", e))?,
-        organisation: message.organisation.parse().map_err(|e| wrong("organisation", e))?,
+        organisation: message
+            .organisation
+            .parse()
+            .map_err(|e| wrong("organisation", e))?,
         agency: message.agency,
         id_scheme: message.id_scheme,
         known: stated.as_ref().map(Stated::known).unwrap_or_default(),
@@ -136,8 +149,14 @@ pub fn person_record(message: proto::IdentityRecord) -> Result<PersonRecord, Wir
         sequence: message.sequence,
         own_person: PersonId::try_from(&*message.own_person).map_err(|e| wrong("own_person", e))?,
         person: PersonId::try_from(&*message.person).map_err(|e| wrong("person", e))?,
-        joins: message.joins.into_iter().map(join).collect::<Result<_, _>>()?,
-        restrictions: restrictions.collect::<Result<_, _>>().map_err(|e| wrong("restrictions", e))?,
+        joins: message
+            .joins
+            .into_iter()
+            .map(join)
+            .collect::<Result<_, _>>()?,
+        restrictions: restrictions
+            .collect::<Result<_, _>>()
+            .map_err(|e| wrong("restrictions", e))?,
         adult_from: adult_from.transpose()?,
         revision: message.revision,
         found: Found::read(&message.search).ok_or_else(|| wrong("search", "unknown word"))?,
@@ -161,11 +180,16 @@ fn join(message: proto::Join) -> Result<Join, WireError> {
         .undone_at
         .map(|at| instant("joins.undone_at", Some(at)))
         .transpose()?
-        .map(|at| Undone { reason: message.undone_reason, by: message.undone_by, at });
+        .map(|at| Undone {
+            reason: message.undone_reason,
+            by: message.undone_by,
+            at,
+        });
     Ok(Join {
         sequence: message.sequence,
         survivor: Handle::try_from(&*message.survivor).map_err(|e| wrong("joins.survivor", e))?,
-        strategy: Strategy::read(&message.strategy).ok_or_else(|| wrong("joins.strategy", "unknown word"))?,
+        strategy: Strategy::read(&message.strategy)
+            .ok_or_else(|| wrong("joins.strategy", "unknown word"))?,
         score: message.score_ten_thousandths,
         decided_by: message.decided_by,
         reason: message.reason,
@@ -183,13 +207,19 @@ pub fn link_record(index: &Index, handle: Handle) -> Option<proto::LinkRecord> {
         .map(|member| member.own_person)
         .filter(|person| *person != record.person)
         .collect();
-    let restrictions: BTreeSet<_> = members.iter().flat_map(|member| &member.restrictions).collect();
+    let restrictions: BTreeSet<_> = members
+        .iter()
+        .flat_map(|member| &member.restrictions)
+        .collect();
     let (strategy, score) = record.strategy();
     Some(proto::LinkRecord {
         handle: record.handle.as_bytes().to_vec(),
         organisation: record.organisation.to_string(),
         person: record.person.as_bytes().to_vec(),
-        retired_persons: retired.iter().map(|person| person.as_bytes().to_vec()).collect(),
+        retired_persons: retired
+            .iter()
+            .map(|person| person.as_bytes().to_vec())
+            .collect(),
         // Only a Match makes a join, and a record is surely of the person it is by itself.
         status: LinkStatus::Match.to_string(),
         score_ten_thousandths: score,

@@ -9,11 +9,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{Day, Handle, Instant, Organisation};
 use walbrook_eventlog::memory::MemoryLog;
-use walbrook_eventlog::{Ends, LogError, Namespace, Reader, Record, TopicPartition, Transactor, topics};
+use walbrook_eventlog::{
+    Ends, LogError, Namespace, Reader, Record, TopicPartition, Transactor, topics,
+};
 use walbrook_identity::error::JournalError;
 use walbrook_identity::journal::{Clients, Format, Schema, read_to_end};
 use walbrook_identity::linkage::demographics::Stated;
-use walbrook_identity::linkage::{Answer, Command, Directory, LinkItem, MatchingCover, Rules, Token, Who};
+use walbrook_identity::linkage::{
+    Answer, Command, Directory, LinkItem, MatchingCover, Rules, Token, Who,
+};
 use walbrook_identity::metrics::Metrics;
 use walbrook_identity::writer::{self, Clock, Desk, Done, LiveCover, Parts, SystemEntropy};
 use walbrook_proto::avro::AvroRecord;
@@ -22,7 +26,8 @@ use walbrook_runtime::shutdown::Shutdown;
 
 pub const CAMDEN: &str = "GSS:E09000007";
 pub const HACKNEY: &str = "GSS:E09000012";
-pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Long, for machines that are busy with other tests; nothing waits longer than it must.
+pub const DEADLINE: Duration = Duration::from_secs(150);
 
 /// Clients of an in-memory log.
 pub struct Memory(pub MemoryLog);
@@ -43,11 +48,21 @@ pub fn memory() -> (MemoryLog, Format) {
     let format = Format {
         namespace: Namespace::new("t"),
         partitions: 4,
-        identity: Schema { subject: "t.identity.records-walbrook.identity.v1.IdentityRecord".into(), id: 1 },
-        links: Schema { subject: "t.control.links-walbrook.identity.v1.LinkRecord".into(), id: 2 },
+        identity: Schema {
+            subject: "t.identity.records-walbrook.identity.v1.IdentityRecord".into(),
+            id: 1,
+        },
+        links: Schema {
+            subject: "t.control.links-walbrook.identity.v1.LinkRecord".into(),
+            id: 2,
+        },
     };
     let names = topics::table(&format.namespace, 4);
-    let log = MemoryLog::new(names.iter().map(|topic| (topic.name.as_str(), topic.partitions)));
+    let log = MemoryLog::new(
+        names
+            .iter()
+            .map(|topic| (topic.name.as_str(), topic.partitions)),
+    );
     (log, format)
 }
 
@@ -117,7 +132,14 @@ impl Running {
         let stop = Shutdown::new();
         let told = stop.clone();
         let thread = std::thread::spawn(move || writer.run(&told, &|_| {}));
-        let running = Self { desk, directory, clock, cover, stop, thread: Some(thread) };
+        let running = Self {
+            desk,
+            directory,
+            clock,
+            cover,
+            stop,
+            thread: Some(thread),
+        };
         running.wait_until_serving();
         running
     }
@@ -140,7 +162,11 @@ impl Running {
     }
 
     pub async fn link(&self, organisation: &str, id: &str, stated: Stated) -> Handle {
-        let done = self.desk.submit(vec![link(organisation, id, Some(stated))]).await.unwrap();
+        let done = self
+            .desk
+            .submit(vec![link(organisation, id, Some(stated))])
+            .await
+            .unwrap();
         match done.results.into_iter().next() {
             Some(Ok(Answer::Linked(handle))) => handle,
             other => panic!("not linked: {other:?}"),
@@ -217,12 +243,17 @@ pub fn peter() -> Stated {
 /// Every committed record of `control.links`, by partition and offset.
 pub fn link_records(clients: &dyn Clients, format: &Format) -> Vec<(Record, LinkRecord)> {
     let mut records = Vec::new();
-    read_to_end(clients, &format.links_partitions(), &Shutdown::new(), &mut |record| {
-        let (_, body) = walbrook_event::framing::unframe(record.value.as_deref()).unwrap();
-        let link = LinkRecord::decode_exact(body).unwrap();
-        records.push((record, link));
-        Ok(())
-    })
+    read_to_end(
+        clients,
+        &format.links_partitions(),
+        &Shutdown::new(),
+        &mut |record| {
+            let (_, body) = walbrook_event::framing::unframe(record.value.as_deref()).unwrap();
+            let link = LinkRecord::decode_exact(body).unwrap();
+            records.push((record, link));
+            Ok(())
+        },
+    )
     .unwrap();
     records
 }
@@ -238,6 +269,10 @@ pub fn last_links(clients: &dyn Clients, format: &Format) -> BTreeMap<Handle, Li
 
 pub fn links_end(clients: &dyn Clients, format: &Format, partition: i32) -> i64 {
     let at = TopicPartition::new(format.namespace.name(topics::LINKS), partition);
-    let ends = clients.ends().unwrap().high_watermarks(&[at], DEADLINE).unwrap();
+    let ends = clients
+        .ends()
+        .unwrap()
+        .high_watermarks(&[at], DEADLINE)
+        .unwrap();
     ends[0]
 }

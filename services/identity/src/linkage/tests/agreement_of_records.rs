@@ -6,12 +6,19 @@ use super::{CAMDEN, HACKNEY, amara, day, nhs, person, with_nhs};
 
 fn contradict(a: Stated, b: Stated) -> bool {
     let (a, b): (Known, Known) = (a.known(), b.known());
-    assert_eq!(a.contradicts(&b), b.contradicts(&a), "a contradiction goes both ways");
+    assert_eq!(
+        a.contradicts(&b),
+        b.contradicts(&a),
+        "a contradiction goes both ways"
+    );
     a.contradicts(&b)
 }
 
 fn born(date: &str) -> Stated {
-    Stated { birth_date: Some(day(date)), ..amara() }
+    Stated {
+        birth_date: Some(day(date)),
+        ..amara()
+    }
 }
 
 fn named(given: &str, family: &str) -> Stated {
@@ -34,7 +41,10 @@ fn a_birth_date_contradicts_beyond_a_swap_or_one_digit() {
     for (a, b, expected) in cases {
         assert_eq!(contradict(born(a), born(b)), expected, "{a} and {b}");
     }
-    let unknown = Stated { birth_date: None, ..amara() };
+    let unknown = Stated {
+        birth_date: None,
+        ..amara()
+    };
     assert!(!contradict(unknown, born("1950-03-03")));
 }
 
@@ -53,7 +63,11 @@ fn names_contradict_only_when_both_are_far_apart() {
         (("", "Okafor"), ("Peter", "Lindqvist"), false),
     ];
     for (a, b, expected) in cases {
-        assert_eq!(contradict(named(a.0, a.1), named(b.0, b.1)), expected, "{a:?} and {b:?}");
+        assert_eq!(
+            contradict(named(a.0, a.1), named(b.0, b.1)),
+            expected,
+            "{a:?} and {b:?}"
+        );
     }
 }
 
@@ -66,7 +80,14 @@ fn two_verified_numbers_that_differ_contradict() {
 
 #[test]
 fn a_number_with_a_wrong_check_digit_is_no_number() {
-    let known = |number: &str| Stated { nhs_number: number.into(), ..amara() }.known().nhs;
+    let known = |number: &str| {
+        Stated {
+            nhs_number: number.into(),
+            ..amara()
+        }
+        .known()
+        .nhs
+    };
     let good = nhs(123_457).unwrap();
     assert_eq!(known(&good), Some(good.clone()));
     let spaced = format!("{} {} {}", &good[..3], &good[3..6], &good[6..]);
@@ -83,17 +104,38 @@ fn a_number_with_a_wrong_check_digit_is_no_number() {
 
 #[test]
 fn a_temporary_or_misshapen_upn_is_no_token() {
-    let known = |upn: &str| Stated { upn: upn.into(), ..amara() }.known().upn;
+    let known = |upn: &str| {
+        Stated {
+            upn: upn.into(),
+            ..amara()
+        }
+        .known()
+        .upn
+    };
     assert!(known("A123456789012").is_some());
-    for none in ["A12345678901B", "UN1", "", "1234567890123", "A1234567890123"] {
+    for none in [
+        "A12345678901B",
+        "UN1",
+        "",
+        "1234567890123",
+        "A1234567890123",
+    ] {
         assert_eq!(known(none), None, "{none}");
     }
 }
 
 #[test]
 fn a_child_number_counts_within_one_authority() {
-    let known = Stated { la_child_id: " ab 12".into(), ..Stated::default() }.known();
-    let same = Stated { la_child_id: "AB12".into(), ..Stated::default() }.known();
+    let known = Stated {
+        la_child_id: " ab 12".into(),
+        ..Stated::default()
+    }
+    .known();
+    let same = Stated {
+        la_child_id: "AB12".into(),
+        ..Stated::default()
+    }
+    .known();
     assert_eq!(known.strong_keys(CAMDEN), same.strong_keys(CAMDEN));
     assert_ne!(known.strong_keys(CAMDEN), known.strong_keys(HACKNEY));
 }
@@ -101,7 +143,9 @@ fn a_child_number_counts_within_one_authority() {
 #[test]
 fn placeholders_never_make_an_exact_key() {
     assert!(amara().known().exact_key().is_some());
-    let with = |given: &str, family: &str, date: &str, postcode: &str| person(given, family, date, postcode).known().exact_key();
+    let with = |given: &str, family: &str, date: &str, postcode: &str| {
+        person(given, family, date, postcode).known().exact_key()
+    };
     assert_eq!(
         with("  amara ", "OKAFOR", "1990-05-17", "nw12db"),
         amara().known().exact_key(),
@@ -123,7 +167,10 @@ fn placeholders_never_make_an_exact_key() {
     ] {
         assert_eq!(placeholder, None);
     }
-    let undated = Stated { birth_date: None, ..amara() };
+    let undated = Stated {
+        birth_date: None,
+        ..amara()
+    };
     assert_eq!(undated.known().exact_key(), None);
 }
 

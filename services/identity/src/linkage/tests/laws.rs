@@ -36,15 +36,17 @@ fn card() -> impl Strategy<Value = Card> {
         prop::option::of(1_u32..4),
         any::<bool>(),
     )
-        .prop_map(|(organisation, given, family, born, postcode, nhs, restricted)| Card {
-            organisation,
-            given,
-            family,
-            born,
-            postcode,
-            nhs,
-            restricted,
-        })
+        .prop_map(
+            |(organisation, given, family, born, postcode, nhs, restricted)| Card {
+                organisation,
+                given,
+                family,
+                born,
+                postcode,
+                nhs,
+                restricted,
+            },
+        )
 }
 
 #[derive(Debug, Clone)]
@@ -72,7 +74,9 @@ fn play(world: &mut World, acts: &[Act]) -> Vec<Handle> {
     for act in acts {
         match act {
             Act::State(at, card) => {
-                let organisation = handles.get(at).map_or(card.organisation, |(_, first)| first);
+                let organisation = handles
+                    .get(at)
+                    .map_or(card.organisation, |(_, first)| first);
                 let handle = world.link(organisation, &at.to_string(), card.stated());
                 handles.insert(*at, (handle, organisation));
             }
@@ -102,8 +106,15 @@ fn play(world: &mut World, acts: &[Act]) -> Vec<Handle> {
 /// What must hold in every state.
 fn check(world: &World) {
     for (person, members) in world.persons() {
-        let records: Vec<LinkRecord> = members.iter().map(|handle| world.link_record(*handle)).collect();
-        let listed: BTreeSet<Handle> = records[0].members.iter().map(|m| Handle::try_from(&*m.handle).unwrap()).collect();
+        let records: Vec<LinkRecord> = members
+            .iter()
+            .map(|handle| world.link_record(*handle))
+            .collect();
+        let listed: BTreeSet<Handle> = records[0]
+            .members
+            .iter()
+            .map(|m| Handle::try_from(&*m.handle).unwrap())
+            .collect();
         assert_eq!(listed, members);
         for record in &records {
             assert_eq!(record.person, person.as_bytes());
@@ -115,7 +126,10 @@ fn check(world: &World) {
         }
         for a in world.core.index().members(person) {
             for b in world.core.index().members(person) {
-                assert!(a.organisation == b.organisation || world.cover.covers(&a.organisation, &b.organisation));
+                assert!(
+                    a.organisation == b.organisation
+                        || world.cover.covers(&a.organisation, &b.organisation)
+                );
             }
         }
     }
@@ -225,7 +239,10 @@ fn resume(world: &mut World, acts: &[Act], tail: &[Act]) {
     }
     let handle = |world: &World, at: &usize| {
         let organisation = first.get(at)?;
-        let record = world.core.index().by_token(token(organisation, &at.to_string()))?;
+        let record = world
+            .core
+            .index()
+            .by_token(token(organisation, &at.to_string()))?;
         Some(record.handle)
     };
     for act in tail {

@@ -21,7 +21,10 @@ impl Entropy for Counting {
     fn id(&mut self) -> [u8; 16] {
         self.0 += 1;
         // Spread, so that handle order is not creation order.
-        (self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)).to_be_bytes()
+        (self
+            .0
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
+        .to_be_bytes()
     }
 }
 
@@ -100,7 +103,8 @@ impl World {
 
     pub fn review_all(&mut self) {
         let mut after = 0;
-        while let Ok(Answer::Reviewed(Some(last))) = self.step(Command::Review { after, limit: 3 }) {
+        while let Ok(Answer::Reviewed(Some(last))) = self.step(Command::Review { after, limit: 3 })
+        {
             after = last;
         }
     }
@@ -125,7 +129,10 @@ impl World {
     pub fn persons(&self) -> BTreeMap<PersonId, BTreeSet<Handle>> {
         let mut persons: BTreeMap<PersonId, BTreeSet<Handle>> = BTreeMap::new();
         for record in self.core.index().records() {
-            persons.entry(record.person).or_default().insert(record.handle);
+            persons
+                .entry(record.person)
+                .or_default()
+                .insert(record.handle);
         }
         persons
     }
@@ -136,7 +143,8 @@ impl World {
         let mut index = Index::default();
         for record in self.core.index().records() {
             let body = wire::identity_record(record).to_vec().unwrap();
-            let message = walbrook_proto::identity::v1::IdentityRecord::decode_exact(&body).unwrap();
+            let message =
+                walbrook_proto::identity::v1::IdentityRecord::decode_exact(&body).unwrap();
             index.put(wire::person_record(message).unwrap().into());
         }
         index

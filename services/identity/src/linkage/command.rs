@@ -1,0 +1,175 @@
+//! Commands, their answers, and what a step is given: nothing here reads a clock, draws a random number or does I/O.
+
+use super::demographics::{Stated, Strategy};
+use super::record::Token;
+use std::collections::BTreeSet;
+use walbrook_domain::{Handle, Instant, Organisation, PersonId};
+
+/// Whether two organisations' records may be compared: a signed matching agreement in force covers both. Within one organisation they may
+/// be compared always; that is not asked here.
+pub trait MatchingCover: Send + Sync {
+    /// Whether one agreement covers both. Symmetric.
+    fn covers(&self, a: &Organisation, b: &Organisation) -> bool;
+
+    /// Whether one agreement that covers both also names this kind of evidence.
+    fn allows(&self, a: &Organisation, b: &Organisation, strategy: Strategy) -> bool {
+        let _ = strategy;
+        self.covers(a, b)
+    }
+}
+
+/// Where new ids come from.
+pub trait Entropy: Send {
+    /// Sixteen bytes that nobody can guess.
+    fn id(&mut self) -> [u8; 16];
+}
+
+/// Bounds and switches of the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Records that one person may have: each change rewrites all of them.
+    pub members_cap: usize,
+    /// A postcode of more records than this (a hostel, a hospital, a prison) never completes a match.
+    pub postcode_records: usize,
+    /// Agencies whose unknown subjects are taken without demographics; all others are asked for them.
+    pub without_demographics: BTreeSet<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            members_cap: 64,
+            postcode_records: 300,
+            without_demographics: BTreeSet::new(),
+        }
+    }
+}
+
+/// What a gateway asks about one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkItem {
+    /// Lookup token.
+    pub token: Token,
+    /// The organisation that holds the record.
+    pub organisation: Organisation,
+    /// The agency whose service asks.
+    pub agency: String,
+    /// Kind of the local id.
+    pub id_scheme: String,
+    /// Left out when known already.
+    pub stated: Option<Stated>,
+}
+
+/// How a command names a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// By its handle.
+    Handle(Handle),
+    /// By its lookup token.
+    Token(Token),
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// The handle of a subject; links it when it is new or says something new.
+    Link(LinkItem),
+    /// Two records are the same person; the survivor's person keeps its id.
+    Merge {
+        /// Its person keeps its id.
+        survivor: Who,
+        /// Its person is retired.
+        other: Who,
+        /// From a closed list.
+        reason: String,
+        /// Organisation and subject of the operator.
+        by: String,
+    },
+    /// Undoes the latest join that names the record, on either side: what was before it is restored exactly.
+    Unmerge {
+        /// The record.
+        record: Who,
+        /// From a closed list.
+        reason: String,
+        /// Organisation and subject of the operator.
+        by: String,
+    },
+    /// Writes `adult_from` where it is past by now, for up to `limit` persons.
+    ComeOfAge {
+        /// At most so many persons.
+        limit: usize,
+    },
+    /// Evaluates up to `limit` records after a place in their order again, because the cover of matching agreements changed.
+    Review {
+        /// The last place evaluated.
+        after: i64,
+        /// At most so many records.
+        limit: usize,
+    },
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The subject's handle.
+    Linked(Handle),
+    /// The subject is unknown: its demographics are needed.
+    DemographicsNeeded,
+    /// The person after a merge, or of the record after an un-merge.
+    Person(PersonId),
+    /// How many persons came of age; call again while it equals the limit.
+    CameOfAge(usize),
+    /// The last place evaluated; `None` when there is no later record.
+    Reviewed(Option<i64>),
+}
+
+/// A command that was refused; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No such record.
+    #[error("there is no such record; name it by its handle or by its organisation's own id")]
+    UnknownRecord,
+    /// Merging a person with itself.
+    #[error("both records are the same person already")]
+    SamePerson,
+    /// Un-merging what is alone.
+    #[error("the record was never joined with another one: there is nothing to undo")]
+    NotJoined,
+    /// No matching agreement.
+    #[error(
+        "no signed matching agreement covers all organisations that hold records of the two; sign one first"
+    )]
+    NotCovered,
+    /// Too many records.
+    #[error(
+        "the person would have more than {cap} records; un-merge what does not belong together first"
+    )]
+    Full {
+        /// The cap.
+        cap: usize,
+    },
+    /// The token is another organisation's.
+    #[error(
+        "the token belongs to a record of another organisation; the gateway computed it wrongly"
+    )]
+    WrongOrganisation,
+}
+
+/// Handles whose records must be written. Taken from the index when the transaction is made, so that a batch writes each record once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Records of `identity.records`.
+    pub identity: BTreeSet<Handle>,
+    /// Records of `control.links`.
+    pub links: BTreeSet<Handle>,
+}
+
+/// The arguments of one step.
+pub struct Turn<'a> {
+    /// The time of the step.
+    pub now: Instant,
+    /// Source of new ids.
+    pub entropy: &'a mut dyn Entropy,
+    /// The cover that holds now.
+    pub cover: &'a dyn MatchingCover,
+}

@@ -1,0 +1,100 @@
+//! Where requests are handed to the writer, and what it needs from outside: time, ids, the cover.
+
+use crate::error::CallError;
+use crate::linkage::{Answer, Command, Entropy, MatchingCover};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use tokio::sync::oneshot;
+use walbrook_domain::{Day, Instant};
+
+/// What time it is; injected, so that birthdays can be tested.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Instant;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Instant(i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Ids from the operating system's generator, by way of random UUIDs' bits: handles and persons must not be guessable.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn id(&mut self) -> [u8; 16] {
+        rand::random()
+    }
+}
+
+/// The matching cover as the writer needs it: also whether it changed.
+pub trait LiveCover: MatchingCover {
+    /// Changes with every change of the cover.
+    fn generation(&self) -> u64;
+    /// Tells it the day.
+    fn set_today(&self, today: Day);
+}
+
+impl LiveCover for crate::cover::AgreementCover {
+    fn generation(&self) -> u64 {
+        crate::cover::AgreementCover::generation(self)
+    }
+
+    fn set_today(&self, today: Day) {
+        crate::cover::AgreementCover::set_today(self, today);
+    }
+}
+
+/// What came of a request: one result for each command, and where the change stands.
+#[derive(Debug)]
+pub struct Done {
+    /// In the order of the commands.
+    pub results: Vec<Result<Answer, CallError>>,
+    /// (partition, offset after the last record) of `control.links`, of the whole transaction.
+    pub positions: Vec<(i32, i64)>,
+}
+
+pub(super) struct Request {
+    pub(super) commands: Vec<Command>,
+    pub(super) reply: oneshot::Sender<Result<Done, CallError>>,
+}
+
+/// Where requests are handed to the writer. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    pub(super) queue: SyncSender<Request>,
+    pub(super) serving: Arc<AtomicBool>,
+}
+
+impl Desk {
+    /// Whether the index is whole and on the log.
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Acquire)
+    }
+
+    /// Hands commands to the writer and waits until what they changed is durable.
+    ///
+    /// # Errors
+    /// When the writer is not ready, its queue is full, or the transaction did not come about.
+    pub async fn submit(&self, commands: Vec<Command>) -> Result<Done, CallError> {
+        if !self.is_serving() {
+            return Err(CallError::NotReady);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .try_send(Request { commands, reply })
+            .map_err(|error| match error {
+                TrySendError::Full(_) => CallError::Busy,
+                TrySendError::Disconnected(_) => CallError::NotReady,
+            })?;
+        answer.await.unwrap_or(Err(CallError::NotWritten))
+    }
+}
