@@ -9,9 +9,9 @@ mod identity;
 
 use crate::config::Config;
 use crate::control::journal::Format;
-use crate::control::removals::{self, Removals};
-use crate::control::writer::{self, Desk, Parts};
 use crate::control::registrar;
+use crate::control::removals::{self, Removals};
+use crate::control::writer::{self, Desk, Parts, Role};
 use crate::error::{JournalError, StartError};
 use std::sync::Arc;
 use walbrook_domain::Instant;
@@ -34,13 +34,17 @@ pub const PROCESS: Process = Process {
 
 /// The part of readiness that says whether schemas and pins are there.
 const CONTRACTS: &str = "contracts";
+/// The part of readiness that says whether the control group has settled.
+const CONTROL: &str = "control";
 
 /// Runs the process: waits for what it needs, registers schemas, joins the control group, serves until shutdown.
 ///
 /// # Errors
 /// When something it needs does not come, or the log holds what cannot be read.
 pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
-    context.readiness.not_ready(CONTRACTS, "registering schemas");
+    context
+        .readiness
+        .not_ready(CONTRACTS, "registering schemas");
     let views = registrar::view_files(&config.views_dir)?;
     let catalogue = Arc::new(registrar::catalogue(&views)?);
     let listener = server::bind(context.common.listen).await?;
@@ -57,12 +61,21 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
 
     let removals = follow_removals(&context, &kafka, &namespace)?;
     let desk = start_writer(&context, &kafka, &format, &catalogue, pins);
-    enforce::start::start(&context, &kafka, &namespace, &catalogue, config.enforce_threads)?;
+    enforce::start::start(
+        &context,
+        &kafka,
+        &namespace,
+        &catalogue,
+        config.enforce_threads,
+    )?;
     context.readiness.ready(CONTRACTS);
     let service = grpc::Service {
         desk,
         catalogue,
-        handles: Arc::new(identity::Identity::new(&context.common.peers.identity, credential)),
+        handles: Arc::new(identity::Identity::new(
+            &context.common.peers.identity,
+            credential,
+        )),
         removals,
         clock: now,
     };
@@ -88,10 +101,18 @@ fn now() -> Instant {
 }
 
 /// Every topic as the table demands it: a wrong count or a retention would lose decisions or misplace them.
-async fn wait_for_topics(context: &Context, kafka: &Kafka, namespace: &Namespace) -> Result<(), StartError> {
+async fn wait_for_topics(
+    context: &Context,
+    kafka: &Kafka,
+    namespace: &Namespace,
+) -> Result<(), StartError> {
     let common = &context.common;
     let table = topics::table(namespace, common.partitions);
-    let what = format!("the topics of {} at {}", common.namespace, kafka.bootstrap());
+    let what = format!(
+        "the topics of {} at {}",
+        common.namespace,
+        kafka.bootstrap()
+    );
     let check = || async {
         let admin = kafka.admin().map_err(|error| error.to_string())?;
         let differences = admin
@@ -113,7 +134,10 @@ async fn wait_for_topics(context: &Context, kafka: &Kafka, namespace: &Namespace
     Ok(wait::until(&what, common.start_timeout, &context.shutdown, check).await?)
 }
 
-async fn wait_for_schemas(context: &Context, namespace: &Namespace) -> Result<(Format, Vec<PinFact>), StartError> {
+async fn wait_for_schemas(
+    context: &Context,
+    namespace: &Namespace,
+) -> Result<(Format, Vec<PinFact>), StartError> {
     let common = &context.common;
     let registry = Registry::new(&common.registry.to_string());
     let what = format!("the schema registry at {}", registry.url());
@@ -126,10 +150,18 @@ async fn wait_for_schemas(context: &Context, namespace: &Namespace) -> Result<(F
     Ok((format, pins))
 }
 
-fn follow_removals(context: &Context, kafka: &Kafka, namespace: &Namespace) -> Result<Removals, StartError> {
+fn follow_removals(
+    context: &Context,
+    kafka: &Kafka,
+    namespace: &Namespace,
+) -> Result<Removals, StartError> {
     let removals = Removals::default();
     let mut reader = kafka.reader()?;
-    let (followed, namespace, stop) = (removals.clone(), namespace.clone(), context.shutdown.clone());
+    let (followed, namespace, stop) = (
+        removals.clone(),
+        namespace.clone(),
+        context.shutdown.clone(),
+    );
     context
         .tasks
         .spawn_blocking(Kind::essential("broker-removals"), move || {
@@ -145,7 +177,14 @@ fn start_writer(
     catalogue: &Arc<Catalogue>,
     pins: Vec<PinFact>,
 ) -> Desk {
-    let stop = context.shutdown.clone();
+    context
+        .readiness
+        .not_ready(CONTROL, "joining the control group");
+    let (stop, readiness) = (context.shutdown.clone(), context.readiness.clone());
+    let tell = move |role| match role {
+        Role::Joining => readiness.not_ready(CONTROL, "joining the control group"),
+        Role::Follower | Role::Writer => readiness.ready(CONTROL),
+    };
     let (writer, desk) = writer::writer(Parts {
         clients: Arc::new(kafka.clone()),
         format: format.clone(),
@@ -156,9 +195,11 @@ fn start_writer(
     });
     context
         .tasks
-        .spawn_blocking(Kind::essential("control-writer"), move || match writer.run(&|_| {}) {
-            Err(JournalError::Stopped) => Ok(()),
-            other => other.map_err(|error| walbrook_runtime::status::chain(&error)),
+        .spawn_blocking(Kind::essential("control-writer"), move || {
+            match writer.run(&tell) {
+                Err(JournalError::Stopped) => Ok(()),
+                other => other.map_err(|error| walbrook_runtime::status::chain(&error)),
+            }
         });
     desk
 }

@@ -114,8 +114,10 @@ impl Core {
     fn remember(&mut self, record: &ControlRecord, now: Instant) {
         if !record.idempotency_key.is_empty() {
             let receipt = receipt_of(&record.fact, record.offset, now);
-            self.calls
-                .insert(record.idempotency_key.clone(), (receipt, record.fact.clone()));
+            self.calls.insert(
+                record.idempotency_key.clone(),
+                (receipt, record.fact.clone()),
+            );
         }
     }
 

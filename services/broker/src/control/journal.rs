@@ -9,7 +9,9 @@ use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
 use walbrook_domain::control::ControlFact;
 use walbrook_event::{control, framing, headers};
-use walbrook_eventlog::{Ends, Headers, Namespace, NewRecord, Reader, Record, TopicPartition, topics};
+use walbrook_eventlog::{
+    Ends, Headers, Namespace, NewRecord, Reader, Record, TopicPartition, topics,
+};
 use walbrook_policy::catalogue::Catalogue;
 
 /// Reading gives up when nothing came for so long.

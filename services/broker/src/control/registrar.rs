@@ -27,7 +27,8 @@ pub fn catalogue(views: &[ViewFile]) -> Result<Catalogue, StartError> {
         let Some(event) = &info.event else {
             continue;
         };
-        let event_type = EventType::new(event.event_type).map_err(|error| StartError::Shape(error.to_string()))?;
+        let event_type = EventType::new(event.event_type)
+            .map_err(|error| StartError::Shape(error.to_string()))?;
         let subject = match event.subject {
             SubjectOf::Person => SubjectKind::Person,
             SubjectOf::Area => SubjectKind::Area,
@@ -78,9 +79,16 @@ pub fn view_files(folder: &Path) -> Result<Vec<ViewFile>, StartError> {
     paths.sort();
     let mut views = Vec::with_capacity(paths.len());
     for path in paths {
-        let named = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&path).map_err(|error| unusable(format!("{named}: {error}")))?;
-        let table: toml::Table = text.parse().map_err(|_| unusable(format!("{named} is not TOML")))?;
+        let named = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| unusable(format!("{named}: {error}")))?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|_| unusable(format!("{named} is not TOML")))?;
         let word = |field: &str| {
             table
                 .get(field)
@@ -88,7 +96,8 @@ pub fn view_files(folder: &Path) -> Result<Vec<ViewFile>, StartError> {
                 .map(str::to_owned)
                 .ok_or_else(|| unusable(format!("{named} names no {field}")))
         };
-        let purpose = Purpose::new(&word("purpose")?).map_err(|error| unusable(format!("{named}: {error}")))?;
+        let purpose = Purpose::new(&word("purpose")?)
+            .map_err(|error| unusable(format!("{named}: {error}")))?;
         views.push(ViewFile {
             name: word("name")?,
             purpose,
@@ -100,7 +109,12 @@ pub fn view_files(folder: &Path) -> Result<Vec<ViewFile>, StartError> {
 
 /// The topics (without the namespace) whose subjects hold a record; empty when this build does not know where it stands.
 pub fn places(full_name: &str) -> Vec<String> {
-    let shared = || topics::PURPOSES.iter().map(|purpose| topics::shared(purpose)).collect();
+    let shared = || {
+        topics::PURPOSES
+            .iter()
+            .map(|purpose| topics::shared(purpose))
+            .collect()
+    };
     for info in walbrook_proto::records() {
         let Some(event) = &info.event else {
             continue;
@@ -110,7 +124,10 @@ pub fn places(full_name: &str) -> Vec<String> {
         }
         if event.shared_name == full_name {
             return match event.subject {
-                SubjectOf::Open => topics::DATASETS.iter().map(|dataset| topics::open(dataset)).collect(),
+                SubjectOf::Open => topics::DATASETS
+                    .iter()
+                    .map(|dataset| topics::open(dataset))
+                    .collect(),
                 SubjectOf::Person | SubjectOf::Area => shared(),
             };
         }
@@ -120,7 +137,9 @@ pub fn places(full_name: &str) -> Vec<String> {
     };
     match (package, name) {
         ("walbrook.control.v1", "GroundRecorded") => vec![topics::POLICY.to_owned()],
-        ("walbrook.control.v1", _) => vec![topics::POLICY.to_owned(), topics::AGREEMENTS.to_owned()],
+        ("walbrook.control.v1", _) => {
+            vec![topics::POLICY.to_owned(), topics::AGREEMENTS.to_owned()]
+        }
         ("walbrook.identity.v1", "LinkRecord") => vec![topics::LINKS.to_owned()],
         ("walbrook.identity.v1", "IdentityRecord") => vec![topics::IDENTITY.to_owned()],
         ("walbrook.shared.v1", _) => shared(),
@@ -141,13 +160,19 @@ pub fn places(full_name: &str) -> Vec<String> {
 ///
 /// # Errors
 /// When the registry does not answer or refuses, or a schema has no place.
-pub async fn register(registry: &Registry, namespace: &Namespace) -> Result<(SchemaIds, Vec<PinFact>), StartError> {
+pub async fn register(
+    registry: &Registry,
+    namespace: &Namespace,
+) -> Result<(SchemaIds, Vec<PinFact>), StartError> {
     let mut ids = SchemaIds::new();
     let mut pins = BTreeMap::new();
     for schema in walbrook_schemas::all() {
         let places = places(schema.full_name);
         if places.is_empty() {
-            return Err(StartError::Shape(format!("{} stands on no topic", schema.full_name)));
+            return Err(StartError::Shape(format!(
+                "{} stands on no topic",
+                schema.full_name
+            )));
         }
         for topic in places {
             let subject = subject(namespace, &topic, schema.full_name);
@@ -169,10 +194,22 @@ pub async fn register(registry: &Registry, namespace: &Namespace) -> Result<(Sch
 /// The pins beside schemas: rules, raw topics, code lists, calendar, view files, ids of purpose keys.
 pub fn other_pins(views: &[ViewFile]) -> Vec<PinFact> {
     let mut pins = vec![
-        pin(PinKind::DecisionRules, "decision", &walbrook_policy::RULES_VERSION.to_string()),
-        pin(PinKind::ProjectionRules, "projection", &PROJECTION_RULES.to_string()),
+        pin(
+            PinKind::DecisionRules,
+            "decision",
+            &walbrook_policy::RULES_VERSION.to_string(),
+        ),
+        pin(
+            PinKind::ProjectionRules,
+            "projection",
+            &PROJECTION_RULES.to_string(),
+        ),
         pin(PinKind::RawTopics, "raw", &topics::RAW.join("\n")),
-        hashed(PinKind::Calendar, "bank_holidays_england_and_wales", walbrook_schemas::bank_holidays_text()),
+        hashed(
+            PinKind::Calendar,
+            "bank_holidays_england_and_wales",
+            walbrook_schemas::bank_holidays_text(),
+        ),
     ];
     for list in walbrook_schemas::codelist::lists() {
         pins.push(hashed(PinKind::CodeList, list.name, list.text));

@@ -41,7 +41,9 @@ impl Removals {
         // The first statement at or past the cause covers it.
         let report = |view: &View| {
             let covering = view.range(cause..).next();
-            covering.map(|(_, report)| report.clone()).unwrap_or_default()
+            covering
+                .map(|(_, report)| report.clone())
+                .unwrap_or_default()
         };
         self.views
             .read()
@@ -60,7 +62,9 @@ impl Removals {
         };
         match Removal::decode_exact(body) {
             Ok(removal) => self.add(removal, Instant(record.timestamp_ms.saturating_mul(1_000))),
-            Err(error) => tracing::warn!(offset = record.offset, %error, "a removal record was passed over"),
+            Err(error) => {
+                tracing::warn!(offset = record.offset, %error, "a removal record was passed over")
+            }
         }
     }
 

@@ -68,8 +68,23 @@ impl Clients for walbrook_eventlog_kafka::Kafka {
     }
 
     fn member(&self, group: &str, topic: &str) -> Result<Box<dyn GroupReader>, LogError> {
-        Ok(Box::new(self.group_reader(group, &[topic], SESSION_TIMEOUT)?))
+        Ok(Box::new(self.group_reader(
+            group,
+            &[topic],
+            SESSION_TIMEOUT,
+        )?))
     }
+}
+
+/// What this process is in the control group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Not settled yet, or no longer.
+    Joining,
+    /// Another process writes.
+    Follower,
+    /// This one writes.
+    Writer,
 }
 
 struct Request {
@@ -163,6 +178,7 @@ pub fn writer(parts: Parts) -> (Writer, Desk) {
 struct Member {
     group: Box<dyn GroupReader>,
     owner: bool,
+    settled: bool,
     looked: Monotonic,
     unread: Vec<Record>,
 }
@@ -171,7 +187,8 @@ impl Member {
     /// Looks after the membership; nothing is ever read through it.
     fn look(&mut self, wait: Duration) -> Result<(), LogError> {
         let mut events = Vec::new();
-        self.group.poll(1, wait, &mut self.unread, &mut |event| events.push(event))?;
+        self.group
+            .poll(1, wait, &mut self.unread, &mut |event| events.push(event))?;
         self.unread.clear();
         self.looked = Monotonic::now();
         for event in events {
@@ -179,8 +196,12 @@ impl Member {
                 GroupEvent::Assigned(partitions) => {
                     self.group.start(&[])?;
                     self.owner = partitions.iter().any(|at| at.partition == 0);
+                    self.settled = true;
                 }
-                GroupEvent::Revoked(_) | GroupEvent::Lost(_) => self.owner = false,
+                GroupEvent::Revoked(_) | GroupEvent::Lost(_) => {
+                    self.owner = false;
+                    self.settled = false;
+                }
             }
         }
         Ok(())
@@ -188,17 +209,17 @@ impl Member {
 }
 
 impl Writer {
-    /// Runs until stopped. `tell` hears each time whether this process is the writer now.
+    /// Runs until stopped. `tell` hears each time what this process is in the group.
     ///
     /// # Errors
     /// When nobody can help by waiting: a record that cannot be read, or settings that are refused.
-    pub fn run(self, tell: &dyn Fn(bool)) -> Result<(), JournalError> {
+    pub fn run(self, tell: &dyn Fn(Role)) -> Result<(), JournalError> {
         let mut pause = FIRST_PAUSE;
         while !(self.parts.stopped)() {
             let ended = self.belong(tell, &mut pause);
             self.serving.store(false, Ordering::Release);
             *self.core.write() = None;
-            tell(false);
+            tell(Role::Joining);
             match ended {
                 Ok(()) => {}
                 Err(error) if error.severity() == Severity::Fatal => return Err(error),
@@ -216,30 +237,35 @@ impl Writer {
     }
 
     /// One membership: waits to be the owner, takes over, serves, until it is the owner no more.
-    fn belong(&self, tell: &dyn Fn(bool), pause: &mut Duration) -> Result<(), JournalError> {
+    fn belong(&self, tell: &dyn Fn(Role), pause: &mut Duration) -> Result<(), JournalError> {
         let namespace = &self.parts.format.namespace;
         let topic = namespace.name(topics::POLICY);
         let group = self.parts.clients.member(&namespace.name(NAME), &topic)?;
         let mut member = Member {
             group,
             owner: false,
+            settled: false,
             looked: Monotonic::now(),
             unread: Vec::new(),
         };
         while !(self.parts.stopped)() {
             if !member.owner {
+                let before = member.settled;
                 member.look(GROUP_EVERY)?;
+                if member.settled && !before && !member.owner {
+                    tell(Role::Follower);
+                }
                 self.turn_away(Duration::ZERO);
                 continue;
             }
             let mut transactor = self.take_over()?;
             self.serving.store(true, Ordering::Release);
-            tell(true);
+            tell(Role::Writer);
             tracing::info!("this process writes the control plane");
             *pause = FIRST_PAUSE;
             let served = self.serve(&mut member, transactor.as_mut());
             self.serving.store(false, Ordering::Release);
-            tell(false);
+            tell(Role::Joining);
             *self.core.write() = None;
             served?;
         }
@@ -279,7 +305,11 @@ impl Writer {
         Ok(transactor)
     }
 
-    fn serve(&self, member: &mut Member, transactor: &mut dyn Transactor) -> Result<(), JournalError> {
+    fn serve(
+        &self,
+        member: &mut Member,
+        transactor: &mut dyn Transactor,
+    ) -> Result<(), JournalError> {
         while member.owner && !(self.parts.stopped)() {
             if member.looked.elapsed() >= GROUP_EVERY {
                 member.look(Duration::ZERO)?;
@@ -340,7 +370,11 @@ impl Writer {
                 Err(error) => outcome.push(Some(Err(error))),
                 Ok(Step::Repeated(receipt)) => outcome.push(Some(Ok(receipt))),
                 Ok(Step::Write) => {
-                    records.push(self.parts.format.records(&draft.fact, &draft.idempotency_key, now)?);
+                    records.push(self.parts.format.records(
+                        &draft.fact,
+                        &draft.idempotency_key,
+                        now,
+                    )?);
                     accepted.push(draft);
                     outcome.push(None);
                 }

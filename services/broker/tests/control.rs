@@ -1,0 +1,410 @@
+//! The control plane's writer on a real Kafka and registry: one writer at a time, whole transactions, nothing forgotten.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+use ed25519_dalek::{Signer, SigningKey};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant as Monotonic};
+use walbrook_broker::control::core::{Draft, Receipt};
+use walbrook_broker::control::journal::{self, Format};
+use walbrook_broker::control::registrar;
+use walbrook_broker::control::writer::{self, Desk, Parts};
+use walbrook_broker::error::ControlError;
+use walbrook_domain::control::{
+    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
+    GroundKind, GroundState, PartyKey, PinFact, PinKind,
+};
+use walbrook_domain::{AgreementVersion, Handle, Instant, Organisation};
+use walbrook_eventlog::{Ends, Namespace, Reader, TopicPartition, topics};
+use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_policy::agreement::{Agreement, sha256};
+use walbrook_policy::catalogue::Catalogue;
+use walbrook_policy::state::{Illegal, ground_id};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+struct House {
+    kafka: Kafka,
+    format: Format,
+    catalogue: Arc<Catalogue>,
+    pins: Vec<PinFact>,
+}
+
+struct Running {
+    desk: Desk,
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+async fn house() -> House {
+    let cluster = walbrook_testkit::cluster::shared();
+    let namespace = Namespace::new(&walbrook_testkit::cluster::namespace());
+    let kafka = Kafka::new(cluster.kafka.clone(), Default::default());
+    let table: Vec<_> = topics::table(&namespace, 1)
+        .into_iter()
+        .filter(|topic| topic.plain.starts_with("control."))
+        .collect();
+    kafka.admin().unwrap().create(&table, 1, 1).await.unwrap();
+    let registry = Registry::new(&format!("{}/apis/ccompat/v7", cluster.registry));
+    let (ids, mut pins) = registrar::register(&registry, &namespace).await.unwrap();
+    let (again, same) = registrar::register(&registry, &namespace).await.unwrap();
+    assert_eq!(
+        (&ids, &pins),
+        (&again, &same),
+        "registering again changes nothing"
+    );
+    let views = registrar::view_files(&root().join("deploy/views")).unwrap();
+    pins.extend(registrar::other_pins(&views));
+    House {
+        kafka,
+        format: Format {
+            namespace,
+            schemas: Arc::new(ids),
+        },
+        catalogue: Arc::new(registrar::catalogue(&views).unwrap()),
+        pins,
+    }
+}
+
+impl House {
+    fn start(&self) -> Running {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stop);
+        let (writer, desk) = writer::writer(Parts {
+            clients: Arc::new(self.kafka.clone()),
+            format: self.format.clone(),
+            catalogue: Arc::clone(&self.catalogue),
+            pins: self.pins.clone(),
+            clock: Box::new(now),
+            stopped: Box::new(move || asked.load(Ordering::Acquire)),
+        });
+        let thread = std::thread::spawn(move || writer.run(&|_| {}).unwrap());
+        Running { desk, stop, thread }
+    }
+
+    /// Every committed record of a control topic, by position.
+    fn records(&self, topic: &str) -> Vec<ControlRecord> {
+        let at = TopicPartition::new(self.format.namespace.name(topic), 0);
+        let mut ends = self.kafka.ends().unwrap();
+        let end = ends
+            .high_watermarks(std::slice::from_ref(&at), DEADLINE)
+            .unwrap()[0];
+        let mut reader = self.kafka.reader().unwrap();
+        reader.assign(&[(at.clone(), 0)]).unwrap();
+        let (mut found, deadline) = (Vec::new(), Monotonic::now() + DEADLINE);
+        while reader.position(&at).unwrap() < end {
+            assert!(
+                Monotonic::now() < deadline,
+                "{topic} was not read to its end"
+            );
+            reader
+                .poll(1_000, Duration::from_millis(100), &mut found)
+                .unwrap();
+        }
+        found
+            .iter()
+            .map(|record| journal::read(record).unwrap())
+            .collect()
+    }
+}
+
+impl Running {
+    fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.join().unwrap();
+    }
+
+    fn serves(&self) -> bool {
+        self.desk.read(|_| ()).is_ok()
+    }
+}
+
+fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Monotonic::now() + DEADLINE;
+    while !done() {
+        assert!(Monotonic::now() < deadline, "{what} did not come");
+        std::thread::yield_now();
+    }
+}
+
+fn now() -> Instant {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Instant(i64::try_from(since.unwrap().as_micros()).unwrap())
+}
+
+fn org(text: &str) -> Organisation {
+    text.parse().unwrap()
+}
+
+fn draft(fact: ControlFact, key: &str) -> Draft {
+    Draft {
+        fact,
+        idempotency_key: key.to_owned(),
+    }
+}
+
+fn consent(handle: u8, state: GroundState, version: u32) -> ControlFact {
+    let handle = Handle::new([handle; 16]);
+    ControlFact::Ground(GroundFact {
+        ground_id: ground_id(&handle, GroundKind::Consent, None, None, None),
+        version,
+        handle,
+        kind: GroundKind::Consent,
+        state,
+        purpose: None,
+        agreement: None,
+        event: None,
+        not_after: None,
+        stated_at: Instant(0),
+        by_organisation: org("ODS:RRV"),
+        by: "nurse".to_owned(),
+    })
+}
+
+async fn sign_everything(desk: &Desk) -> (Receipt, Receipt) {
+    let document =
+        std::fs::read_to_string(root().join("deploy/agreements/nhs-to-housing.toml")).unwrap();
+    let agreement = Agreement::read(&document).unwrap();
+    let text = agreement.canonical_text();
+    let hash = sha256(&text);
+    let key = SigningKey::from_bytes(&[5; 32]);
+    let party_key = PartyKey {
+        organisation: org("ODS:RRV"),
+        key_id: "k1".to_owned(),
+        public_key: key.verifying_key().to_bytes(),
+        active: true,
+    };
+    let fact = ControlFact::Agreement(AgreementFact::PartyKey(party_key));
+    desk.submit(draft(fact, "key")).await.unwrap();
+    let proposed = AgreementProposed {
+        agreement: agreement.id.clone(),
+        version: agreement.version,
+        text,
+        text_sha256: hash,
+        by_organisation: org("WALBROOK:local"),
+        by: "operator".to_owned(),
+    };
+    let fact = ControlFact::Agreement(AgreementFact::Proposed(proposed));
+    let proposed = desk.submit(draft(fact, "propose")).await.unwrap();
+    let signed = |signature: [u8; 64]| {
+        ControlFact::Agreement(AgreementFact::Signed(AgreementSigned {
+            agreement: agreement.id.clone(),
+            version: AgreementVersion(1),
+            party: org("ODS:RRV"),
+            key_id: "k1".to_owned(),
+            signature,
+            text_sha256: hash,
+        }))
+    };
+    let forged = desk.submit(draft(signed([1; 64]), "forged")).await;
+    assert!(
+        matches!(
+            forged,
+            Err(ControlError::Illegal(Illegal::Signature { .. }))
+        ),
+        "{forged:?}"
+    );
+    let signed = desk
+        .submit(draft(signed(key.sign(&hash).to_bytes()), "sign"))
+        .await
+        .unwrap();
+    (proposed, signed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_on_the_log_with_its_copy_and_a_repeated_call_gets_the_first_receipt() {
+    let house = house().await;
+    let writer = house.start();
+    wait("a writer", || writer.serves());
+    let (proposed, signed) = sign_everything(&writer.desk).await;
+    assert!(signed.offset > proposed.offset);
+    let given = writer
+        .desk
+        .submit(draft(consent(1, GroundState::Given, 1), "give"))
+        .await
+        .unwrap();
+    let repeated = writer
+        .desk
+        .submit(draft(consent(1, GroundState::Given, 1), "give"))
+        .await
+        .unwrap();
+    assert_eq!(
+        repeated,
+        Receipt {
+            repeated: true,
+            ..given.clone()
+        }
+    );
+    let reused = writer
+        .desk
+        .submit(draft(consent(1, GroundState::Withdrawn, 2), "give"))
+        .await;
+    assert!(matches!(reused, Err(ControlError::KeyReused)));
+    let stale = writer
+        .desk
+        .submit(draft(consent(1, GroundState::Withdrawn, 1), "late"))
+        .await;
+    assert!(matches!(
+        stale,
+        Err(ControlError::Illegal(Illegal::GroundVersion {
+            current: 1,
+            ..
+        }))
+    ));
+
+    let policy = house.records(topics::POLICY);
+    let at = |offset: i64| {
+        policy
+            .iter()
+            .find(|record| record.offset == offset)
+            .map(|record| &record.fact)
+    };
+    assert!(
+        matches!(at(given.offset), Some(ControlFact::Ground(fact)) if fact.state == GroundState::Given)
+    );
+    assert!(matches!(
+        at(signed.offset),
+        Some(ControlFact::Agreement(AgreementFact::Signed(_)))
+    ));
+    // The copy holds the agreement half and the view files, in the same order, and nothing about anybody.
+    let copied: Vec<_> = house
+        .records(topics::AGREEMENTS)
+        .into_iter()
+        .map(|record| record.fact)
+        .collect();
+    let expected: Vec<_> = policy
+        .iter()
+        .map(|record| record.fact.clone())
+        .filter(|fact| match fact {
+            ControlFact::Agreement(_) => true,
+            ControlFact::Ground(_) => false,
+            ControlFact::Pin(pin) => pin.kind == PinKind::ViewFile,
+        })
+        .collect();
+    assert!(copied.len() >= 5, "{copied:?}");
+    assert_eq!(copied, expected);
+    writer.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_changes_at_once_are_each_acknowledged_at_their_own_offset() {
+    let house = house().await;
+    let writer = house.start();
+    wait("a writer", || writer.serves());
+    let calls = (0..100u8).map(|handle| {
+        let desk = writer.desk.clone();
+        tokio::spawn(async move {
+            desk.submit(draft(
+                consent(handle, GroundState::Given, 1),
+                &format!("c{handle}"),
+            ))
+            .await
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    let mut offsets = std::collections::BTreeSet::new();
+    for (handle, call) in calls.into_iter().enumerate() {
+        let receipt = call.await.unwrap().unwrap();
+        assert!(offsets.insert(receipt.offset));
+        let handle = Handle::new([u8::try_from(handle).unwrap(); 16]);
+        assert_eq!(
+            receipt.id,
+            ground_id(&handle, GroundKind::Consent, None, None, None)
+        );
+    }
+    let policy = house.records(topics::POLICY);
+    for offset in offsets {
+        assert!(policy.iter().any(|record| record.offset == offset));
+    }
+    writer.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_writer_goes_another_takes_over_and_knows_everything() {
+    let house = house().await;
+    let first = house.start();
+    wait("the first writer", || first.serves());
+    sign_everything(&first.desk).await;
+    let given = first
+        .desk
+        .submit(draft(consent(1, GroundState::Given, 1), "give"))
+        .await
+        .unwrap();
+    let pins = house
+        .records(topics::POLICY)
+        .iter()
+        .filter(|record| matches!(record.fact, ControlFact::Pin(_)))
+        .count();
+    assert_eq!(pins, house.pins.len());
+
+    let second = house.start();
+    // Range assignment of one partition leaves one owner; wherever it is, the other one says so.
+    first.stop();
+    wait("the second writer", || second.serves());
+    let repeated = second
+        .desk
+        .submit(draft(consent(1, GroundState::Given, 1), "give"))
+        .await
+        .unwrap();
+    assert_eq!((repeated.offset, repeated.repeated), (given.offset, true));
+    let withdrawn = second
+        .desk
+        .submit(draft(consent(1, GroundState::Withdrawn, 2), "withdraw"))
+        .await
+        .unwrap();
+    assert_eq!(withdrawn.version, 2);
+    let in_force = second.desk.read(|state| {
+        let id = "nhs-to-housing".parse().unwrap();
+        let history = state.book().agreement(&id).unwrap();
+        history
+            .in_force(&org("ODS:RRV"), now().london_day())
+            .is_ok()
+    });
+    assert!(in_force.unwrap());
+    let again = house
+        .records(topics::POLICY)
+        .iter()
+        .filter(|record| matches!(record.fact, ControlFact::Pin(_)))
+        .count();
+    assert_eq!(again, pins, "pins that hold are not written again");
+    second.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_processes_one_writes_and_the_other_says_so() {
+    let house = house().await;
+    let (first, second) = (house.start(), house.start());
+    wait("one writer", || first.serves() != second.serves());
+    let (writer, other) = if first.serves() {
+        (&first, &second)
+    } else {
+        (&second, &first)
+    };
+    let refused = other
+        .desk
+        .submit(draft(consent(1, GroundState::Given, 1), ""))
+        .await;
+    let written = writer
+        .desk
+        .submit(draft(consent(1, GroundState::Given, 1), ""))
+        .await;
+    // A rebalance between the look and the calls may have swapped them; never do both write.
+    assert!(
+        matches!(refused, Err(ControlError::NotTheWriter))
+            != matches!(written, Err(ControlError::NotTheWriter))
+    );
+    first.stop();
+    second.stop();
+}
