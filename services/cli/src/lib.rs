@@ -103,3 +103,14 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(args).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn commands_are_sound() {
+        // Clap finds names used twice, and the like, only when a command is reached.
+        super::Cli::command().debug_assert();
+    }
+}

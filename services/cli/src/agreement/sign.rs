@@ -29,8 +29,9 @@ pub struct SignArgs {
     #[arg(value_name = "ID")]
     pub agreement: Option<String>,
     /// The version; the newest when left out
-    #[arg(long, value_name = "VERSION")]
-    pub version: Option<u32>,
+    // `version` itself is the program's own flag.
+    #[arg(long = "edition", value_name = "VERSION")]
+    pub edition: Option<u32>,
     /// The party's private key (Ed25519, PKCS #8 PEM); on a local backbone its own key when left out
     #[arg(long, value_name = "PEM")]
     pub key: Option<PathBuf>,
@@ -38,7 +39,7 @@ pub struct SignArgs {
     #[arg(long)]
     pub register_key: bool,
     /// Sign the newest version of every agreement for every party that has a key on the local backbone, and register their keys
-    #[arg(long, conflicts_with_all = ["key", "version"])]
+    #[arg(long, conflicts_with_all = ["key", "edition"])]
     pub all_local: bool,
     /// As whom
     #[command(flatten)]
@@ -67,7 +68,7 @@ pub(super) async fn run(args: SignArgs) -> Result<Exit, Failure> {
                 format!("there is no agreement {id} on record: see `walbrook agreement list`"),
             )
         })?;
-    if args.version.is_some_and(|version| version != found.version) {
+    if args.edition.is_some_and(|version| version != found.version) {
         let reason = format!(
             "version {} is the newest of {id}: sign that one",
             found.version
