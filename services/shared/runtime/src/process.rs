@@ -1,5 +1,6 @@
 //! The life of a process: read the configuration, start telemetry, serve, drain. `main` is one call of [`run`].
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -71,13 +72,28 @@ where
     Fut: Future<Output = Result<(), E>>,
     E: std::error::Error,
 {
+    run_from(process, std::env::args_os(), body)
+}
+
+/// As [`run`], with a command line that is given: the program's name, then its arguments.
+pub fn run_from<S, F, Fut, E>(
+    process: Process,
+    command_line: impl IntoIterator<Item = OsString>,
+    body: F,
+) -> ExitCode
+where
+    S: Settings,
+    F: FnOnce(S, Context) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+    E: std::error::Error,
+{
     let command = Arguments::augment_args(
         Command::new(process.name).bin_name(format!("walbrook-{}", process.name)),
     )
     .version(env!("CARGO_PKG_VERSION"))
     .about(format!("Walbrook: the {} process", process.name));
     let arguments = match command
-        .try_get_matches()
+        .try_get_matches_from(command_line)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
     {
         Ok(arguments) => arguments,
