@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_broker::enforce::book::Book;
+use walbrook_broker::enforce::control_view::ControlView;
 use walbrook_broker::enforce::feed::Feed;
 use walbrook_broker::enforce::member::Shared;
 use walbrook_broker::enforce::metrics::EnforceMetrics;
-use walbrook_broker::enforce::control_view::ControlView;
 use walbrook_broker::enforce::stamp::Stamp;
 use walbrook_broker::enforce::start::{KafkaClients, clock, member};
 use walbrook_domain::control::ControlFact;
@@ -18,7 +18,8 @@ use walbrook_domain::{EventId, Handle, PersonId, Purpose};
 use walbrook_event::framing::unframe;
 use walbrook_event::{PurposeKey, ReleaseEnvelope, headers};
 use walbrook_eventlog::{
-    Appender, Ends, NewRecord, Positions, Reader, Record, TopicPartition, Transactor, murmur2_partition, topics,
+    Appender, Ends, NewRecord, Positions, Reader, Record, TopicPartition, Transactor,
+    murmur2_partition, topics,
 };
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender};
 use walbrook_proto::audit::v1::DecisionPage;
@@ -73,7 +74,8 @@ fn start(kafka: &Kafka, city: &City) -> InThread {
     let policy = TopicPartition::new(city.topic(topics::POLICY), 0);
     let (feed, stopped) = (Arc::clone(&shared.feed), Arc::clone(&stop));
     let feeding = std::thread::spawn(move || {
-        feed.run(reader, &policy, &|| stopped.load(Ordering::Acquire)).expect("the feed runs");
+        feed.run(reader, &policy, &|| stopped.load(Ordering::Acquire))
+            .expect("the feed runs");
     });
     let (stopped, kafka) = (Arc::clone(&stop), kafka.clone());
     let deciding = std::thread::spawn(move || {
@@ -82,7 +84,9 @@ fn start(kafka: &Kafka, city: &City) -> InThread {
             shared.feed.wait_until(next, Duration::from_millis(50));
         }
         let member = member(shared, &kafka).expect("a member");
-        member.run(&|| stopped.load(Ordering::Acquire)).expect("the member runs");
+        member
+            .run(&|| stopped.load(Ordering::Acquire))
+            .expect("the member runs");
     });
     InThread {
         stop,
@@ -92,8 +96,13 @@ fn start(kafka: &Kafka, city: &City) -> InThread {
 
 /// The body of a broker process of these tests.
 pub fn decide_until_killed() {
-    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is set by the test that starts this"));
-    let city = City::new(&variable("TOWN_NAMESPACE"), variable("TOWN_PARTITIONS").parse().expect("a count"));
+    let variable = |name: &str| {
+        std::env::var(name).unwrap_or_else(|_| panic!("{name} is set by the test that starts this"))
+    };
+    let city = City::new(
+        &variable("TOWN_NAMESPACE"),
+        variable("TOWN_PARTITIONS").parse().expect("a count"),
+    );
     let kafka = Kafka::new(variable("TOWN_KAFKA"), BTreeMap::new());
     let broker = start(&kafka, &city);
     for thread in &broker.threads {
@@ -110,9 +119,21 @@ impl Town {
         let city = City::new(&walbrook_testkit::cluster::namespace(), partitions);
         let kafka = Kafka::new(cluster.kafka, BTreeMap::new());
         let table = topics::table(&city.namespace, partitions);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async { kafka.admin().expect("an admin").create(&table, 1, 1).await.expect("topics") });
-        let appender = kafka.appender(Duration::from_millis(1)).expect("an appender");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            kafka
+                .admin()
+                .expect("an admin")
+                .create(&table, 1, 1)
+                .await
+                .expect("topics")
+        });
+        let appender = kafka
+            .appender(Duration::from_millis(1))
+            .expect("an appender");
         let logs = std::env::temp_dir().join(format!("walbrook-{}", city.namespace.as_str()));
         std::fs::create_dir_all(&logs).expect("a folder for logs");
         let town = Self {
@@ -126,7 +147,9 @@ impl Town {
     }
 
     fn transact(&self, id: &str, records: Vec<NewRecord>) -> Vec<(TopicPartition, i64)> {
-        let mut transactor = self.kafka.transactor(&self.city.topic(id), Duration::from_secs(2));
+        let mut transactor = self
+            .kafka
+            .transactor(&self.city.topic(id), Duration::from_secs(2));
         transactor.init().expect("init");
         transactor.begin().expect("begin");
         for record in records {
@@ -146,14 +169,26 @@ impl Town {
 
     /// Links the handles to one person, all records in one transaction.
     pub fn link(&self, members: &[Handle], person: PersonId, revision: u32) {
-        let records = members.iter().map(|handle| self.city.link(*handle, person, members, revision)).collect();
+        let records = members
+            .iter()
+            .map(|handle| self.city.link(*handle, person, members, revision))
+            .collect();
         self.transact("test.identity", records);
     }
 
     /// Takes two handles apart.
-    pub fn unlink(&self, one: Handle, two: Handle, of_one: PersonId, of_two: PersonId, revision: u32) {
-        let records =
-            vec![self.city.link(one, of_one, &[one], revision), self.city.link(two, of_two, &[two], revision)];
+    pub fn unlink(
+        &self,
+        one: Handle,
+        two: Handle,
+        of_one: PersonId,
+        of_two: PersonId,
+        revision: u32,
+    ) {
+        let records = vec![
+            self.city.link(one, of_one, &[one], revision),
+            self.city.link(two, of_two, &[two], revision),
+        ];
         self.transact("test.identity", records);
     }
 
@@ -167,18 +202,29 @@ impl Town {
 
     /// Sends one event; where it stands, once acknowledged.
     pub fn send(&self, handle: Handle, event: EventId) -> (TopicPartition, i64) {
-        self.append(vec![self.city.arrears(handle, event, 12_300, None)]).remove(0)
+        self.append(vec![self.city.arrears(handle, event, 12_300, None)])
+            .remove(0)
     }
 
     /// Sends many events at once.
     pub fn send_all(&self, events: impl Iterator<Item = (Handle, EventId)>) {
-        self.append(events.map(|(handle, event)| self.city.arrears(handle, event, 45_600, None)).collect());
+        self.append(
+            events
+                .map(|(handle, event)| self.city.arrears(handle, event, 45_600, None))
+                .collect(),
+        );
     }
 
     fn append(&self, records: Vec<NewRecord>) -> Vec<(TopicPartition, i64)> {
         let (sender, receiver) = std::sync::mpsc::channel();
-        self.appender.append(records, Box::new(move |result| sender.send(result).expect("heard")));
-        receiver.recv_timeout(PATIENCE).expect("an answer").expect("acknowledged")
+        self.appender.append(
+            records,
+            Box::new(move |result| sender.send(result).expect("heard")),
+        );
+        receiver
+            .recv_timeout(PATIENCE)
+            .expect("an answer")
+            .expect("acknowledged")
     }
 
     /// A broker in threads of this process.
@@ -189,7 +235,9 @@ impl Town {
     /// A broker as a process of its own.
     pub fn start_process(&self) -> Running {
         let program = std::env::current_exe().expect("this test's program");
-        let log = self.logs.join(format!("broker-{}.log", uuid::Uuid::new_v4()));
+        let log = self
+            .logs
+            .join(format!("broker-{}.log", uuid::Uuid::new_v4()));
         Launch::new("broker", program, log)
             .arg("--ignored")
             .arg("--exact")
@@ -207,13 +255,20 @@ impl Town {
         let mut all = Vec::new();
         for partition in 0..partitions {
             let at = TopicPartition::new(self.city.topic(plain), partition);
-            let end = ends.high_watermarks(std::slice::from_ref(&at), PATIENCE).expect("an end")[0];
+            let end = ends
+                .high_watermarks(std::slice::from_ref(&at), PATIENCE)
+                .expect("an end")[0];
             let mut reader = self.kafka.reader().expect("a reader");
             reader.assign(&[(at.clone(), 0)]).expect("assigned");
             let deadline = Monotonic::now() + PATIENCE;
             while reader.position(&at).unwrap_or(0) < end {
-                reader.poll(10_000, Duration::from_millis(50), &mut all).expect("polled");
-                assert!(Monotonic::now() < deadline, "{at} is not readable up to {end}");
+                reader
+                    .poll(10_000, Duration::from_millis(50), &mut all)
+                    .expect("polled");
+                assert!(
+                    Monotonic::now() < deadline,
+                    "{at} is not readable up to {end}"
+                );
             }
         }
         all
@@ -251,21 +306,32 @@ impl Town {
         let mut positions = self.kafka.positions();
         let deadline = Monotonic::now() + PATIENCE;
         loop {
-            let committed = positions.committed(&group, &asked, false, PATIENCE).expect("positions");
+            let committed = positions
+                .committed(&group, &asked, false, PATIENCE)
+                .expect("positions");
             let past = committed.iter().all(|entry| {
-                let stamp = entry.offset.and_then(|offset| Stamp::parse(offset, &entry.metadata).ok());
+                let stamp = entry
+                    .offset
+                    .and_then(|offset| Stamp::parse(offset, &entry.metadata).ok());
                 stamp.is_some_and(|stamp| stamp.policy_next >= policy_next)
             });
             if past {
                 return;
             }
-            assert!(Monotonic::now() < deadline, "positions do not pass {policy_next}: {committed:?}");
+            assert!(
+                Monotonic::now() < deadline,
+                "positions do not pass {policy_next}: {committed:?}"
+            );
         }
     }
 
     fn key(&self) -> PurposeKey {
         let purpose = Purpose::new(PURPOSE).expect("a purpose");
-        records::setting(&self.city).keys.get(&purpose).expect("a key").clone()
+        records::setting(&self.city)
+            .keys
+            .get(&purpose)
+            .expect("a key")
+            .clone()
     }
 
     /// The key that a person's records stand under.
@@ -282,24 +348,36 @@ impl Town {
     pub fn released_ever(&self, agreement: &str) -> BTreeSet<EventId> {
         self.read_all(&topics::shared(PURPOSE), self.city.partitions)
             .iter()
-            .filter(|record| record.headers.text(headers::TYPE).is_some_and(|text| text.starts_with("housing.")))
+            .filter(|record| {
+                record
+                    .headers
+                    .text(headers::TYPE)
+                    .is_some_and(|text| text.starts_with("housing."))
+            })
             .map(|record| {
-                ReleaseEnvelope::read(|name| record.headers.get(name).map(|value| value.as_ref())).expect("a release")
+                ReleaseEnvelope::read(|name| record.headers.get(name).map(|value| value.as_ref()))
+                    .expect("a release")
             })
             .filter(|release| release.agreement.as_str() == agreement)
             .map(|release| release.id)
             .collect()
     }
 
-    /// Pages are numbered without a hole and cover every raw offset once; permits and releases, retractions listed and written, are as many.
+    /// Pages are numbered without a hole and cover every raw offset once; permits and releases, retractions listed and written, are as many;
+    /// and the auditor finds no difference.
     pub fn check_pages(&self) {
-        let (mut next, mut covered): (BTreeMap<i32, i64>, BTreeMap<i32, i64>) = (BTreeMap::new(), BTreeMap::new());
+        let (mut next, mut covered): (BTreeMap<i32, i64>, BTreeMap<i32, i64>) =
+            (BTreeMap::new(), BTreeMap::new());
         let (mut permits, mut retractions) = (0, 0);
         for record in self.read_all(topics::DECISIONS, self.city.partitions) {
             let (_, body) = unframe(record.value.as_deref()).expect("the wire format");
             let page = DecisionPage::decode_exact(body).expect("a page");
             let sequence = next.entry(page.partition).or_default();
-            assert_eq!(page.sequence, *sequence, "pages of p={} are numbered without a hole", page.partition);
+            assert_eq!(
+                page.sequence, *sequence,
+                "pages of p={} are numbered without a hole",
+                page.partition
+            );
             *sequence += 1;
             if page.kind == "LIVE" {
                 let from = covered.entry(page.partition).or_default();
@@ -307,10 +385,45 @@ impl Town {
                 *from = page.last_offset + 1;
             }
             let redecided = page.redecided.iter().flat_map(|event| &event.entries);
-            permits += page.entries.iter().chain(redecided).filter(|entry| entry.outcome == 1).count();
+            permits += page
+                .entries
+                .iter()
+                .chain(redecided)
+                .filter(|entry| entry.outcome == 1)
+                .count();
             retractions += page.retractions.len();
         }
         let shelf = self.shelf();
-        assert_eq!((permits, retractions), (shelf.releases, shelf.retractions), "what pages say and what stands on the topic");
+        assert_eq!(
+            (permits, retractions),
+            (shelf.releases, shelf.retractions),
+            "what pages say and what stands on the topic"
+        );
+        self.audit();
+    }
+
+    /// The auditor derives everything again and finds no difference.
+    fn audit(&self) {
+        let table = topics::table(&self.city.namespace, self.city.partitions);
+        let counts = move |name: &str| {
+            table
+                .iter()
+                .find(|topic| topic.name == name)
+                .map(|topic| topic.partitions)
+        };
+        let (reader, ends) = (
+            self.kafka.reader().expect("a reader"),
+            self.kafka.ends().expect("ends"),
+        );
+        let mut source =
+            walbrook_auditor::LiveSource::new(self.city.namespace.clone(), reader, ends, counts);
+        let log =
+            walbrook_auditor::Log::read(&mut source, &mut |_| {}).expect("the log is readable");
+        let found = walbrook_auditor::verify(&log, &walbrook_auditor::Options::default());
+        assert!(
+            found.report.differences().is_empty(),
+            "{:#?}",
+            found.report.differences()
+        );
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use walbrook_broker::enforce::lane::Clients;
 use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::{
-    Ends, GroupGeneration, InputPosition, LogError, NewRecord, Positions, Reader, Severity, TopicPartition, Transactor,
+    Ends, GroupGeneration, InputPosition, LogError, NewRecord, Positions, Reader, Severity,
+    TopicPartition, Transactor,
 };
 
 /// Where the next transaction fails.
@@ -30,7 +31,10 @@ pub struct FaultyClients {
 
 impl FaultyClients {
     pub fn new(log: MemoryLog) -> Self {
-        Self { log, next: Arc::default() }
+        Self {
+            log,
+            next: Arc::default(),
+        }
     }
 }
 

@@ -25,9 +25,15 @@ impl Fields for NoFields {
 pub fn check(world: &World) {
     let shelf = world.shelf();
     let demanded = demanded(world);
-    let standing: BTreeMap<Name, String> =
-        shelf.contributions.iter().map(|(name, (key, _))| (name.clone(), key.clone())).collect();
-    assert_eq!(standing, demanded, "what stands is not what the final state demands");
+    let standing: BTreeMap<Name, String> = shelf
+        .contributions
+        .iter()
+        .map(|(name, (key, _))| (name.clone(), key.clone()))
+        .collect();
+    assert_eq!(
+        standing, demanded,
+        "what stands is not what the final state demands"
+    );
     check_subjects(world);
     check_pages(world);
     check_pairing(world);
@@ -72,7 +78,8 @@ fn demanded(world: &World) -> BTreeMap<Name, String> {
             let name = (
                 murmur2_partition(pseudonym.as_bytes(), crate::world::PARTITIONS),
                 key.handle(sent.handle).to_string(),
-                key.event(&organisation, sent.handle, sent.event).to_string(),
+                key.event(&organisation, sent.handle, sent.event)
+                    .to_string(),
                 agreement.to_string(),
             );
             demanded.insert(name, pseudonym.to_string());
@@ -90,10 +97,21 @@ fn counting(world: &World) -> Vec<&Sent> {
     let mut counting = Vec::new();
     for events in by_handle.values() {
         let mut seen = BTreeSet::new();
-        let firsts: Vec<&Sent> = events.iter().copied().filter(|sent| seen.insert(sent.event)).collect();
-        let corrected: BTreeSet<_> =
-            firsts.iter().filter(|sent| sent.supersedes != Some(sent.event)).filter_map(|sent| sent.supersedes).collect();
-        counting.extend(firsts.into_iter().filter(|sent| !corrected.contains(&sent.event)));
+        let firsts: Vec<&Sent> = events
+            .iter()
+            .copied()
+            .filter(|sent| seen.insert(sent.event))
+            .collect();
+        let corrected: BTreeSet<_> = firsts
+            .iter()
+            .filter(|sent| sent.supersedes != Some(sent.event))
+            .filter_map(|sent| sent.supersedes)
+            .collect();
+        counting.extend(
+            firsts
+                .into_iter()
+                .filter(|sent| !corrected.contains(&sent.event)),
+        );
     }
     counting
 }
@@ -108,7 +126,10 @@ fn check_subjects(world: &World) {
         .map(|handle| {
             let pseudonym = key.person(world.persons[handle]);
             let partition = murmur2_partition(pseudonym.as_bytes(), crate::world::PARTITIONS);
-            ((partition, key.handle(*handle).to_string()), pseudonym.to_string())
+            (
+                (partition, key.handle(*handle).to_string()),
+                pseudonym.to_string(),
+            )
         })
         .collect();
     assert_eq!(world.shelf().subjects, demanded, "subject records");
@@ -120,7 +141,10 @@ fn pages(world: &World) -> Vec<(i32, DecisionPage)> {
         .iter()
         .map(|record| {
             let (_, body) = unframe(record.value.as_deref()).unwrap();
-            (record.at.partition, DecisionPage::decode_exact(body).unwrap())
+            (
+                record.at.partition,
+                DecisionPage::decode_exact(body).unwrap(),
+            )
         })
         .collect()
 }
@@ -135,7 +159,10 @@ fn check_pages(world: &World) {
         assert_eq!(page.sequence, *next);
         *next += 1;
         let stamp = stamps.entry(partition).or_default();
-        assert!((page.policy_next, page.links_next) >= *stamp, "positions only grow");
+        assert!(
+            (page.policy_next, page.links_next) >= *stamp,
+            "positions only grow"
+        );
         *stamp = (page.policy_next, page.links_next);
         if page.kind != "LIVE" {
             continue;
@@ -147,22 +174,38 @@ fn check_pages(world: &World) {
             let offsets: BTreeSet<i64> = page
                 .entries
                 .iter()
-                .flat_map(|entry| entry.first_offset..entry.first_offset + i64::from(entry.offset_count))
+                .flat_map(|entry| {
+                    entry.first_offset..entry.first_offset + i64::from(entry.offset_count)
+                })
                 .collect();
             i64::try_from(offsets.len()).unwrap()
         };
-        assert_eq!(entries, page.last_offset - page.first_offset + 1, "every offset has an entry");
+        assert_eq!(
+            entries,
+            page.last_offset - page.first_offset + 1,
+            "every offset has an entry"
+        );
         *from = page.last_offset + 1;
         for sent in world.sent.iter().filter(|sent| sent.partition == partition) {
             if (page.first_offset..=page.last_offset).contains(&sent.offset) {
-                assert!(page.policy_next >= sent.policy_end, "decided before what was acknowledged was applied");
+                assert!(
+                    page.policy_next >= sent.policy_end,
+                    "decided before what was acknowledged was applied"
+                );
                 assert!(page.links_next >= sent.links_end);
             }
         }
     }
     for partition in 0..crate::world::PARTITIONS {
-        let all = world.sent.iter().filter(|sent| sent.partition == partition).count();
-        assert_eq!(covered.get(&partition).copied().unwrap_or(0), i64::try_from(all).unwrap());
+        let all = world
+            .sent
+            .iter()
+            .filter(|sent| sent.partition == partition)
+            .count();
+        assert_eq!(
+            covered.get(&partition).copied().unwrap_or(0),
+            i64::try_from(all).unwrap()
+        );
     }
 }
 
@@ -174,20 +217,34 @@ fn check_pairing(world: &World) {
         let permitted = |entry: &&DecisionEntry| entry.reason == Reason::Permitted.code();
         let redecided = page.redecided.iter().flat_map(|event| &event.entries);
         permits.extend(
-            page.entries.iter().chain(redecided).filter(permitted).map(|entry| (entry.key_prefix, entry.event_prefix)),
+            page.entries
+                .iter()
+                .chain(redecided)
+                .filter(permitted)
+                .map(|entry| (entry.key_prefix, entry.event_prefix)),
         );
         retractions += page.retractions.len();
     }
     let mut releases: Vec<(i64, i64)> = Vec::new();
     for record in world.shared() {
-        if !record.headers.text(headers::TYPE).unwrap().starts_with("housing.") {
+        if !record
+            .headers
+            .text(headers::TYPE)
+            .unwrap()
+            .starts_with("housing.")
+        {
             continue;
         }
-        let release = ReleaseEnvelope::read(|name| record.headers.get(name).map(|value| value.as_ref())).unwrap();
+        let release =
+            ReleaseEnvelope::read(|name| record.headers.get(name).map(|value| value.as_ref()))
+                .unwrap();
         let key: [u8; 8] = record.key.as_deref().unwrap()[..8].try_into().unwrap();
         releases.push((i64::from_be_bytes(key), release.id.prefix().cast_signed()));
         let raw_trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert!(!release.trace_parent.unwrap().contains(raw_trace), "the raw trace is nowhere on the shared topic");
+        assert!(
+            !release.trace_parent.unwrap().contains(raw_trace),
+            "the raw trace is nowhere on the shared topic"
+        );
     }
     permits.sort_unstable();
     releases.sort_unstable();

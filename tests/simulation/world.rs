@@ -13,7 +13,10 @@ use walbrook_broker::enforce::lane::Lane;
 use walbrook_domain::control::{GroundKind, GroundState};
 use walbrook_domain::{EventId, Handle, Instant, PersonId};
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
-use walbrook_eventlog::{Appender, Ends, NewRecord, Reader, Record, TopicPartition, Transactor, murmur2_partition, topics};
+use walbrook_eventlog::{
+    Appender, Ends, NewRecord, Reader, Record, TopicPartition, Transactor, murmur2_partition,
+    topics,
+};
 use walbrook_tests::records::{self, City};
 use walbrook_tests::shelf::Shelf;
 
@@ -77,7 +80,11 @@ impl World {
     pub fn new(seed: u64) -> Self {
         let city = City::new("sim", PARTITIONS);
         let table = topics::table(&city.namespace, PARTITIONS);
-        let log = MemoryLog::new(table.iter().map(|topic| (topic.name.as_str(), topic.partitions)));
+        let log = MemoryLog::new(
+            table
+                .iter()
+                .map(|topic| (topic.name.as_str(), topic.partitions)),
+        );
         log.set_now_ms(START_MS);
         let setting = records::setting(&city);
         let processes = (0..2).map(|_| Process::new(&log, &city)).collect();
@@ -103,7 +110,10 @@ impl World {
 
     fn append(&self, records: Vec<NewRecord>) -> Vec<(TopicPartition, i64)> {
         let (sender, receiver) = std::sync::mpsc::channel();
-        self.log.append(records, Box::new(move |result| sender.send(result).expect("heard")));
+        self.log.append(
+            records,
+            Box::new(move |result| sender.send(result).expect("heard")),
+        );
         receiver.recv().expect("an answer").expect("appended")
     }
 
@@ -121,12 +131,19 @@ impl World {
 
     fn end(&self, plain: &str, partition: i32) -> i64 {
         let at = TopicPartition::new(self.city.topic(plain), partition);
-        self.log.clone().high_watermarks(&[at], Duration::ZERO).expect("an end")[0]
+        self.log
+            .clone()
+            .high_watermarks(&[at], Duration::ZERO)
+            .expect("an end")[0]
     }
 
     /// One random thing happens, in the world or in a broker.
     pub fn step(&mut self) {
-        if self.inputs.random_bool(0.5) { self.input() } else { self.broker_step() }
+        if self.inputs.random_bool(0.5) {
+            self.input()
+        } else {
+            self.broker_step()
+        }
     }
 
     /// Only the inputs are the same: with or without faults, brokers run in between.
@@ -166,12 +183,19 @@ impl World {
     fn write_links(&mut self, person: PersonId) {
         let members: Vec<Handle> = self.members(person);
         self.revision += 1;
-        let records = members.iter().map(|handle| self.city.link(*handle, person, &members, self.revision)).collect();
+        let records = members
+            .iter()
+            .map(|handle| self.city.link(*handle, person, &members, self.revision))
+            .collect();
         self.transact("identity", records);
     }
 
     pub fn members(&self, person: PersonId) -> Vec<Handle> {
-        self.persons.iter().filter(|(_, of)| **of == person).map(|(handle, _)| *handle).collect()
+        self.persons
+            .iter()
+            .filter(|(_, of)| **of == person)
+            .map(|(handle, _)| *handle)
+            .collect()
     }
 
     fn any_handle(&mut self) -> Option<Handle> {
@@ -204,8 +228,10 @@ impl World {
         self.persons.insert(handle, person);
         let left = self.members(old);
         self.revision += 1;
-        let mut records: Vec<_> =
-            left.iter().map(|member| self.city.link(*member, old, &left, self.revision)).collect();
+        let mut records: Vec<_> = left
+            .iter()
+            .map(|member| self.city.link(*member, old, &left, self.revision))
+            .collect();
         records.push(self.city.link(handle, person, &[handle], self.revision));
         self.transact("identity", records);
     }
@@ -215,9 +241,19 @@ impl World {
             return;
         };
         let (kind, states) = if self.inputs.random_bool(0.8) {
-            (GroundKind::Consent, [GroundState::Given, GroundState::Withdrawn, GroundState::Given])
+            (
+                GroundKind::Consent,
+                [
+                    GroundState::Given,
+                    GroundState::Withdrawn,
+                    GroundState::Given,
+                ],
+            )
         } else {
-            (GroundKind::SafetyHold, [GroundState::On, GroundState::Off, GroundState::Off])
+            (
+                GroundKind::SafetyHold,
+                [GroundState::On, GroundState::Off, GroundState::Off],
+            )
         };
         // Often several at once: withdrawn and given again before any broker looks.
         let mut facts = Vec::new();
@@ -229,7 +265,10 @@ impl World {
             }
             let version = before.map_or(0, |(version, _)| version) + 1;
             self.grounds.insert((handle, kind), (version, state));
-            facts.push(self.city.control(&records::ground(handle, kind, state, version)));
+            facts.push(
+                self.city
+                    .control(&records::ground(handle, kind, state, version)),
+            );
         }
         if !facts.is_empty() {
             self.transact("control", facts);
@@ -240,7 +279,12 @@ impl World {
         let Some(handle) = self.any_handle() else {
             return;
         };
-        let known: Vec<Sent> = self.sent.iter().filter(|sent| sent.handle == handle).cloned().collect();
+        let known: Vec<Sent> = self
+            .sent
+            .iter()
+            .filter(|sent| sent.handle == handle)
+            .cloned()
+            .collect();
         let any = |rng: &mut ChaCha8Rng| known[rng.random_range(0..known.len())].clone();
         let fresh = records::event_id(u128::from(self.inputs.random::<u64>()));
         let mut pence = self.inputs.random_range(0..100_000);
@@ -253,8 +297,16 @@ impl World {
             1 if !known.is_empty() => (any(&mut self.inputs).event, None),
             2 if !known.is_empty() => (fresh, Some(any(&mut self.inputs).event)),
             // Corrects an event that comes later, if ever.
-            3 => (records::event_id(u128::from(self.inputs.random_range(0..30_u64))), Some(records::event_id(u128::from(self.inputs.random_range(0..30_u64))))),
-            4 => (records::event_id(u128::from(self.inputs.random_range(0..30_u64))), None),
+            3 => (
+                records::event_id(u128::from(self.inputs.random_range(0..30_u64))),
+                Some(records::event_id(u128::from(
+                    self.inputs.random_range(0..30_u64),
+                ))),
+            ),
+            4 => (
+                records::event_id(u128::from(self.inputs.random_range(0..30_u64))),
+                None,
+            ),
             _ => (fresh, None),
         };
         let partition = murmur2_partition(handle.as_bytes(), PARTITIONS);
@@ -263,7 +315,16 @@ impl World {
         let placed = self.append(vec![self.city.arrears(handle, event, pence, supersedes)]);
         let (at, offset) = &placed[0];
         assert_eq!(at.partition, partition);
-        self.sent.push(Sent { handle, event, pence, supersedes, partition, offset: *offset, policy_end, links_end });
+        self.sent.push(Sent {
+            handle,
+            event,
+            pence,
+            supersedes,
+            partition,
+            offset: *offset,
+            policy_end,
+            links_end,
+        });
     }
 
     fn broker_step(&mut self) {
@@ -276,21 +337,38 @@ impl World {
         }
         let owner = *self.owner.entry(number).or_insert(0);
         // A member that has lost the partition may still try.
-        let process = if self.faults && self.chance.random_bool(0.1) { 1 - owner } else { owner };
+        let process = if self.faults && self.chance.random_bool(0.1) {
+            1 - owner
+        } else {
+            owner
+        };
         let fenced = process != owner && self.processes[owner].lanes.contains_key(&number);
         if process != owner && !self.processes[process].lanes.contains_key(&number) {
             return;
         }
-        let fault = (self.faults && self.chance.random_bool(0.2)).then(|| match self.chance.random_range(0..4) {
-            0 => Fault::Send(self.chance.random_range(0..4)),
-            1 => Fault::BeforeCommit,
-            2 => Fault::AfterCommit,
-            _ => Fault::UnknownNotDone,
+        let fault = (self.faults && self.chance.random_bool(0.2)).then(|| {
+            match self.chance.random_range(0..4) {
+                0 => Fault::Send(self.chance.random_range(0..4)),
+                1 => Fault::BeforeCommit,
+                2 => Fault::AfterCommit,
+                _ => Fault::UnknownNotDone,
+            }
         });
         let max = self.chance.random_range(1..6);
         let moves_between = self.chance.random_bool(0.3);
-        let committed = self.processes[process].work(number, max, fault, &self.setting, self.now_ms, &mut self.entropy, moves_between);
-        assert!(!(committed && fenced), "a member committed after another had taken over");
+        let committed = self.processes[process].work(
+            number,
+            max,
+            fault,
+            &self.setting,
+            self.now_ms,
+            &mut self.entropy,
+            moves_between,
+        );
+        assert!(
+            !(committed && fenced),
+            "a member committed after another had taken over"
+        );
     }
 
     /// Lets everything that is pending be decided.
@@ -299,7 +377,15 @@ impl World {
             let owner = *self.owner.entry(number).or_insert(0);
             let mut rounds = 0;
             while !self.processes[owner].is_idle(number) {
-                self.processes[owner].work(number, 100, None, &self.setting, self.now_ms, &mut self.entropy, false);
+                self.processes[owner].work(
+                    number,
+                    100,
+                    None,
+                    &self.setting,
+                    self.now_ms,
+                    &mut self.entropy,
+                    false,
+                );
                 rounds += 1;
                 assert!(rounds < 50, "p={number} does not come to rest");
             }
@@ -314,23 +400,30 @@ impl World {
             let process = &mut self.processes[owner];
             let lane = process.lanes.remove(&number).expect("a lane").lane;
             let again = process.adopt(number, &self.setting).expect("rebuilt");
-            assert_eq!(again.lane.partition().standing(), lane.partition().standing());
+            assert_eq!(
+                again.lane.partition().standing(),
+                lane.partition().standing()
+            );
             assert_eq!(again.lane.partition().stamp(), lane.partition().stamp());
             process.lanes.insert(number, again);
         }
     }
 
     pub fn shelf(&self) -> Shelf {
-        let records = self.log.committed_records(&self.city.topic(&topics::shared(records::PURPOSE)));
+        let records = self
+            .log
+            .committed_records(&self.city.topic(&topics::shared(records::PURPOSE)));
         Shelf::of(&records)
     }
 
     pub fn pages(&self) -> Vec<Record> {
-        self.log.committed_records(&self.city.topic(topics::DECISIONS))
+        self.log
+            .committed_records(&self.city.topic(topics::DECISIONS))
     }
 
     pub fn shared(&self) -> Vec<Record> {
-        self.log.committed_records(&self.city.topic(&topics::shared(records::PURPOSE)))
+        self.log
+            .committed_records(&self.city.topic(&topics::shared(records::PURPOSE)))
     }
 
     pub fn everything_committed(&self) -> Vec<Record> {
@@ -352,7 +445,9 @@ impl World {
 impl Process {
     fn new(log: &MemoryLog, city: &City) -> Self {
         let mut policy = log.reader();
-        policy.assign(&[(TopicPartition::new(city.topic(topics::POLICY), 0), 0)]).expect("assigned");
+        policy
+            .assign(&[(TopicPartition::new(city.topic(topics::POLICY), 0), 0)])
+            .expect("assigned");
         Self {
             feed: Feed::new(Book::new(records::catalogue())),
             policy,
@@ -366,7 +461,8 @@ impl Process {
         self.barrier();
         let lane = {
             let book = self.feed.read();
-            Lane::adopt(number, &self.clients, &*book, setting).map_err(|error| error.to_string())?
+            Lane::adopt(number, &self.clients, &*book, setting)
+                .map_err(|error| error.to_string())?
         };
         let mut raw = self.clients.log.reader();
         let starts: Vec<_> = lane
@@ -377,13 +473,17 @@ impl Process {
         raw.assign(&starts).expect("assigned");
         let mut links = self.clients.log.reader();
         let at = TopicPartition::new(setting.namespace.name(topics::LINKS), number);
-        links.assign(&[(at, lane.partition().links_next())]).expect("assigned");
+        links
+            .assign(&[(at, lane.partition().links_next())])
+            .expect("assigned");
         Ok(Member { lane, raw, links })
     }
 
     fn barrier(&mut self) {
         let mut records = Vec::new();
-        self.policy.poll(usize::MAX, Duration::ZERO, &mut records).expect("polled");
+        self.policy
+            .poll(usize::MAX, Duration::ZERO, &mut records)
+            .expect("polled");
         let topic = records.first().map(|record| record.at.clone());
         let at = topic.unwrap_or_else(|| TopicPartition::new("sim.control.policy", 0));
         let position = self.policy.position(&at);
@@ -409,14 +509,20 @@ impl Process {
         }
         let mut records = Vec::new();
         if let Some(member) = self.lanes.get_mut(&number) {
-            member.raw.poll(max, Duration::ZERO, &mut records).expect("polled");
+            member
+                .raw
+                .poll(max, Duration::ZERO, &mut records)
+                .expect("polled");
         }
         if !early_poll || !records.is_empty() {
             self.barrier();
         }
         let member = self.lanes.get_mut(&number).expect("a lane");
         let mut links = Vec::new();
-        member.links.poll(usize::MAX, Duration::ZERO, &mut links).expect("polled");
+        member
+            .links
+            .poll(usize::MAX, Duration::ZERO, &mut links)
+            .expect("polled");
         let at = TopicPartition::new(setting.namespace.name(topics::LINKS), number);
         let next = member.links.position(&at).expect("assigned");
         member.lane.apply_links(&links, next).expect("links apply");
@@ -428,7 +534,14 @@ impl Process {
             }
             member
                 .lane
-                .decide(records, &*book, setting, &self.clients, Instant(now_ms * 1_000), entropy)
+                .decide(
+                    records,
+                    &*book,
+                    setting,
+                    &self.clients,
+                    Instant(now_ms * 1_000),
+                    entropy,
+                )
                 .expect("decided")
         };
         *self.clients.next.lock() = fault;
@@ -445,13 +558,21 @@ impl Process {
         let Some(member) = self.lanes.get_mut(&number) else {
             return false;
         };
-        let at = member.lane.partition().positions().map(|(topic, at)| (topic.clone(), at)).collect::<Vec<_>>();
+        let at = member
+            .lane
+            .partition()
+            .positions()
+            .map(|(topic, at)| (topic.clone(), at))
+            .collect::<Vec<_>>();
         let caught_up = at.iter().all(|(topic, position)| {
             let end = self
                 .clients
                 .log
                 .clone()
-                .high_watermarks(&[TopicPartition::new(topic.clone(), number)], Duration::ZERO)
+                .high_watermarks(
+                    &[TopicPartition::new(topic.clone(), number)],
+                    Duration::ZERO,
+                )
                 .expect("an end")[0];
             *position >= end
         });
@@ -464,6 +585,8 @@ impl Process {
                 Duration::ZERO,
             )
             .expect("an end")[0];
-        caught_up && member.lane.partition().stamp().links_next >= links && !member.lane.behind(&*self.feed.read())
+        caught_up
+            && member.lane.partition().stamp().links_next >= links
+            && !member.lane.behind(&*self.feed.read())
     }
 }

@@ -1,0 +1,510 @@
+//! Single rules of the enforcement core, on one partition and a log in memory.
+
+use crate::faulty::FaultyClients;
+use std::time::Duration;
+use walbrook_broker::enforce::book::Book;
+use walbrook_broker::enforce::control_view::Setting;
+use walbrook_broker::enforce::decide::Entropy;
+use walbrook_broker::enforce::error::Stop;
+use walbrook_broker::enforce::feed::Feed;
+use walbrook_broker::enforce::lane::{Lane, LaneError};
+use walbrook_broker::enforce::partition::Transaction;
+use walbrook_domain::control::{GroundKind, GroundState};
+use walbrook_domain::{Handle, Instant, PersonId};
+use walbrook_event::framing::{frame, unframe};
+use walbrook_event::headers;
+use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
+use walbrook_eventlog::{Appender, Header, NewRecord, Reader, Record, TopicPartition, topics};
+use walbrook_policy::outcome::Reason;
+use walbrook_proto::audit::v1::{DecisionPage, Quarantined};
+use walbrook_proto::avro::AvroRecord;
+use walbrook_tests::records::{self, City, PURPOSE, event_id, ground};
+use walbrook_tests::shelf::Shelf;
+
+const NOW_MS: i64 = 1_790_000_000_000;
+
+struct Counting(u128);
+
+impl Entropy for Counting {
+    fn bytes16(&mut self) -> [u8; 16] {
+        self.0 += 1;
+        self.0.to_be_bytes()
+    }
+}
+
+/// One partition, decided by hand.
+struct Bench {
+    city: City,
+    setting: Setting,
+    log: MemoryLog,
+    feed: Feed,
+    policy: MemoryReader,
+    clients: FaultyClients,
+    lane: Lane,
+    links: MemoryReader,
+    raw: MemoryReader,
+    entropy: Counting,
+    now_ms: i64,
+}
+
+const HANDLE: Handle = Handle::new([7; 16]);
+const PERSON: PersonId = PersonId::new([9; 16]);
+
+impl Bench {
+    fn new() -> Self {
+        let city = City::new("rule", 1);
+        let table = topics::table(&city.namespace, 1);
+        let log = MemoryLog::new(
+            table
+                .iter()
+                .map(|topic| (topic.name.as_str(), topic.partitions)),
+        );
+        log.set_now_ms(NOW_MS);
+        append(&log, city.founding());
+        let setting = records::setting(&city);
+        let clients = FaultyClients::new(log.clone());
+        let feed = Feed::new(Book::new(records::catalogue()));
+        let mut policy = log.reader();
+        policy
+            .assign(&[(TopicPartition::new(city.topic(topics::POLICY), 0), 0)])
+            .unwrap();
+        let lane = Lane::adopt(0, &clients, &*feed.read(), &setting).unwrap();
+        let mut links = log.reader();
+        links
+            .assign(&[(TopicPartition::new(city.topic(topics::LINKS), 0), 0)])
+            .unwrap();
+        let mut raw = log.reader();
+        let starts: Vec<_> = topics::RAW
+            .iter()
+            .map(|plain| (TopicPartition::new(city.topic(plain), 0), 0))
+            .collect();
+        raw.assign(&starts).unwrap();
+        Self {
+            city,
+            setting,
+            log,
+            feed,
+            policy,
+            clients,
+            lane,
+            links,
+            raw,
+            entropy: Counting(0),
+            now_ms: NOW_MS,
+        }
+    }
+
+    fn linked() -> Self {
+        let bench = Self::new();
+        append(
+            &bench.log,
+            vec![bench.city.link(HANDLE, PERSON, &[HANDLE], 1)],
+        );
+        bench
+    }
+
+    /// Everything there is, as one batch.
+    fn decide(&mut self) -> Result<Transaction, LaneError> {
+        let mut records = Vec::new();
+        self.raw
+            .poll(usize::MAX, Duration::ZERO, &mut records)
+            .unwrap();
+        let (mut control, mut links) = (Vec::new(), Vec::new());
+        self.policy
+            .poll(usize::MAX, Duration::ZERO, &mut control)
+            .unwrap();
+        let position = self
+            .policy
+            .position(&TopicPartition::new(self.city.topic(topics::POLICY), 0));
+        self.feed.step(&control, position).unwrap();
+        self.links
+            .poll(usize::MAX, Duration::ZERO, &mut links)
+            .unwrap();
+        let next = self
+            .links
+            .position(&TopicPartition::new(self.city.topic(topics::LINKS), 0))
+            .unwrap();
+        self.lane.apply_links(&links, next)?;
+        let now = Instant(self.now_ms * 1_000);
+        self.lane.decide(
+            records,
+            &*self.feed.read(),
+            &self.setting,
+            &self.clients,
+            now,
+            &mut self.entropy,
+        )
+    }
+
+    fn commit(&mut self) -> Transaction {
+        let transaction = self.decide().unwrap();
+        let group = self.setting.namespace.name("broker");
+        self.lane.commit(transaction, &group, None).unwrap()
+    }
+
+    fn committed(&self, plain: &str) -> Vec<Record> {
+        self.log.committed_records(&self.city.topic(plain))
+    }
+
+    fn pages(&self) -> Vec<DecisionPage> {
+        let body = |record: &Record| {
+            let (_, body) = unframe(record.value.as_deref()).unwrap();
+            DecisionPage::decode_exact(body).unwrap()
+        };
+        self.committed(topics::DECISIONS).iter().map(body).collect()
+    }
+
+    fn shelf(&self) -> Shelf {
+        Shelf::of(&self.committed(&topics::shared(PURPOSE)))
+    }
+
+    fn send(&self, record: NewRecord) {
+        append(&self.log, vec![record]);
+    }
+}
+
+fn append(log: &MemoryLog, records: Vec<NewRecord>) {
+    log.append(records, Box::new(|result| drop(result.unwrap())));
+}
+
+fn reasons(transaction: &Transaction) -> Vec<(Reason, u64)> {
+    transaction
+        .reasons
+        .iter()
+        .map(|(reason, count)| (*reason, *count))
+        .collect()
+}
+
+#[test]
+fn an_event_without_a_link_stops_p_and_decides_nothing() {
+    let mut bench = Bench::new();
+    bench.send(bench.city.arrears(HANDLE, event_id(1), 100, None));
+    let error = bench.decide().unwrap_err();
+    assert!(matches!(
+        error,
+        LaneError::Stop(Stop::NoLink { offset: 0, .. })
+    ));
+    assert!(!error.may_pass());
+    assert!(bench.pages().is_empty());
+    assert!(
+        !error.to_string().contains(&HANDLE.to_string()),
+        "no handle in the message"
+    );
+}
+
+#[test]
+fn a_timestamp_ahead_of_the_clock_stops_p_until_it_has_passed() {
+    let mut bench = Bench::linked();
+    bench.log.set_now_ms(NOW_MS + 61_000);
+    bench.send(bench.city.arrears(HANDLE, event_id(1), 100, None));
+    let error = bench.decide().unwrap_err();
+    assert!(matches!(
+        error,
+        LaneError::Stop(Stop::Ahead {
+            ahead_seconds: 61,
+            ..
+        })
+    ));
+    assert!(error.may_pass());
+}
+
+#[test]
+fn decision_time_never_goes_back() {
+    let mut bench = Bench::linked();
+    bench.send(bench.city.arrears(HANDLE, event_id(1), 100, None));
+    bench.commit();
+    bench.now_ms -= 5_000;
+    bench.send(bench.city.arrears(HANDLE, event_id(2), 100, None));
+    bench.commit();
+    let times: Vec<_> = bench
+        .pages()
+        .iter()
+        .map(|page| page.decided_at.unwrap().seconds)
+        .collect();
+    assert_eq!(times, [NOW_MS / 1_000, NOW_MS / 1_000]);
+}
+
+#[test]
+fn unreadable_records_go_to_quarantine_as_coordinates_only() {
+    let mut bench = Bench::linked();
+    let good = bench.city.arrears(HANDLE, event_id(1), 100, None);
+    let with = |change: &dyn Fn(&mut NewRecord)| {
+        let mut record = good.clone();
+        change(&mut record);
+        record
+    };
+    let value = good.value.clone().unwrap();
+    let (id, body) = unframe(Some(&value)).unwrap();
+    let without = |record: &mut NewRecord, name: &str| {
+        record.headers.0.retain(|header| &*header.name != name)
+    };
+    let replace = |record: &mut NewRecord, name: &str, text: &str| {
+        record.headers.0.retain(|header| &*header.name != name);
+        record.headers.0.push(Header {
+            name: name.into(),
+            value: text.as_bytes().to_vec().into(),
+        });
+    };
+    for record in [
+        with(&|record| record.value = Some(frame(999_999, body).into())),
+        with(&|record| record.value = Some(vec![1, 2, 3].into())),
+        with(&|record| record.value = None),
+        with(&|record| record.value = Some(frame(id, &body[..body.len() - 1]).into())),
+        with(&|record| without(record, headers::ID)),
+        with(&|record| replace(record, headers::TIME, "yesterday")),
+        with(&|record| replace(record, headers::TYPE, "police.MissingEpisode")),
+        with(&|record| record.key = Some(vec![1; 15].into())),
+    ] {
+        let mut record = record;
+        record.partition = Some(0);
+        bench.send(record);
+    }
+    let transaction = bench.commit();
+    assert_eq!(reasons(&transaction), [(Reason::Unreadable, 8)]);
+    let quarantined: Vec<Quarantined> = bench
+        .committed(&topics::quarantine("housing"))
+        .iter()
+        .map(|record| {
+            Quarantined::decode_exact(unframe(record.value.as_deref()).unwrap().1).unwrap()
+        })
+        .collect();
+    let rules: Vec<&str> = quarantined
+        .iter()
+        .map(|record| record.rule_id.as_str())
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            "unknown-schema",
+            "bad-framing",
+            "bad-framing",
+            "truncated-avro",
+            "missing-header",
+            "bad-header",
+            "wrong-topic",
+            "bad-key"
+        ]
+    );
+    let pages = bench.pages();
+    assert_eq!(
+        pages[0].entries.len(),
+        1,
+        "a run of records that are no events is one entry"
+    );
+    assert_eq!(pages[0].entries[0].offset_count, 8);
+    // The readable event that follows is decided.
+    bench.send(bench.city.arrears(HANDLE, event_id(2), 100, None));
+    let transaction = bench.commit();
+    assert!(transaction.reasons.contains_key(&Reason::Permitted));
+}
+
+#[test]
+fn a_later_event_takes_back_the_one_it_corrects_also_when_it_is_denied_itself() {
+    let mut bench = Bench::linked();
+    bench.send(bench.city.arrears(HANDLE, event_id(1), 100, None));
+    bench.commit();
+    assert_eq!(bench.shelf().contributions.len(), 1);
+    append(
+        &bench.log,
+        vec![
+            bench
+                .city
+                .control(&ground(HANDLE, GroundKind::SafetyHold, GroundState::On, 1)),
+        ],
+    );
+    bench.commit();
+    append(
+        &bench.log,
+        vec![
+            bench
+                .city
+                .control(&ground(HANDLE, GroundKind::SafetyHold, GroundState::Off, 2)),
+        ],
+    );
+    bench.commit();
+    assert_eq!(
+        bench.shelf().contributions.len(),
+        1,
+        "the hold is lifted and the event is back"
+    );
+    // Under a hold again, and corrected by an event that may not be released.
+    append(
+        &bench.log,
+        vec![
+            bench
+                .city
+                .control(&ground(HANDLE, GroundKind::SafetyHold, GroundState::On, 3)),
+        ],
+    );
+    bench.send(
+        bench
+            .city
+            .arrears(HANDLE, event_id(2), 200, Some(event_id(1))),
+    );
+    bench.commit();
+    append(
+        &bench.log,
+        vec![
+            bench
+                .city
+                .control(&ground(HANDLE, GroundKind::SafetyHold, GroundState::Off, 4)),
+        ],
+    );
+    bench.commit();
+    let shelf = bench.shelf();
+    assert_eq!(
+        shelf.contributions.len(),
+        1,
+        "only the correction comes back"
+    );
+}
+
+#[test]
+fn what_a_correction_replaces_is_never_released_when_it_arrives_later() {
+    let mut bench = Bench::linked();
+    bench.send(
+        bench
+            .city
+            .arrears(HANDLE, event_id(2), 200, Some(event_id(1))),
+    );
+    bench.send(bench.city.arrears(HANDLE, event_id(1), 100, None));
+    let transaction = bench.commit();
+    assert_eq!(transaction.reasons.get(&Reason::Superseded), Some(&1));
+    assert_eq!(bench.shelf().releases, 1);
+}
+
+#[test]
+fn a_release_says_nothing_but_what_is_granted() {
+    let mut bench = Bench::linked();
+    bench.send(bench.city.arrears(HANDLE, event_id(1), 12_345, None));
+    bench.commit();
+    let records = bench.committed(&topics::shared(PURPOSE));
+    let release = records
+        .iter()
+        .find(|record| record.headers.text(headers::TYPE) == Some("housing.RentArrearsChanged"))
+        .unwrap();
+    assert_eq!(
+        release.timestamp_ms % 86_400_000,
+        0,
+        "the record's time is a day"
+    );
+    assert_eq!(release.headers.text(headers::PRECISION), Some("day"));
+    let time = Instant::parse_rfc3339(release.headers.text(headers::TIME).unwrap()).unwrap();
+    assert_eq!(time, time.london_day().start());
+    assert_ne!(
+        release.headers.text(headers::ID),
+        Some(event_id(1).to_string().as_str())
+    );
+    for header in release.headers.iter() {
+        let text = String::from_utf8_lossy(&header.value).to_string();
+        for secret in [
+            HANDLE.to_string(),
+            PERSON.to_string(),
+            "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+            "raw.housing".to_owned(),
+        ] {
+            assert!(!text.contains(&secret), "{} shows {secret}", header.name);
+        }
+    }
+    let body = unframe(release.value.as_deref()).unwrap().1;
+    // tenancy_ref is not granted: null; landlord_type "LA" and the arrears are; the rest is null.
+    assert_eq!(body, [0, 2, 4, b'L', b'A', 2, 0xf2, 0xc0, 0x01, 0, 0, 0]);
+}
+
+#[test]
+fn a_source_is_heard_once_a_day_in_every_partition_and_a_handle_has_one_subject_record() {
+    let mut bench = Bench::linked();
+    for number in 0..3 {
+        bench.send(bench.city.arrears(HANDLE, event_id(number), 100, None));
+        bench.commit();
+    }
+    let count = |bench: &Bench, name: &str| {
+        let records = bench.committed(&topics::shared(PURPOSE));
+        records
+            .iter()
+            .filter(|record| record.headers.text(headers::TYPE) == Some(name))
+            .count()
+    };
+    assert_eq!(count(&bench, "walbrook.shared.v1.Heartbeat"), 1);
+    assert_eq!(count(&bench, "walbrook.shared.v1.SubjectRecord"), 1);
+    bench.now_ms += 86_400_000;
+    bench.log.set_now_ms(bench.now_ms);
+    bench.send(bench.city.arrears(HANDLE, event_id(9), 100, None));
+    bench.commit();
+    assert_eq!(count(&bench, "walbrook.shared.v1.Heartbeat"), 2);
+    assert_eq!(count(&bench, "walbrook.shared.v1.SubjectRecord"), 1);
+}
+
+#[test]
+fn positions_are_committed_when_only_control_moved() {
+    let mut bench = Bench::linked();
+    let transaction = bench.commit();
+    assert_eq!(transaction.events, 0);
+    let page = bench.pages().pop().unwrap();
+    assert_eq!((page.kind.as_str(), page.links_next), ("POSITION", 1));
+    assert!(!bench.lane.behind(&*bench.feed.read()));
+}
+
+#[test]
+fn a_long_stretch_fills_several_pages_that_join() {
+    let mut bench = Bench::linked();
+    let events: Vec<NewRecord> = (0..5_000)
+        .map(|number| bench.city.arrears(HANDLE, event_id(number), 100, None))
+        .collect();
+    append(&bench.log, events);
+    bench.commit();
+    let pages = bench.pages();
+    assert!(pages.len() > 1);
+    let mut next = 0;
+    for page in &pages {
+        assert_eq!((page.kind.as_str(), page.first_offset), ("LIVE", next));
+        next = page.last_offset + 1;
+        let size = page.to_vec().unwrap().len();
+        assert!(
+            size < 900_000,
+            "a page of {size} bytes does not fit a record"
+        );
+    }
+    assert_eq!(next, 5_000);
+    assert_eq!(
+        pages
+            .last()
+            .unwrap()
+            .raw_cut
+            .iter()
+            .find(|cut| cut.topic == "raw.housing")
+            .unwrap()
+            .next_offset,
+        5_000
+    );
+    let again = Lane::adopt(0, &bench.clients, &*bench.feed.read(), &bench.setting).unwrap();
+    assert_eq!(
+        again.partition().standing(),
+        bench.lane.partition().standing()
+    );
+}
+
+#[test]
+fn a_tampered_page_stops_p_when_it_is_taken_over() {
+    let mut bench = Bench::linked();
+    bench.send(bench.city.arrears(HANDLE, event_id(1), 100, None));
+    bench.commit();
+    // A page that nobody decided, after the last one.
+    let mut forged = bench.committed(topics::DECISIONS).pop().unwrap();
+    forged.headers = walbrook_eventlog::Headers::new();
+    bench.send(NewRecord {
+        topic: forged.at.topic.clone(),
+        partition: Some(0),
+        key: forged.key.clone(),
+        value: forged.value.clone(),
+        headers: forged.headers,
+        timestamp_ms: None,
+    });
+    let error = Lane::adopt(0, &bench.clients, &*bench.feed.read(), &bench.setting)
+        .err()
+        .unwrap();
+    assert!(
+        matches!(error, LaneError::Stop(Stop::Integrity { .. })),
+        "{error}"
+    );
+}
