@@ -69,12 +69,17 @@ impl EventShape {
     ///
     /// # Errors
     /// When the text is no record schema, has over 64 fields, or a field is of a type that no event has.
-    pub fn from_avro(event_type: EventType, subject: SubjectKind, schema: &str) -> Result<Self, ShapeError> {
+    pub fn from_avro(
+        event_type: EventType,
+        subject: SubjectKind,
+        schema: &str,
+    ) -> Result<Self, ShapeError> {
         let error = |problem: String| ShapeError {
             event_type: event_type.clone(),
             problem,
         };
-        let schema: Value = serde_json::from_str(schema).map_err(|_| error("is not JSON".to_owned()))?;
+        let schema: Value =
+            serde_json::from_str(schema).map_err(|_| error("is not JSON".to_owned()))?;
         let listed = schema
             .get("fields")
             .and_then(Value::as_array)
@@ -84,7 +89,10 @@ impl EventShape {
         }
         let mut fields = Vec::with_capacity(listed.len());
         for field in listed {
-            let name = field.get("name").and_then(Value::as_str).unwrap_or_default();
+            let name = field
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             let kind = field
                 .get("type")
                 .and_then(kind_of)
@@ -168,7 +176,9 @@ impl Catalogue {
 
     /// Every view with its purpose.
     pub fn views(&self) -> impl Iterator<Item = (&str, &Purpose)> {
-        self.views.iter().map(|(name, purpose)| (name.as_str(), purpose))
+        self.views
+            .iter()
+            .map(|(name, purpose)| (name.as_str(), purpose))
     }
 
     /// Whether there is an open dataset of that name.

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use walbrook_domain::control::{
-    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact, GroundKind, GroundState,
-    PartyKey, Standing, StandingChange,
+    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
+    GroundKind, GroundState, PartyKey, Standing, StandingChange,
 };
 use walbrook_domain::{Handle, Instant, Organisation};
 
@@ -29,7 +29,11 @@ pub(crate) fn catalogue() -> Catalogue {
         files.sort();
         for file in files {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            let event = format!("{}.{}", agency.replace('-', "_"), name.split('.').next().unwrap());
+            let event = format!(
+                "{}.{}",
+                agency.replace('-', "_"),
+                name.split('.').next().unwrap()
+            );
             let subject = match event.as_str() {
                 "tfl.OutreachNotified" => SubjectKind::Area,
                 "tfl.LineStatusChanged" => SubjectKind::Open,
@@ -91,7 +95,10 @@ impl Log {
         }
     }
 
-    pub fn say(&mut self, fact: ControlFact) -> Result<crate::state::Change, crate::state::Illegal> {
+    pub fn say(
+        &mut self,
+        fact: ControlFact,
+    ) -> Result<crate::state::Change, crate::state::Illegal> {
         self.clock = Instant(self.clock.0 + 60_000_000);
         self.state.apply(&ControlRecord {
             offset: self.state.next_offset(),
@@ -101,17 +108,22 @@ impl Log {
         })
     }
 
-    pub fn propose(&mut self, document: &str) -> Result<crate::state::Change, crate::state::Illegal> {
+    pub fn propose(
+        &mut self,
+        document: &str,
+    ) -> Result<crate::state::Change, crate::state::Illegal> {
         let agreement = Agreement::read(document).unwrap();
         let text = agreement.canonical_text();
-        self.say(ControlFact::Agreement(AgreementFact::Proposed(AgreementProposed {
-            agreement: agreement.id,
-            version: agreement.version,
-            text_sha256: sha256(&text),
-            text,
-            by_organisation: org("GSS:E12000007"),
-            by: "dpo".to_owned(),
-        })))
+        self.say(ControlFact::Agreement(AgreementFact::Proposed(
+            AgreementProposed {
+                agreement: agreement.id,
+                version: agreement.version,
+                text_sha256: sha256(&text),
+                text,
+                by_organisation: org("GSS:E12000007"),
+                by: "dpo".to_owned(),
+            },
+        )))
     }
 
     pub fn key(&mut self, party: &Organisation) {
@@ -126,41 +138,67 @@ impl Log {
         }
     }
 
-    pub fn sign(&mut self, agreement: &str, version: u32, party: &str) -> Result<crate::state::Change, crate::state::Illegal> {
+    pub fn sign(
+        &mut self,
+        agreement: &str,
+        version: u32,
+        party: &str,
+    ) -> Result<crate::state::Change, crate::state::Illegal> {
         let party = org(party);
         self.key(&party);
         let id = agreement.parse().unwrap();
         let version = walbrook_domain::AgreementVersion(version);
-        let hash = self.state.book().edition(&id, version).map_or([0; 32], |edition| edition.sha256);
-        self.say(ControlFact::Agreement(AgreementFact::Signed(AgreementSigned {
-            agreement: id,
-            version,
-            signature: key_of(&party).sign(&hash).to_bytes(),
-            party,
-            key_id: "k1".to_owned(),
-            text_sha256: hash,
-        })))
+        let hash = self
+            .state
+            .book()
+            .edition(&id, version)
+            .map_or([0; 32], |edition| edition.sha256);
+        self.say(ControlFact::Agreement(AgreementFact::Signed(
+            AgreementSigned {
+                agreement: id,
+                version,
+                signature: key_of(&party).sign(&hash).to_bytes(),
+                party,
+                key_id: "k1".to_owned(),
+                text_sha256: hash,
+            },
+        )))
     }
 
-    pub fn stand(&mut self, agreement: &str, party: Option<&str>, standing: Standing) -> Result<crate::state::Change, crate::state::Illegal> {
-        self.say(ControlFact::Agreement(AgreementFact::Standing(StandingChange {
-            agreement: agreement.parse().unwrap(),
-            version: walbrook_domain::AgreementVersion(1),
-            party: party.map(org),
-            standing,
-            reason: "incident".to_owned(),
-            by_organisation: org("GSS:E12000007"),
-            by: "dpo".to_owned(),
-        })))
+    pub fn stand(
+        &mut self,
+        agreement: &str,
+        party: Option<&str>,
+        standing: Standing,
+    ) -> Result<crate::state::Change, crate::state::Illegal> {
+        self.say(ControlFact::Agreement(AgreementFact::Standing(
+            StandingChange {
+                agreement: agreement.parse().unwrap(),
+                version: walbrook_domain::AgreementVersion(1),
+                party: party.map(org),
+                standing,
+                reason: "incident".to_owned(),
+                by_organisation: org("GSS:E12000007"),
+                by: "dpo".to_owned(),
+            },
+        )))
     }
 
-    pub fn ground(&mut self, ground: GroundFact) -> Result<crate::state::Change, crate::state::Illegal> {
+    pub fn ground(
+        &mut self,
+        ground: GroundFact,
+    ) -> Result<crate::state::Change, crate::state::Illegal> {
         self.say(ControlFact::Ground(ground))
     }
 }
 
 /// A ground with no limits, at the version given.
-pub(crate) fn ground(handle: Handle, kind: GroundKind, state: GroundState, version: u32) -> GroundFact {
+pub(crate) fn ground(
+    handle: Handle,
+    kind: GroundKind,
+    state: GroundState,
+    version: u32,
+) -> GroundFact {
     GroundFact {
         ground_id: ground_id(&handle, kind, None, None, None),
         version,
@@ -178,11 +216,26 @@ pub(crate) fn ground(handle: Handle, kind: GroundKind, state: GroundState, versi
 }
 
 /// Fields by name.
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Map(pub BTreeMap<&'static str, FieldValue<'static>>);
 
 impl Fields for Map {
     fn value(&self, name: &str) -> FieldValue<'_> {
         self.0.get(name).cloned().unwrap_or(FieldValue::Absent)
     }
+}
+
+/// Compares a table with the file of that name. `make golden` (or `WALBROOK_GOLDEN=write cargo test -p walbrook-policy`)
+/// writes it anew: the difference is then read by whoever reviews the change.
+pub(crate) fn golden(name: &str, table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var("WALBROOK_GOLDEN").is_ok_and(|value| value == "write") {
+        std::fs::write(&path, table).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    for (number, (found, wanted)) in table.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(found, wanted, "{name}, line {}", number + 1);
+    }
+    assert_eq!(table.lines().count(), expected.lines().count(), "{name}");
 }

@@ -29,9 +29,10 @@ pub(super) fn check(agreement: &Agreement, catalogue: &Catalogue, reading: &mut 
         flow_names(agreement, flow, &path, catalogue, reading);
         flow_law(agreement, flow, &path, reading);
         let earlier = agreement.flows.iter().take(number);
-        if earlier.into_iter().any(|other| {
-            other.event_type == flow.event_type && other.source.overlaps(&flow.source)
-        }) {
+        if earlier
+            .into_iter()
+            .any(|other| other.event_type == flow.event_type && other.source.overlaps(&flow.source))
+        {
             reading.fault_of(
                 &path,
                 "another flow covers the same source and event type: one flow says it all",
@@ -44,7 +45,8 @@ pub(super) fn check(agreement: &Agreement, catalogue: &Catalogue, reading: &mut 
         let earlier = agreement.readers.iter().take(number);
         if earlier.into_iter().any(|other| {
             other.who.overlaps(&reader.who)
-                && (&other.role, &other.view, other.mode) == (&reader.role, &reader.view, reader.mode)
+                && (&other.role, &other.view, other.mode)
+                    == (&reader.role, &reader.view, reader.mode)
         }) {
             reading.fault_of(&path, "another reader says the same role, view and mode");
         }
@@ -62,7 +64,10 @@ fn period(agreement: &Agreement, reading: &mut Reading<'_>) {
     if let Some(dpia) = &agreement.dpia
         && dpia.completed > period.effective
     {
-        reading.fault_of("dpia.completed", "after the effective date: the assessment comes first");
+        reading.fault_of(
+            "dpia.completed",
+            "after the effective date: the assessment comes first",
+        );
     }
 }
 
@@ -90,7 +95,10 @@ fn law(agreement: &Agreement, reading: &mut Reading<'_>) {
             .filter(|(_, of)| of == condition)
             .map(|(paragraph, _)| *paragraph)
             .collect();
-        let named = law.schedule_1.iter().any(|one| wanted.contains(&one.as_str()));
+        let named = law
+            .schedule_1
+            .iter()
+            .any(|one| wanted.contains(&one.as_str()));
         if !wanted.is_empty() && !named {
             let reason = format!(
                 "{condition} needs a paragraph of DPA 2018 Schedule 1: {}",
@@ -100,7 +108,10 @@ fn law(agreement: &Agreement, reading: &mut Reading<'_>) {
         }
     }
     if about_persons && agreement.dpia.is_none() {
-        reading.fault_of("dpia", "missing: data about persons needs an assessment first");
+        reading.fault_of(
+            "dpia",
+            "missing: data about persons needs an assessment first",
+        );
     }
 }
 
@@ -123,7 +134,10 @@ fn shape(agreement: &Agreement, catalogue: &Catalogue, reading: &mut Reading<'_>
                 reading.fault_of("flow", "a sharing agreement names at least one flow");
             }
             if agreement.readers.is_empty() {
-                reading.fault_of("reader", "a sharing agreement names at least one reader with a scope");
+                reading.fault_of(
+                    "reader",
+                    "a sharing agreement names at least one reader with a scope",
+                );
             }
             let reserved = ["matching", "open-data"];
             if reserved.contains(&agreement.purpose.as_str()) {
@@ -154,7 +168,10 @@ fn shape(agreement: &Agreement, catalogue: &Catalogue, reading: &mut Reading<'_>
 
 fn only(agreement: &Agreement, purpose: &str, reading: &mut Reading<'_>) {
     if agreement.purpose.as_str() != purpose {
-        reading.fault_of("purpose", format!("this kind of agreement has the purpose {purpose}"));
+        reading.fault_of(
+            "purpose",
+            format!("this kind of agreement has the purpose {purpose}"),
+        );
     }
     if !agreement.readers.is_empty() {
         reading.fault_of("reader", "this kind of agreement has no readers");
@@ -177,7 +194,11 @@ fn flow_names(
     if flow.fields.is_empty() {
         reading.fault_of(&format!("{path}.fields"), "no field is granted");
     }
-    for name in flow.fields.iter().filter(|name| shape.field(name).is_none()) {
+    for name in flow
+        .fields
+        .iter()
+        .filter(|name| shape.field(name).is_none())
+    {
         let reason = format!("{} has no field {name}", flow.event_type);
         reading.fault_of(&format!("{path}.fields"), reason);
     }
@@ -188,7 +209,10 @@ fn flow_names(
     }
     match (shape.subject, &flow.conditions.person) {
         (SubjectKind::Person, None) => {
-            reading.fault_of(&format!("{path}.person"), "missing: the event is about a person");
+            reading.fault_of(
+                &format!("{path}.person"),
+                "missing: the event is about a person",
+            );
         }
         (SubjectKind::Area | SubjectKind::Open, Some(_)) => {
             reading.fault_of(&format!("{path}.person"), "the event is about nobody");
@@ -207,7 +231,10 @@ fn flow_names(
         reading.fault_of(&format!("{path}.event"), "only open data may be published");
     }
     if !open_kind && open_event {
-        reading.fault_of(&format!("{path}.event"), "open data needs an open-data agreement");
+        reading.fault_of(
+            &format!("{path}.event"),
+            "open data needs an open-data agreement",
+        );
     }
 }
 
@@ -220,13 +247,19 @@ fn flow_law(agreement: &Agreement, flow: &Flow, path: &str, reading: &mut Readin
     }
     for id in &flow.gateways {
         if !law.gateways.contains(id) {
-            reading.fault_of(&field, format!("{id} is not among the agreement's gateways"));
+            reading.fault_of(
+                &field,
+                format!("{id} is not among the agreement's gateways"),
+            );
         }
         let Some(gateway) = gateway_of(id) else {
             continue;
         };
         if !body.is_some_and(|body| gateway.bodies.contains(&body)) {
-            let reason = format!("{} may not disclose under {}", flow.source, gateway.citation);
+            let reason = format!(
+                "{} may not disclose under {}",
+                flow.source, gateway.citation
+            );
             reading.fault_of(&field, reason);
         }
         let consent = flow.conditions.person.map(|person| person.consent);
@@ -240,7 +273,8 @@ fn flow_law(agreement: &Agreement, flow: &Flow, path: &str, reading: &mut Readin
     let Some(person) = flow.conditions.person else {
         return;
     };
-    if person.consent == ConsentRule::NotNeeded && !law.article_6.iter().any(|one| one == "6(1)(c)") {
+    if person.consent == ConsentRule::NotNeeded && !law.article_6.iter().any(|one| one == "6(1)(c)")
+    {
         reading.fault_of(
             &format!("{path}.person.consent"),
             "\"not-needed\" takes away the right to object: it needs the Article 6(1)(c) basis",
@@ -248,7 +282,10 @@ fn flow_law(agreement: &Agreement, flow: &Flow, path: &str, reading: &mut Readin
     }
     match body {
         Some(Body::Police) if law.article_10.is_none() || law.part_3.is_none() => {
-            reading.fault_of("law.article_10", "police data needs Article 10 (DPA 2018 s10(5)) and Part 3 named");
+            reading.fault_of(
+                "law.article_10",
+                "police data needs Article 10 (DPA 2018 s10(5)) and Part 3 named",
+            );
         }
         Some(Body::Nhs) if law.article_9.is_empty() => {
             reading.fault_of("law.article_9", "health data needs an Article 9 condition");
@@ -278,7 +315,10 @@ fn reader_names(
 ) {
     party(agreement, &reader.who, path, reading);
     if reader.scopes.is_empty() {
-        reading.fault_of(&format!("{path}.scope"), "no scope: about whom may this reader read?");
+        reading.fault_of(
+            &format!("{path}.scope"),
+            "no scope: about whom may this reader read?",
+        );
     }
     let field = format!("{path}.view");
     match catalogue.view_purpose(&reader.view) {
@@ -295,13 +335,21 @@ fn reader_names(
     }
     let authority = Body::of(&reader.who) == Some(Body::Authority);
     let of_authorities = [Scope::ResponsibleAuthority, Scope::ChosenAuthority];
-    if !authority && reader.scopes.iter().any(|scope| of_authorities.contains(scope)) {
+    if !authority
+        && reader
+            .scopes
+            .iter()
+            .any(|scope| of_authorities.contains(scope))
+    {
         reading.fault_of(
             &format!("{path}.scope"),
             "only a local authority can be the responsible or the chosen one",
         );
     }
     if reader.mode == Mode::Cohort && reader.beyond_scope != super::BeyondScope::Never {
-        reading.fault_of(&format!("{path}.beyond_scope"), "a cohort has no single persons");
+        reading.fault_of(
+            &format!("{path}.beyond_scope"),
+            "a cohort has no single persons",
+        );
     }
 }

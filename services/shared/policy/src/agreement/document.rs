@@ -159,7 +159,11 @@ impl<'t> Section<'t> {
         reading.fault(line, &self.field(name), format!("expected {expected}"));
     }
 
-    pub(super) fn optional_text(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<String> {
+    pub(super) fn optional_text(
+        &mut self,
+        reading: &mut Reading<'t>,
+        name: &str,
+    ) -> Option<String> {
         match self.values.remove(name)? {
             (line, DeValue::String(text)) => {
                 if text.trim().is_empty() {
@@ -284,9 +288,11 @@ impl<'t> Section<'t> {
             return None;
         };
         let day = match &value {
-            DeValue::Datetime(at) if at.time.is_none() && at.offset.is_none() => at
-                .date
-                .and_then(|date| Day::from_ymd(date.year.into(), date.month.into(), date.day.into())),
+            DeValue::Datetime(at) if at.time.is_none() && at.offset.is_none() => {
+                at.date.and_then(|date| {
+                    Day::from_ymd(date.year.into(), date.month.into(), date.day.into())
+                })
+            }
             _ => None,
         };
         if day.is_none() {
@@ -323,7 +329,12 @@ impl<'t> Section<'t> {
             return Vec::new();
         };
         let DeValue::Array(array) = value else {
-            self.wrong(reading, name, line, "tables, each opened by double brackets");
+            self.wrong(
+                reading,
+                name,
+                line,
+                "tables, each opened by double brackets",
+            );
             return Vec::new();
         };
         let mut sections = Vec::new();

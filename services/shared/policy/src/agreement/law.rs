@@ -42,7 +42,9 @@ impl Body {
             Some(Class::TransportOperator) => Some(Body::Transport),
             Some(Class::Charity | Class::RegisteredProvider) => Some(Body::Voluntary),
             None => match who {
-                Who::Organisation(one) if one.to_string() == "GSS:E12000007" => Some(Body::CityHall),
+                Who::Organisation(one) if one.to_string() == "GSS:E12000007" => {
+                    Some(Body::CityHall)
+                }
                 _ => None,
             },
         }
@@ -152,7 +154,11 @@ pub const GATEWAYS: &[Gateway] = &[
         "Health and Social Care Act 2012 s251B (duty to share for direct care)",
         &[Nhs, Authority],
     ),
-    gateway("la2011-s1", "Localism Act 2011 s1 (general power)", &[Authority]),
+    gateway(
+        "la2011-s1",
+        "Localism Act 2011 s1 (general power)",
+        &[Authority],
+    ),
     gateway(
         "lga1972-s111",
         "Local Government Act 1972 s111 (subsidiary powers)",

@@ -237,8 +237,10 @@ pub enum RestrictedRule {
 
 impl RestrictedRule {
     /// Every rule.
-    pub const ALL: [RestrictedRule; 2] =
-        [RestrictedRule::Withhold, RestrictedRule::ResponsibleAuthority];
+    pub const ALL: [RestrictedRule; 2] = [
+        RestrictedRule::Withhold,
+        RestrictedRule::ResponsibleAuthority,
+    ];
     /// The word in documents.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -125,7 +125,11 @@ fn law<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Law> {
 }
 
 fn dpia<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Dpia> {
-    const OUTCOMES: [&str; 3] = ["low-residual-risk", "residual-risk-accepted", "ico-consulted"];
+    const OUTCOMES: [&str; 3] = [
+        "low-residual-risk",
+        "residual-risk-accepted",
+        "ico-consulted",
+    ];
     let mut section = top.optional_section(reading, "dpia")?;
     let reference = section.text(reading, "reference");
     let outcome = section.choice(reading, "outcome", &OUTCOMES, |word| word);
@@ -157,9 +161,7 @@ fn who<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Who> 
         (true, false) => section
             .choice(reading, "class", &Class::ALL, Class::as_str)
             .map(Who::Class),
-        (false, true) => section
-            .word(reading, "organisation")
-            .map(Who::Organisation),
+        (false, true) => section.word(reading, "organisation").map(Who::Organisation),
         _ => {
             let path = section.path().to_owned();
             reading.fault_of(&path, "expected `class` or `organisation`, one of them");

@@ -10,7 +10,9 @@ pub enum SignatureError {
     #[error("the public key is not a usable Ed25519 key")]
     Key,
     /// The signature is not this key's over this text.
-    #[error("the signature does not belong to this text and this key: sign the canonical text again")]
+    #[error(
+        "the signature does not belong to this text and this key: sign the canonical text again"
+    )]
     Mismatch,
 }
 

@@ -55,7 +55,9 @@ impl Decision {
 
 /// Rules this crate does not have: the process is too old to decide and must leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("decision rules {wanted} are in force, and this build has rules up to {RULES_VERSION}: start a newer build")]
+#[error(
+    "decision rules {wanted} are in force, and this build has rules up to {RULES_VERSION}: start a newer build"
+)]
 pub struct UnknownRules {
     /// The version pinned.
     pub wanted: u32,
@@ -80,4 +82,4 @@ pub fn decide(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

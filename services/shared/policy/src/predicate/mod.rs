@@ -223,7 +223,10 @@ impl Predicate {
             } => {
                 if let Some(kind) = kind_of(shape, field, faults) {
                     if !literal.fits(kind) {
-                        faults.push(fault(field, format!("is {kind:?}, compared with {literal}")));
+                        faults.push(fault(
+                            field,
+                            format!("is {kind:?}, compared with {literal}"),
+                        ));
                     } else if operator.orders() && !literal.ordered() {
                         faults.push(fault(field, format!("{literal} has no order")));
                     }
@@ -232,7 +235,10 @@ impl Predicate {
             Predicate::In { field, literals } => {
                 if let Some(kind) = kind_of(shape, field, faults) {
                     for literal in literals.iter().filter(|literal| !literal.fits(kind)) {
-                        faults.push(fault(field, format!("is {kind:?}, compared with {literal}")));
+                        faults.push(fault(
+                            field,
+                            format!("is {kind:?}, compared with {literal}"),
+                        ));
                     }
                 }
             }
@@ -302,12 +308,7 @@ fn compare(value: &FieldValue<'_>, literal: &Literal) -> Option<Ordering> {
 }
 
 /// Kleene's and/or: `decisive` settles it, otherwise a failure remains a failure.
-fn fold(
-    parts: &[Predicate],
-    fields: &dyn Fields,
-    neutral: Verdict,
-    decisive: Verdict,
-) -> Verdict {
+fn fold(parts: &[Predicate], fields: &dyn Fields, neutral: Verdict, decisive: Verdict) -> Verdict {
     let mut answer = neutral;
     for part in parts {
         let verdict = part.evaluate(fields);

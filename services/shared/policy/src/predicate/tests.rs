@@ -18,7 +18,10 @@ fn event() -> Map {
         ("pence", FieldValue::Integer(120_000)),
         ("made", FieldValue::Bool(true)),
         ("grounds", FieldValue::TextList(vec!["8", "10"])),
-        ("served_on", FieldValue::Day(Day::from_ymd(2026, 5, 1).unwrap())),
+        (
+            "served_on",
+            FieldValue::Day(Day::from_ymd(2026, 5, 1).unwrap()),
+        ),
         (
             "at",
             FieldValue::Instant(Instant::parse_rfc3339("2026-05-01T23:30:00Z").unwrap()),
@@ -109,7 +112,10 @@ fn types_are_checked_against_the_event_type() {
         ],
     };
     let faults = |text: &str| Predicate::parse(text).unwrap().check(&shape).len();
-    assert_eq!(faults("stage = 'a' and grounds has '8' and at > 2026-01-01"), 0);
+    assert_eq!(
+        faults("stage = 'a' and grounds has '8' and at > 2026-01-01"),
+        0
+    );
     assert_eq!(faults("stage = 1 or grounds = '8' or nowhere = 1"), 3);
     assert_eq!(faults("stage < 'b'"), 1);
     assert_eq!(faults("stage has 'b'"), 1);

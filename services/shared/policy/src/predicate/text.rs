@@ -31,7 +31,11 @@ impl fmt::Display for Predicate {
                 write!(f, "{field} has {}", Literal::Text(text.clone()))
             }
             Predicate::Present { field, present } => {
-                write!(f, "{field} is {}", if *present { "present" } else { "absent" })
+                write!(
+                    f,
+                    "{field} is {}",
+                    if *present { "present" } else { "absent" }
+                )
             }
         }
     }

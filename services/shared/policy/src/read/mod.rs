@@ -217,7 +217,11 @@ impl Entitlement {
         })
     }
 
-    fn within_time(&self, current: &Edition, contribution: &ContributionFacts<'_>) -> Result<(), Hidden> {
+    fn within_time(
+        &self,
+        current: &Edition,
+        contribution: &ContributionFacts<'_>,
+    ) -> Result<(), Hidden> {
         let retention = current
             .agreement
             .retention_days
@@ -290,11 +294,17 @@ fn names(edition: &Edition, reader: &Reader, organisation: &Organisation) -> boo
             && other.role == reader.role
             && other.view == reader.view
             && other.mode == reader.mode
-            && reader.scopes.iter().all(|scope| other.scopes.contains(scope))
+            && reader
+                .scopes
+                .iter()
+                .all(|scope| other.scopes.contains(scope))
             && reader.beyond_scope <= other.beyond_scope
             && (other.events.is_empty()
                 || !reader.events.is_empty()
-                    && reader.events.iter().all(|event| other.events.contains(event)))
+                    && reader
+                        .events
+                        .iter()
+                        .all(|event| other.events.contains(event)))
     })
 }
 

@@ -65,7 +65,10 @@ impl AgreementBook {
     }
 
     /// Agreements any version of which has a flow of the event type, in the order of ids.
-    pub fn with_flow(&self, event_type: &EventType) -> impl Iterator<Item = (&AgreementId, &History)> {
+    pub fn with_flow(
+        &self,
+        event_type: &EventType,
+    ) -> impl Iterator<Item = (&AgreementId, &History)> {
         self.by_event
             .get(event_type)
             .into_iter()
@@ -96,14 +99,23 @@ impl AgreementBook {
             if let (Kind::Matching { strategies: of_a }, Kind::Matching { strategies: of_b }) =
                 (&of_a.agreement.kind, &of_b.agreement.kind)
             {
-                strategies.extend(of_a.iter().filter(|one| of_b.contains(one)).map(String::as_str));
+                strategies.extend(
+                    of_a.iter()
+                        .filter(|one| of_b.contains(one))
+                        .map(String::as_str),
+                );
             }
         }
         strategies
     }
 
     /// How an agreement stands for an organisation on a day, in a word.
-    pub fn party_state(&self, history: &History, organisation: &Organisation, today: Day) -> PartyState {
+    pub fn party_state(
+        &self,
+        history: &History,
+        organisation: &Organisation,
+        today: Day,
+    ) -> PartyState {
         let (signed, word) = match history.standing(organisation) {
             StandingNow::NotSigned => (None, "NOT_SIGNED"),
             StandingNow::Terminated => (None, "TERMINATED"),
@@ -149,8 +161,12 @@ impl AgreementBook {
                         .or_default()
                         .insert(fact.agreement.clone());
                 }
-                let edition =
-                    Edition::new(agreement, fact.text.clone(), fact.text_sha256, &self.catalogue);
+                let edition = Edition::new(
+                    agreement,
+                    fact.text.clone(),
+                    fact.text_sha256,
+                    &self.catalogue,
+                );
                 self.agreements
                     .entry(fact.agreement.clone())
                     .or_default()
@@ -201,7 +217,9 @@ impl AgreementBook {
             });
         }
         if sha256(&fact.text) != fact.text_sha256 {
-            return Err(text_fault("does not have the hash on its record".to_owned()));
+            return Err(text_fault(
+                "does not have the hash on its record".to_owned(),
+            ));
         }
         let agreement = Agreement::read(&fact.text)
             .map_err(|faults| text_fault(format!("cannot be read: {faults}")))?;
@@ -213,7 +231,9 @@ impl AgreementBook {
                 "names another agreement or version than its record".to_owned(),
             ));
         }
-        let before = history.and_then(History::latest).map(|edition| &edition.agreement);
+        let before = history
+            .and_then(History::latest)
+            .map(|edition| &edition.agreement);
         if before.is_some_and(|before| {
             before.purpose != agreement.purpose || before.kind.as_str() != agreement.kind.as_str()
         }) {
@@ -224,7 +244,11 @@ impl AgreementBook {
         Ok(agreement)
     }
 
-    fn known(&self, id: &AgreementId, version: AgreementVersion) -> Result<(&History, &Edition), Illegal> {
+    fn known(
+        &self,
+        id: &AgreementId,
+        version: AgreementVersion,
+    ) -> Result<(&History, &Edition), Illegal> {
         let history = self.agreements.get(id);
         history
             .and_then(|history| Some((history, history.edition(version)?.as_ref())))
@@ -309,9 +333,13 @@ impl AgreementBook {
             },
         };
         match (before, fact.standing) {
-            (Standing::Terminated, _) => illegal("is terminated: only a new signature brings it back"),
+            (Standing::Terminated, _) => {
+                illegal("is terminated: only a new signature brings it back")
+            }
             (Standing::Suspended, Standing::Suspended) => illegal("is suspended already"),
-            (Standing::InForce, Standing::InForce) => illegal("is not suspended, so nothing resumes"),
+            (Standing::InForce, Standing::InForce) => {
+                illegal("is not suspended, so nothing resumes")
+            }
             _ => Ok(()),
         }
     }

@@ -204,7 +204,9 @@ impl Grounds {
         agreement: &AgreementId,
     ) -> bool {
         self.of_person(members).any(|ground| {
-            ground.kind == kind && ground.state.stands_against() && ground.applies(purpose, agreement)
+            ground.kind == kind
+                && ground.state.stands_against()
+                && ground.applies(purpose, agreement)
         })
     }
 

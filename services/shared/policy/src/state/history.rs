@@ -24,13 +24,19 @@ pub struct Edition {
 }
 
 impl Edition {
-    pub(super) fn new(agreement: Agreement, text: String, sha256: [u8; 32], of: &Catalogue) -> Self {
+    pub(super) fn new(
+        agreement: Agreement,
+        text: String,
+        sha256: [u8; 32],
+        of: &Catalogue,
+    ) -> Self {
         let masks = agreement
             .flows
             .iter()
             .map(|flow| {
-                of.event(&flow.event_type)
-                    .map_or(0, |shape| shape.mask(flow.fields.iter().map(String::as_str)))
+                of.event(&flow.event_type).map_or(0, |shape| {
+                    shape.mask(flow.fields.iter().map(String::as_str))
+                })
             })
             .collect();
         Self {
@@ -43,14 +49,16 @@ impl Edition {
     }
 
     /// The flow of an event type from an organisation, with its field mask.
-    pub fn flow(&self, organisation: &Organisation, event_type: &EventType) -> Option<(&Flow, u64)> {
+    pub fn flow(
+        &self,
+        organisation: &Organisation,
+        event_type: &EventType,
+    ) -> Option<(&Flow, u64)> {
         self.agreement
             .flows
             .iter()
             .zip(&self.masks)
-            .find(|(flow, _)| {
-                flow.event_type == *event_type && flow.source.includes(organisation)
-            })
+            .find(|(flow, _)| flow.event_type == *event_type && flow.source.includes(organisation))
             .map(|(flow, mask)| (flow, *mask))
     }
 
@@ -209,15 +217,14 @@ impl History {
             .get(organisation)
             .and_then(|acts| acts.last())
             .map(|_| {
-                self.parties
-                    .get(organisation)
-                    .into_iter()
-                    .flatten()
-                    .fold(Standing::InForce, |so_far, dated| match dated.act {
+                self.parties.get(organisation).into_iter().flatten().fold(
+                    Standing::InForce,
+                    |so_far, dated| match dated.act {
                         Act::Standing(standing) => standing,
                         Act::Signed(_) if so_far == Standing::Terminated => Standing::InForce,
                         Act::Signed(_) => so_far,
-                    })
+                    },
+                )
             })
     }
 

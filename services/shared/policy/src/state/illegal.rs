@@ -36,7 +36,9 @@ pub enum Illegal {
         problem: String,
     },
     /// A later version may not turn to another purpose or kind: what was released stays on the old topic.
-    #[error("{agreement} may not change its purpose or kind in a later version: propose a new agreement")]
+    #[error(
+        "{agreement} may not change its purpose or kind in a later version: propose a new agreement"
+    )]
     PurposeChanged {
         /// The agreement.
         agreement: AgreementId,

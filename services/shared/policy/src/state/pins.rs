@@ -47,7 +47,9 @@ impl Pins {
 
     /// An admitted schema by its registry id: name (record full name) and pin. Older versions stay admitted.
     pub fn schema(&self, id: i32) -> Option<(&str, &Pin)> {
-        self.schemas.get(&id).map(|(name, pin)| (name.as_str(), pin))
+        self.schemas
+            .get(&id)
+            .map(|(name, pin)| (name.as_str(), pin))
     }
 
     /// The decision rules in force; `None`: none pinned, so nothing may be decided.

@@ -7,7 +7,11 @@ const NHS: &str = "nhs-to-housing";
 const TRUST: &str = "ODS:RRV";
 
 fn document(name: &str) -> String {
-    shipped().into_iter().find(|(file, _)| file == name).unwrap().1
+    shipped()
+        .into_iter()
+        .find(|(file, _)| file == name)
+        .unwrap()
+        .1
 }
 
 fn proposed() -> Log {
@@ -22,12 +26,18 @@ fn second_version(log: &mut Log) {
 }
 
 fn standing(log: &Log, party: &str) -> StandingNow {
-    log.state.book().agreement(&NHS.parse().unwrap()).unwrap().standing(&org(party))
+    log.state
+        .book()
+        .agreement(&NHS.parse().unwrap())
+        .unwrap()
+        .standing(&org(party))
 }
 
 fn in_force_at(log: &Log, party: &str, instant: Instant) -> Option<u32> {
     let history = log.state.book().agreement(&NHS.parse().unwrap()).unwrap();
-    history.in_force_at(&org(party), instant).map(|edition| edition.version().0)
+    history
+        .in_force_at(&org(party), instant)
+        .map(|edition| edition.version().0)
 }
 
 #[test]
@@ -36,11 +46,17 @@ fn an_agreement_is_in_force_for_a_party_from_its_signature_and_for_nobody_else()
     assert_eq!(standing(&log, TRUST), StandingNow::NotSigned);
     let before = log.clock;
     log.sign(NHS, 1, TRUST).unwrap();
-    assert_eq!(standing(&log, TRUST), StandingNow::Signed(AgreementVersion(1)));
+    assert_eq!(
+        standing(&log, TRUST),
+        StandingNow::Signed(AgreementVersion(1))
+    );
     assert_eq!(standing(&log, "ODS:RJ1"), StandingNow::NotSigned);
     assert_eq!(in_force_at(&log, TRUST, before), None);
     assert_eq!(in_force_at(&log, TRUST, log.clock), Some(1));
-    assert!(matches!(log.sign(NHS, 1, TRUST), Err(Illegal::SignedAlready { .. })));
+    assert!(matches!(
+        log.sign(NHS, 1, TRUST),
+        Err(Illegal::SignedAlready { .. })
+    ));
 }
 
 #[test]
@@ -48,12 +64,21 @@ fn a_new_version_binds_a_party_only_once_it_signs_it() {
     let mut log = proposed();
     log.sign(NHS, 1, TRUST).unwrap();
     second_version(&mut log);
-    assert_eq!(standing(&log, TRUST), StandingNow::Signed(AgreementVersion(1)));
+    assert_eq!(
+        standing(&log, TRUST),
+        StandingNow::Signed(AgreementVersion(1))
+    );
     let before = log.clock;
     log.sign(NHS, 2, TRUST).unwrap();
-    assert_eq!(standing(&log, TRUST), StandingNow::Signed(AgreementVersion(2)));
+    assert_eq!(
+        standing(&log, TRUST),
+        StandingNow::Signed(AgreementVersion(2))
+    );
     assert_eq!(in_force_at(&log, TRUST, before), Some(1));
-    assert!(matches!(log.sign(NHS, 1, TRUST), Err(Illegal::VersionPast { .. })));
+    assert!(matches!(
+        log.sign(NHS, 1, TRUST),
+        Err(Illegal::VersionPast { .. })
+    ));
 }
 
 #[test]
@@ -67,7 +92,10 @@ fn suspension_of_all_or_of_one_holds_until_resumed_and_termination_until_signed_
     log.stand(NHS, Some(TRUST), Standing::Suspended).unwrap();
     log.stand(NHS, None, Standing::InForce).unwrap();
     assert!(matches!(standing(&log, TRUST), StandingNow::Suspended(_)));
-    assert!(matches!(standing(&log, "GSS:E09000007"), StandingNow::Signed(_)));
+    assert!(matches!(
+        standing(&log, "GSS:E09000007"),
+        StandingNow::Signed(_)
+    ));
     log.stand(NHS, Some(TRUST), Standing::InForce).unwrap();
     assert!(matches!(standing(&log, TRUST), StandingNow::Signed(_)));
     assert_eq!(in_force_at(&log, TRUST, suspended), None);
@@ -85,29 +113,56 @@ fn termination_for_all_ends_every_version_so_far() {
     log.stand(NHS, None, Standing::Terminated).unwrap();
     assert_eq!(standing(&log, TRUST), StandingNow::Terminated);
     assert_eq!(standing(&log, "ODS:RJ1"), StandingNow::Terminated);
-    assert!(matches!(log.sign(NHS, 1, TRUST), Err(Illegal::VersionPast { .. })));
+    assert!(matches!(
+        log.sign(NHS, 1, TRUST),
+        Err(Illegal::VersionPast { .. })
+    ));
     assert!(log.stand(NHS, None, Standing::InForce).is_err());
     second_version(&mut log);
     log.sign(NHS, 2, TRUST).unwrap();
-    assert_eq!(standing(&log, TRUST), StandingNow::Signed(AgreementVersion(2)));
+    assert_eq!(
+        standing(&log, TRUST),
+        StandingNow::Signed(AgreementVersion(2))
+    );
     // Suspending is possible again, and the older termination does not come back with it.
     log.stand(NHS, None, Standing::Suspended).unwrap();
     log.stand(NHS, None, Standing::InForce).unwrap();
-    assert_eq!(standing(&log, TRUST), StandingNow::Signed(AgreementVersion(2)));
+    assert_eq!(
+        standing(&log, TRUST),
+        StandingNow::Signed(AgreementVersion(2))
+    );
 }
 
 #[test]
 fn transitions_without_cause_are_refused_and_change_nothing() {
     let mut log = proposed();
-    assert!(matches!(log.stand(NHS, Some(TRUST), Standing::Suspended), Err(Illegal::NotAParty { .. })));
-    assert!(matches!(log.stand(NHS, None, Standing::InForce), Err(Illegal::Standing { .. })));
-    assert!(matches!(log.propose(&document("nhs-to-housing.toml")), Err(Illegal::VersionNotNext { .. })));
-    assert!(matches!(log.sign(NHS, 2, TRUST), Err(Illegal::UnknownVersion { .. })));
-    assert!(matches!(log.sign(NHS, 1, "TFL:tfl"), Err(Illegal::NotAParty { .. })));
+    assert!(matches!(
+        log.stand(NHS, Some(TRUST), Standing::Suspended),
+        Err(Illegal::NotAParty { .. })
+    ));
+    assert!(matches!(
+        log.stand(NHS, None, Standing::InForce),
+        Err(Illegal::Standing { .. })
+    ));
+    assert!(matches!(
+        log.propose(&document("nhs-to-housing.toml")),
+        Err(Illegal::VersionNotNext { .. })
+    ));
+    assert!(matches!(
+        log.sign(NHS, 2, TRUST),
+        Err(Illegal::UnknownVersion { .. })
+    ));
+    assert!(matches!(
+        log.sign(NHS, 1, "TFL:tfl"),
+        Err(Illegal::NotAParty { .. })
+    ));
     let moved = document("nhs-to-housing.toml")
         .replacen("version = 1", "version = 2", 1)
         .replace("rough-sleeping", "children-in-care");
-    assert!(matches!(log.propose(&moved), Err(Illegal::PurposeChanged { .. })));
+    assert!(matches!(
+        log.propose(&moved),
+        Err(Illegal::PurposeChanged { .. })
+    ));
     assert_eq!(standing(&log, TRUST), StandingNow::NotSigned);
 }
 
@@ -117,7 +172,12 @@ fn nobody_signs_for_another_and_a_forged_text_is_refused() {
     log.key(&org(TRUST));
     log.key(&org("ODS:RJ1"));
     let id = NHS.parse().unwrap();
-    let hash = log.state.book().edition(&id, AgreementVersion(1)).unwrap().sha256;
+    let hash = log
+        .state
+        .book()
+        .edition(&id, AgreementVersion(1))
+        .unwrap()
+        .sha256;
     let signed = |party: &str, by: &str, hash: [u8; 32]| {
         use ed25519_dalek::Signer;
         ControlFact::Agreement(AgreementFact::Signed(AgreementSigned {
@@ -129,14 +189,26 @@ fn nobody_signs_for_another_and_a_forged_text_is_refused() {
             text_sha256: hash,
         }))
     };
-    assert!(matches!(log.say(signed(TRUST, "ODS:RJ1", hash)), Err(Illegal::Signature { .. })));
-    assert!(matches!(log.say(signed(TRUST, TRUST, [9; 32])), Err(Illegal::Text { .. })));
+    assert!(matches!(
+        log.say(signed(TRUST, "ODS:RJ1", hash)),
+        Err(Illegal::Signature { .. })
+    ));
+    assert!(matches!(
+        log.say(signed(TRUST, TRUST, [9; 32])),
+        Err(Illegal::Text { .. })
+    ));
     log.say(signed(TRUST, TRUST, hash)).unwrap();
     let text = document("nhs-to-housing.toml");
-    let canonical = crate::Agreement::read(&text).unwrap().canonical_text().replacen("version = 1", "version = 2", 1);
+    let canonical = crate::Agreement::read(&text)
+        .unwrap()
+        .canonical_text()
+        .replacen("version = 1", "version = 2", 1);
     for (text, hash) in [
         (canonical.clone(), [0; 32]),
-        (format!("# note\n{canonical}"), crate::agreement::sha256(&format!("# note\n{canonical}"))),
+        (
+            format!("# note\n{canonical}"),
+            crate::agreement::sha256(&format!("# note\n{canonical}")),
+        ),
     ] {
         let fact = walbrook_domain::control::AgreementProposed {
             agreement: NHS.parse().unwrap(),
@@ -155,18 +227,53 @@ fn nobody_signs_for_another_and_a_forged_text_is_refused() {
 fn grounds_are_versioned_and_their_states_follow() {
     let mut log = Log::new();
     let handle = Handle::new([1; 16]);
-    log.ground(ground(handle, GroundKind::Consent, GroundState::Given, 1)).unwrap();
+    log.ground(ground(handle, GroundKind::Consent, GroundState::Given, 1))
+        .unwrap();
     assert!(matches!(
-        log.ground(ground(handle, GroundKind::Consent, GroundState::Withdrawn, 1)),
+        log.ground(ground(
+            handle,
+            GroundKind::Consent,
+            GroundState::Withdrawn,
+            1
+        )),
         Err(Illegal::GroundVersion { current: 1, .. })
     ));
-    let change = log.ground(ground(handle, GroundKind::Consent, GroundState::Withdrawn, 2)).unwrap();
-    let Change::Ground(change) = change else { panic!("no ground") };
-    assert_eq!((change.before, change.after), (Some(GroundState::Given), GroundState::Withdrawn));
-    assert!(log.ground(ground(handle, GroundKind::SafetyHold, GroundState::Off, 1)).is_err());
-    assert!(log.ground(ground(handle, GroundKind::Objection, GroundState::Upheld, 1)).is_err());
-    assert!(log.ground(ground(handle, GroundKind::Objection, GroundState::On, 1)).is_err());
-    assert!(log.ground(ground(handle, GroundKind::Recall, GroundState::On, 1)).is_err());
+    let change = log
+        .ground(ground(
+            handle,
+            GroundKind::Consent,
+            GroundState::Withdrawn,
+            2,
+        ))
+        .unwrap();
+    let Change::Ground(change) = change else {
+        panic!("no ground")
+    };
+    assert_eq!(
+        (change.before, change.after),
+        (Some(GroundState::Given), GroundState::Withdrawn)
+    );
+    assert!(
+        log.ground(ground(handle, GroundKind::SafetyHold, GroundState::Off, 1))
+            .is_err()
+    );
+    assert!(
+        log.ground(ground(
+            handle,
+            GroundKind::Objection,
+            GroundState::Upheld,
+            1
+        ))
+        .is_err()
+    );
+    assert!(
+        log.ground(ground(handle, GroundKind::Objection, GroundState::On, 1))
+            .is_err()
+    );
+    assert!(
+        log.ground(ground(handle, GroundKind::Recall, GroundState::On, 1))
+            .is_err()
+    );
     let mut renamed = ground(handle, GroundKind::Objection, GroundState::Raised, 1);
     renamed.ground_id = "0".repeat(32);
     assert!(log.ground(renamed).is_err());
@@ -202,7 +309,13 @@ fn matching_needs_both_signatures() {
     let (camden, trust) = (org("GSS:E09000007"), org(TRUST));
     assert!(log.state.book().matching(&camden, &trust, today).is_empty());
     log.sign("london-matching", 1, TRUST).unwrap();
-    assert!(log.state.book().matching(&camden, &trust, today).contains("nhs-number"));
-    log.stand("london-matching", None, Standing::Suspended).unwrap();
+    assert!(
+        log.state
+            .book()
+            .matching(&camden, &trust, today)
+            .contains("nhs-number")
+    );
+    log.stand("london-matching", None, Standing::Suspended)
+        .unwrap();
     assert!(log.state.book().matching(&camden, &trust, today).is_empty());
 }
