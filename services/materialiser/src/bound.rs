@@ -266,3 +266,6 @@ enum RoundError {
     #[error(transparent)]
     Audit(#[from] AuditError),
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,12 @@ pub struct Query {
 
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "v1 read_at={} limit={}", self.read_at.rfc3339(), self.limit)?;
+        write!(
+            f,
+            "v1 read_at={} limit={}",
+            self.read_at.rfc3339(),
+            self.limit
+        )?;
         match &self.after {
             None => f.write_str(" after=-"),
             Some(after) => write!(f, " after={},{}", after.points_hundredths, after.pseudonym),

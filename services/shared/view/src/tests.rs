@@ -2,5 +2,6 @@
 
 mod files;
 mod fold;
+mod pages;
 mod rows;
 mod support;

@@ -1,0 +1,446 @@
+//! A materialiser on real Kafka, with everything that stands around it written directly: what a broker would release, decide and commit.
+
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
+pub mod running;
+
+use ed25519_dalek::{Signer, SigningKey};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tonic::metadata::AsciiMetadataValue;
+use tonic::transport::Channel;
+use walbrook_domain::control::*;
+use walbrook_domain::*;
+use walbrook_event::{ReleaseEnvelope, control, framing};
+use walbrook_eventlog::{
+    Headers, InputPosition, Namespace, NewRecord, Reader, Record, TopicPartition, Transactor,
+    topics,
+};
+use walbrook_eventlog_kafka::{Kafka, KafkaTransactor, Registry};
+use walbrook_materialiser::config::Config;
+use walbrook_materialiser::error::MaterialiserError;
+use walbrook_policy::Agreement;
+use walbrook_proto::audit::v1::{ReadRecord, Removal};
+use walbrook_proto::avro::{AvroEvent, AvroRecord};
+use walbrook_proto::housing::v1::RoughSleepingContact;
+use walbrook_proto::shared::v1::{Heartbeat, Retraction, SubjectRecord};
+use walbrook_proto::view::v1::views_client::ViewsClient;
+use walbrook_proto::view::v1::*;
+use walbrook_runtime::callers::{Issuer, TokenRequest};
+use walbrook_runtime::config::{Arguments, Defaults, resolve};
+use walbrook_runtime::keystore::{LocalKeys, create_local};
+use walbrook_runtime::metrics::Metrics;
+use walbrook_runtime::process::Context;
+use walbrook_runtime::readiness::Readiness;
+use walbrook_runtime::shutdown::Shutdown;
+use walbrook_runtime::task::Tasks;
+
+pub const WAIT: Duration = Duration::from_secs(20);
+/// Between two looks at a condition: the machine is shared.
+const POLL: Duration = Duration::from_millis(10);
+pub const PARTITIONS: i32 = 2;
+pub const CAMDEN: &str = "GSS:E09000007";
+pub const HACKNEY: &str = "GSS:E09000012";
+pub const OFFICER: &str = "housing-options-officer";
+pub const VIEW: &str = "rough_sleeping_risk";
+const TOPIC: &str = "shared.rough-sleeping";
+
+const AGREEMENT: &str = r#"
+id = "test-rough-sleeping"
+version = 1
+title = "Rough sleeping, a test"
+summary = "Councils see who of their own is at risk."
+purpose = "rough-sleeping"
+kind = "sharing"
+retention_days = 3650
+processor = "Walbrook operator"
+
+[law]
+gateways = ["test"]
+
+[period]
+effective = 2020-01-01
+review = 2099-01-01
+expiry = 2099-12-31
+
+[[party]]
+class = "london-authority"
+role = "controller"
+contact = "its data protection officer"
+
+[[flow]]
+class = "london-authority"
+event = "housing.RoughSleepingContact"
+fields = ["contact_at", "bedded_down", "derived_status"]
+precision = "day"
+gateways = ["test"]
+
+[flow.person]
+consent = "not-objected"
+national_opt_out = "does-not-apply"
+age = "adult"
+restricted = "withhold"
+minimum_match = "MATCH"
+
+[[reader]]
+class = "london-authority"
+role = "housing-options-officer"
+view = "rough_sleeping_risk"
+mode = "case"
+scope = ["own-subjects"]
+beyond_scope = "never"
+"#;
+
+pub fn views_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/views")
+}
+
+pub fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited too long until {what}");
+        std::thread::sleep(POLL);
+    }
+}
+
+/// One Kafka namespace with a broker's part played by the test.
+pub struct Place {
+    pub kafka: Kafka,
+    pub namespace: Namespace,
+    pub folder: tempfile::TempDir,
+    cluster: walbrook_testkit::cluster::SharedCluster,
+    issuer: Issuer,
+    writer: KafkaTransactor,
+    schema_id: i32,
+    /// Next offsets of control.policy and of each control.links partition, as this broker has applied them.
+    policy_next: i64,
+}
+
+impl Place {
+    pub async fn new() -> Self {
+        let cluster = tokio::task::spawn_blocking(walbrook_testkit::cluster::shared)
+            .await
+            .unwrap();
+        let kafka = Kafka::new(&cluster.kafka, Default::default());
+        let namespace = Namespace::new(&walbrook_testkit::cluster::namespace());
+        let admin = kafka.admin().unwrap();
+        admin
+            .create(&topics::table(&namespace, PARTITIONS), 1, 1)
+            .await
+            .unwrap();
+        let registry = Registry::new(&format!("{}/apis/ccompat/v7", cluster.registry));
+        let register = async |topic: &str, name: &str, schema: &str| {
+            let subject = format!("{}-{name}", namespace.name(topic));
+            registry.register(&subject, schema).await.unwrap()
+        };
+        register(topics::READS, ReadRecord::FULL_NAME, ReadRecord::SCHEMA).await;
+        register(topics::REMOVALS, Removal::FULL_NAME, Removal::SCHEMA).await;
+        let (name, schema) = (
+            RoughSleepingContact::SHARED_NAME,
+            RoughSleepingContact::SHARED_SCHEMA,
+        );
+        let schema_id = register(TOPIC, name, schema).await;
+        let folder = tempfile::tempdir().unwrap();
+        let keys = LocalKeys {
+            agencies: &[],
+            purposes: &[],
+            parties: &[],
+        };
+        let issuer = create_local(&folder.path().join("keys"), &keys)
+            .unwrap()
+            .issuer("walbrook-local")
+            .unwrap();
+        let mut writer = kafka.transactor(&namespace.name("broker.0"), Duration::from_secs(10));
+        writer = tokio::task::spawn_blocking(move || {
+            writer.init().unwrap();
+            writer
+        })
+        .await
+        .unwrap();
+        Self {
+            kafka,
+            namespace,
+            folder,
+            cluster,
+            issuer,
+            writer,
+            schema_id,
+            policy_next: 0,
+        }
+    }
+
+    fn record(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: &[u8],
+        value: Vec<u8>,
+        headers: Headers,
+    ) -> NewRecord {
+        NewRecord {
+            topic: self.namespace.name(topic).into(),
+            partition: Some(partition),
+            key: Some(key.to_vec().into()),
+            value: Some(value.into()),
+            headers,
+            timestamp_ms: None,
+        }
+    }
+
+    /// One transaction of these records, with the broker's positions behind it.
+    pub fn commit(&mut self, records: Vec<NewRecord>) {
+        let links = self.namespace.name(topics::LINKS);
+        let positions: Vec<_> = (0..PARTITIONS)
+            .map(|p| InputPosition {
+                at: TopicPartition::new(links.as_str(), p),
+                next_offset: 0,
+                metadata: format!("v1 policy={} page=0 cursor=-", self.policy_next),
+            })
+            .collect();
+        self.writer.begin().unwrap();
+        for record in records {
+            self.writer.send(record).unwrap();
+        }
+        self.writer.drain().unwrap();
+        self.writer
+            .send_positions(&self.namespace.name("broker"), &positions, None)
+            .unwrap();
+        self.writer.commit().unwrap();
+    }
+
+    /// Control facts on both topics, as the control plane writes them. The enforcing side has not seen them yet.
+    pub fn control(&mut self, facts: &[ControlFact]) {
+        let mut records = Vec::new();
+        for fact in facts {
+            let encoded = control::write(fact, now(), "").unwrap();
+            for topic in [topics::POLICY, topics::AGREEMENTS] {
+                if topic == topics::POLICY || encoded.copied {
+                    let headers = Headers::new().with("ce_type", encoded.full_name);
+                    records.push(self.record(
+                        topic,
+                        0,
+                        encoded.key.as_bytes(),
+                        framing::frame(1, &encoded.body),
+                        headers,
+                    ));
+                }
+            }
+        }
+        self.writer.begin().unwrap();
+        for record in records {
+            self.writer.send(record).unwrap();
+        }
+        self.writer.drain().unwrap();
+        self.writer.commit().unwrap();
+    }
+
+    /// The enforcing side applies what stands on control.policy.
+    pub fn catch_up(&mut self) {
+        use walbrook_eventlog::Ends;
+        let at = TopicPartition::new(self.namespace.name(topics::POLICY), 0);
+        self.policy_next = self
+            .kafka
+            .ends()
+            .unwrap()
+            .high_watermarks(&[at], WAIT)
+            .unwrap()[0];
+        self.commit(Vec::new());
+    }
+
+    /// The agreement signed by these, and the view file pinned.
+    pub fn agree(&mut self, parties: &[&str]) {
+        let text = Agreement::read(AGREEMENT).unwrap().canonical_text();
+        let sha256 = walbrook_policy::agreement::sha256(&text);
+        let view = std::fs::read_to_string(views_dir().join("rough_sleeping_risk.toml")).unwrap();
+        let mut facts = vec![
+            ControlFact::Pin(PinFact {
+                kind: PinKind::ViewFile,
+                name: VIEW.into(),
+                schema_id: 0,
+                sha256: walbrook_policy::agreement::sha256(&view),
+                content: view,
+            }),
+            ControlFact::Agreement(AgreementFact::Proposed(AgreementProposed {
+                agreement: agreement(),
+                version: AgreementVersion(1),
+                text,
+                text_sha256: sha256,
+                by_organisation: org(CAMDEN),
+                by: "dpo".into(),
+            })),
+        ];
+        for party in parties {
+            let key = SigningKey::from_bytes(&[7; 32]);
+            facts.push(ControlFact::Agreement(AgreementFact::PartyKey(PartyKey {
+                organisation: org(party),
+                key_id: "p1".into(),
+                public_key: key.verifying_key().to_bytes(),
+                active: true,
+            })));
+            facts.push(ControlFact::Agreement(AgreementFact::Signed(
+                AgreementSigned {
+                    agreement: agreement(),
+                    version: AgreementVersion(1),
+                    party: org(party),
+                    key_id: "p1".into(),
+                    signature: key.sign(&sha256).to_bytes(),
+                    text_sha256: sha256,
+                },
+            )));
+        }
+        self.control(&facts);
+        self.catch_up();
+    }
+
+    pub fn standing(&mut self, party: &str, standing: Standing) {
+        self.control(&[ControlFact::Agreement(AgreementFact::Standing(
+            StandingChange {
+                agreement: agreement(),
+                version: AgreementVersion(1),
+                party: Some(org(party)),
+                standing,
+                reason: walbrook_policy::state::STANDING_REASONS[0].into(),
+                by_organisation: org(party),
+                by: "dpo".into(),
+            },
+        ))]);
+    }
+
+    fn shared(&self, person: u8, full_name: &str, body: &[u8]) -> NewRecord {
+        let key = [person; 16];
+        let partition = walbrook_eventlog::murmur2_partition(&key, PARTITIONS);
+        let headers = Headers::new().with("ce_type", full_name.to_owned());
+        self.record(TOPIC, partition, &key, framing::frame(1, body), headers)
+    }
+
+    pub fn subject(&self, person: u8, organisation: &str) -> NewRecord {
+        let body = SubjectRecord {
+            handle_pseudonym: vec![person; 16],
+            organisation: organisation.into(),
+            adult_from: walbrook_proto::common::v1::Date::new(2010, 1, 1),
+            link_status: "MATCH".into(),
+            link_score_ten_thousandths: 10_000,
+            ..SubjectRecord::default()
+        };
+        self.shared(person, SubjectRecord::FULL_NAME, &body.to_vec().unwrap())
+    }
+
+    pub fn heartbeats(&self, organisation: &str) -> Vec<NewRecord> {
+        let body = Heartbeat {
+            organisation: organisation.into(),
+            event_type: "housing.RoughSleepingContact".into(),
+            last_accepted_on: walbrook_proto::common::v1::Date::new(2026, 5, 31),
+        };
+        (0..PARTITIONS)
+            .map(|p| NewRecord {
+                partition: Some(p),
+                ..self.shared(1, Heartbeat::FULL_NAME, &body.to_vec().unwrap())
+            })
+            .collect()
+    }
+
+    /// A contact on a day of May 2026: the shared body has every field as an option.
+    pub fn contact(&self, person: u8, event: u8, day: u8, organisation: &str) -> NewRecord {
+        let mut body = vec![0]; // contact_at: null
+        body.extend([2, 1]); // bedded_down: true
+        body.extend([0; 5]);
+        let envelope = ReleaseEnvelope {
+            id: format!("{event:02}000000-0000-8000-8000-000000000000")
+                .parse()
+                .unwrap(),
+            event_type: "housing.RoughSleepingContact".parse().unwrap(),
+            organisation: org(organisation),
+            occurred_at: format!("2026-05-{day:02}").parse::<Day>().unwrap().start(),
+            precision: Precision::Day,
+            supersedes: None,
+            key_id: "plain".into(),
+            data_schema: "test".into(),
+            agreement: agreement(),
+            version: AgreementVersion(1),
+            handle: HandlePseudonym::new([person; 16]),
+            not_after: None,
+            trace_parent: None,
+        };
+        let mut headers = Headers::new();
+        for (name, value) in envelope.pairs() {
+            headers.push(name, value.into_bytes());
+        }
+        let mut record = self.shared(person, "", &[]);
+        record.value = Some(framing::frame(self.schema_id, &body).into());
+        record.headers = headers;
+        record.timestamp_ms = Some(1_780_000_000_000);
+        record
+    }
+
+    pub fn retraction(&self, person: u8) -> NewRecord {
+        let body = Retraction {
+            handle_pseudonym: vec![person; 16],
+            reason: "WITHDRAWAL".into(),
+            ..Retraction::default()
+        };
+        self.shared(person, Retraction::FULL_NAME, &body.to_vec().unwrap())
+    }
+
+    /// Every committed record of a topic of one partition.
+    pub fn read<R: AvroRecord>(&self, topic: &str) -> Vec<R> {
+        use walbrook_eventlog::Ends;
+        let at = TopicPartition::new(self.namespace.name(topic), 0);
+        let end = self
+            .kafka
+            .ends()
+            .unwrap()
+            .high_watermarks(std::slice::from_ref(&at), WAIT)
+            .unwrap()[0];
+        let mut reader = self.kafka.reader().unwrap();
+        reader.assign(&[(at.clone(), 0)]).unwrap();
+        let mut records: Vec<Record> = Vec::new();
+        eventually("the topic is read", || {
+            reader
+                .poll(1_000, Duration::from_millis(50), &mut records)
+                .unwrap();
+            (reader.position(&at).unwrap() >= end).then_some(())
+        });
+        let body = |record: &Record| {
+            framing::unframe(record.value.as_deref())
+                .unwrap()
+                .1
+                .to_vec()
+        };
+        records
+            .iter()
+            .map(|record| R::decode_exact(&body(record)).unwrap())
+            .collect()
+    }
+}
+
+pub fn people(answer: &ListRowsResponse) -> Vec<u8> {
+    answer.rows.iter().map(|row| row.pseudonym[0]).collect()
+}
+
+pub fn evaluate_at() -> prost_types::Timestamp {
+    let at: Day = "2026-05-31".parse().unwrap();
+    walbrook_materialiser::clock::timestamp(at.start())
+}
+
+pub fn now() -> walbrook_domain::Instant {
+    walbrook_materialiser::clock::now()
+}
+
+pub fn org(text: &str) -> Organisation {
+    text.parse().unwrap()
+}
+
+pub fn agreement() -> AgreementId {
+    "test-rough-sleeping".parse().unwrap()
+}

@@ -1,0 +1,170 @@
+//! The materialiser under test: started in this process, called as a reader.
+
+use super::*;
+
+impl Place {
+    /// Starts the process on the folder's data, with this bound.
+    pub async fn start(&self, bound_ms: u64) -> Running {
+        let port = walbrook_testkit::cluster::free_port().unwrap();
+        let text = format!(
+            "local = true\nnamespace = \"{}\"\npartitions = {PARTITIONS}\nlisten = \"127.0.0.1:{port}\"\n\
+             registry = \"{}/apis/ccompat/v7\"\nkeys_dir = \"{dir}/keys\"\ndata_dir = \"{dir}/data\"\n\
+             views_dir = \"{}\"\ngrounds_bound_ms = {bound_ms}\ngrounds_pause_ms = 10\n[kafka]\nbootstrap = \"{}\"\n",
+            self.namespace,
+            self.cluster.registry,
+            views_dir().display(),
+            self.cluster.kafka,
+            dir = self.folder.path().display(),
+        );
+        let defaults = Defaults {
+            name: "materialiser",
+            grpc_port: 7130,
+        };
+        let (common, config) =
+            resolve::<Config>(Some(&text), &Arguments::default(), defaults, &|_| None).unwrap();
+        let shutdown = Shutdown::new();
+        let context = Context {
+            name: "materialiser",
+            common: Arc::new(common),
+            tasks: Tasks::new(shutdown.clone()),
+            readiness: Readiness::new(),
+            metrics: Metrics::new(),
+            shutdown,
+        };
+        let running = tokio::spawn(walbrook_materialiser::run(config, context.clone()));
+        let deadline = Instant::now() + WAIT;
+        while !context.readiness.is_ready() {
+            assert!(
+                !running.is_finished(),
+                "the materialiser ended: {:?}",
+                running.await
+            );
+            assert!(
+                Instant::now() < deadline,
+                "not ready: {:?}",
+                context.readiness.missing()
+            );
+            tokio::time::sleep(POLL).await;
+        }
+        let channel = Channel::from_shared(format!("http://127.0.0.1:{port}"))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap();
+        Running {
+            context,
+            running: Some(running),
+            client: ViewsClient::new(channel),
+            issuer: self.issuer.clone(),
+        }
+    }
+}
+
+/// A materialiser that serves.
+pub struct Running {
+    pub context: Context,
+    running: Option<tokio::task::JoinHandle<Result<(), MaterialiserError>>>,
+    client: ViewsClient<Channel>,
+    issuer: Issuer,
+}
+
+impl Running {
+    fn request<T>(&self, organisation: &str, role: &str, message: T) -> tonic::Request<T> {
+        let token = self
+            .issuer
+            .token(
+                &TokenRequest::new(organisation, "officer-1", role),
+                SystemTime::now(),
+            )
+            .unwrap();
+        let mut request = tonic::Request::new(message);
+        request.set_timeout(WAIT);
+        let value: AsciiMetadataValue = format!("Bearer {token}").parse().unwrap();
+        request.metadata_mut().insert("authorization", value);
+        request
+    }
+
+    pub async fn list_as(
+        &self,
+        organisation: &str,
+        token_role: &str,
+        page: (u32, &str),
+    ) -> Result<ListRowsResponse, tonic::Status> {
+        let message = ListRowsRequest {
+            view: VIEW.into(),
+            context: Some(ReadContext {
+                role: OFFICER.into(),
+                case_reference: String::new(),
+            }),
+            page_size: page.0,
+            page_token: page.1.into(),
+            evaluate_at: page.1.is_empty().then(evaluate_at),
+        };
+        let request = self.request(organisation, token_role, message);
+        self.client
+            .clone()
+            .list_rows(request)
+            .await
+            .map(tonic::Response::into_inner)
+    }
+
+    pub async fn list(&self, organisation: &str) -> Result<ListRowsResponse, tonic::Status> {
+        self.list_as(organisation, OFFICER, (0, "")).await
+    }
+
+    pub async fn get(
+        &self,
+        organisation: &str,
+        person: u8,
+    ) -> Result<GetRowResponse, tonic::Status> {
+        let message = GetRowRequest {
+            view: VIEW.into(),
+            context: Some(ReadContext {
+                role: OFFICER.into(),
+                case_reference: String::new(),
+            }),
+            evaluate_at: Some(evaluate_at()),
+            subject: Some(get_row_request::Subject::Pseudonym(vec![person; 16])),
+        };
+        let request = self.request(organisation, OFFICER, message);
+        self.client
+            .clone()
+            .get_row(request)
+            .await
+            .map(tonic::Response::into_inner)
+    }
+
+    /// The list, once it satisfies; until then it may refuse while the bound is not shown.
+    pub async fn list_until(
+        &self,
+        organisation: &str,
+        what: &str,
+        good: impl Fn(&ListRowsResponse) -> bool,
+    ) -> ListRowsResponse {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let last = self.list(organisation).await;
+            match last {
+                Ok(answer) if good(&answer) => return answer,
+                last => assert!(
+                    Instant::now() < deadline,
+                    "waited too long until {what}: {last:?}"
+                ),
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    pub async fn stop(mut self) {
+        self.context.shutdown.request();
+        self.running.take().unwrap().await.unwrap().unwrap();
+        assert!(self.context.tasks.drain(WAIT).await, "a task did not end");
+    }
+}
+
+/// A test that fails leaves no thread behind that its runtime would wait for.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.context.shutdown.request();
+    }
+}
