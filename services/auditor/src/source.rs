@@ -46,7 +46,7 @@ pub trait LogSource {
 }
 
 /// How long a log may give nothing before its named end. Longer than any transaction timeout of ours.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How many records are taken at once.
 const BATCH_RECORDS: usize = 4_096;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ed25519_dalek::VerifyingKey;
+use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
 use walbrook_eventlog::topics;
 
 use crate::control::{self, Schemas};
@@ -28,16 +29,23 @@ pub struct Found {
     pub report: Report,
     /// Every pair of thing and pseudonym.
     pub pseudonyms: Pseudonyms,
+    /// The id of each purpose's key, as pinned.
+    pub key_ids: BTreeMap<String, String>,
 }
 
 /// Audits a log.
 pub fn verify(log: &Log, options: &Options) -> Found {
     let mut found = Found::default();
-    let Found { report, pseudonyms } = &mut found;
+    let Found {
+        report,
+        pseudonyms,
+        key_ids,
+    } = &mut found;
     checkpoints::check(log, options.checkpoint_key.as_ref(), report);
     let policy = control::read(log.records(topics::POLICY, 0), report);
     let schemas = control::check(&policy, topics::POLICY, report);
     agreement_copies(log, report);
+    key_ids.extend(purpose_keys(&policy));
 
     let mut demands = Demands::default();
     let mut quarantined = BTreeMap::new();
@@ -87,6 +95,16 @@ fn shared_topics(
         topics.topic(&topic);
     }
     topics.missing();
+}
+
+/// The key id pinned for each purpose.
+fn purpose_keys(policy: &[ControlRecord]) -> impl Iterator<Item = (String, String)> {
+    policy.iter().filter_map(|record| match &record.fact {
+        ControlFact::Pin(pin) if pin.kind == PinKind::PurposeKey => {
+            Some((pin.name.clone(), pin.content.clone()))
+        }
+        _ => None,
+    })
 }
 
 /// Records of `control.agreements` are copies of the agreement half of `control.policy`, in its order.

@@ -2,6 +2,8 @@
 //!
 //! It reads the topics, or a copy of them in a folder, and nothing else: no process of the backbone has to run.
 
+mod pseudonyms;
+
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -73,6 +75,18 @@ pub struct VerifyArgs {
     /// The auditor's public key, 32 bytes in hex: checkpoints must be signed with it
     #[arg(long, value_name = "HEX")]
     pub checkpoint_key: Option<String>,
+    /// Ask identity whether pseudonyms belong to whom the log says: a sample
+    #[arg(long)]
+    pub identity: bool,
+    /// Ask identity about every pseudonym
+    #[arg(long)]
+    pub full: bool,
+    /// The token to ask identity with, instead of a local one (role auditor)
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Identity's address, when it is not on the local backbone (http://host:port)
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
     /// Where the log is
     #[command(flatten)]
     pub log: LogArgs,
@@ -93,12 +107,17 @@ pub struct CopyArgs {
 /// # Errors
 /// Each command says its own.
 pub async fn run(args: AuditArgs) -> Result<Exit, Failure> {
-    // Reading a whole log blocks for as long as it takes; the runtime's other threads go on.
-    let work = tokio::task::spawn_blocking(move || match args.command {
-        AuditCommand::Verify(args) => verify(&args),
-        AuditCommand::Copy(args) => copy(&args),
-    });
-    work.await
+    match args.command {
+        AuditCommand::Verify(args) => verify(args).await,
+        AuditCommand::Copy(args) => blocking(move || copy(&args)).await,
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
         .map_err(|error| Failure::new(Exit::Internal, error))?
 }
 
@@ -145,29 +164,40 @@ fn progress() -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
-    let mut source: Box<dyn LogSource> = match &args.from {
-        Some(folder) => Box::new(Copy::open(folder).map_err(not_run)?),
-        None => source(&args.log)?,
-    };
+async fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
     let options = Options {
         checkpoint_key: args.checkpoint_key.as_deref().map(public_key).transpose()?,
     };
+    let (from, place) = (args.from.clone(), args.log.clone());
+    let mut found = blocking(move || {
+        let mut source: Box<dyn LogSource> = match &from {
+            Some(folder) => Box::new(Copy::open(folder).map_err(not_run)?),
+            None => source(&place)?,
+        };
+        Ok(walbrook_auditor::verify(&read(source.as_mut())?, &options))
+    })
+    .await?;
+    if args.identity || args.full {
+        pseudonyms::confirm(&args, &mut found).await?;
+    }
+    print(&found.report, args.json);
+    Ok(if found.report.is_clean() {
+        Exit::Done
+    } else {
+        Exit::Difference
+    })
+}
+
+fn read(source: &mut dyn LogSource) -> Result<Log, Failure> {
     let bar = progress();
-    let log = Log::read(source.as_mut(), &mut |record| {
+    let log = Log::read(source, &mut |record| {
         bar.inc(1);
         if record.offset % 1_000 == 0 {
             bar.set_message(record.at.topic.to_string());
         }
     });
     bar.finish_and_clear();
-    let report = walbrook_auditor::verify(&log.map_err(not_run)?, &options).report;
-    print(&report, args.json);
-    Ok(if report.is_clean() {
-        Exit::Done
-    } else {
-        Exit::Difference
-    })
+    log.map_err(not_run)
 }
 
 fn public_key(hex: &str) -> Result<walbrook_auditor::VerifyingKey, Failure> {
