@@ -9,15 +9,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use walbrook_domain::control::{
-    AgreementFact, AgreementProposed, AgreementSigned, PartyKey, StandingChange,
-};
-use walbrook_domain::{AgreementVersion, Day, Instant, Organisation};
-use walbrook_event::{framing, headers};
+use walbrook_domain::control::{ControlFact, ControlRecord};
+use walbrook_domain::{Day, Instant, Organisation};
+use walbrook_event::{control, framing, headers};
 use walbrook_eventlog::{Namespace, Record, TopicPartition, topics};
 use walbrook_policy::{AgreementBook, Catalogue};
-use walbrook_proto::avro::AvroRecord;
-use walbrook_proto::control::v1 as proto;
 use walbrook_runtime::shutdown::Shutdown;
 
 const POLL: Duration = Duration::from_millis(200);
@@ -72,16 +68,23 @@ impl AgreementCover {
     /// Applies one record of `control.agreements`. A record that is no legal change of the agreement half covers nobody and is said.
     pub fn apply(&self, record: &Record) {
         let kind = record.headers.text(headers::TYPE).unwrap_or_default();
-        let read = framing::unframe(record.value.as_deref()).map_err(|error| error.to_string());
-        let fact = match read.and_then(|(_, body)| fact(kind, body)) {
-            Ok(Some(fact)) => fact,
-            Ok(None) => return,
+        let appended_at = Instant(record.timestamp_ms.saturating_mul(1_000));
+        let body = framing::unframe(record.value.as_deref()).map_err(|error| error.to_string());
+        let read = body.and_then(|(_, body)| {
+            control::read(kind, body, record.offset, appended_at).map_err(|error| error.to_string())
+        });
+        let fact = match read {
+            Ok(ControlRecord {
+                fact: ControlFact::Agreement(fact),
+                ..
+            }) => fact,
+            // Pins: nothing that matching depends on.
+            Ok(_) => return,
             Err(problem) => {
                 tracing::warn!(at = %record.at, offset = record.offset, kind, problem, "a record of agreements cannot be read");
                 return;
             }
         };
-        let appended_at = Instant(record.timestamp_ms.saturating_mul(1_000));
         let mut state = self.state.write();
         match state.book.apply(appended_at, &fact) {
             Ok(()) => self.changed(&mut state),
@@ -122,72 +125,6 @@ impl MatchingCover for AgreementCover {
     fn allows(&self, a: &Organisation, b: &Organisation, strategy: Strategy) -> bool {
         self.strategies(a, b).contains(strategy.name())
     }
-}
-
-/// The agreement half's facts that matching needs; `None` for any other record.
-fn fact(kind: &str, body: &[u8]) -> Result<Option<AgreementFact>, String> {
-    let fact = match kind {
-        proto::AgreementProposed::FULL_NAME => {
-            let message: proto::AgreementProposed = read(body)?;
-            AgreementFact::Proposed(AgreementProposed {
-                agreement: word(&message.agreement_id)?,
-                version: AgreementVersion(message.version),
-                text: message.text,
-                text_sha256: bytes(&message.text_sha256)?,
-                by_organisation: word(&message.proposed_by_organisation)?,
-                by: message.proposed_by,
-            })
-        }
-        proto::AgreementSigned::FULL_NAME => {
-            let message: proto::AgreementSigned = read(body)?;
-            AgreementFact::Signed(AgreementSigned {
-                agreement: word(&message.agreement_id)?,
-                version: AgreementVersion(message.version),
-                party: word(&message.party)?,
-                key_id: message.key_id,
-                signature: bytes(&message.signature)?,
-                text_sha256: bytes(&message.text_sha256)?,
-            })
-        }
-        proto::AgreementStanding::FULL_NAME => {
-            let message: proto::AgreementStanding = read(body)?;
-            AgreementFact::Standing(StandingChange {
-                agreement: word(&message.agreement_id)?,
-                version: AgreementVersion(message.version),
-                party: message.party.as_deref().map(word).transpose()?,
-                standing: word(&message.standing)?,
-                reason: message.reason,
-                by_organisation: word(&message.recorded_by_organisation)?,
-                by: message.recorded_by,
-            })
-        }
-        proto::PartyKey::FULL_NAME => {
-            let message: proto::PartyKey = read(body)?;
-            AgreementFact::PartyKey(PartyKey {
-                organisation: word(&message.organisation)?,
-                key_id: message.key_id,
-                public_key: bytes(&message.public_key)?,
-                active: message.active,
-            })
-        }
-        _ => return Ok(None),
-    };
-    Ok(Some(fact))
-}
-
-fn read<R: AvroRecord>(body: &[u8]) -> Result<R, String> {
-    R::decode_exact(body).map_err(|error| error.to_string())
-}
-
-fn word<T: std::str::FromStr<Err = walbrook_domain::WordError>>(text: &str) -> Result<T, String> {
-    text.parse()
-        .map_err(|error: walbrook_domain::WordError| error.to_string())
-}
-
-fn bytes<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
-    bytes
-        .try_into()
-        .map_err(|_| format!("expected {N} bytes, found {}", bytes.len()))
 }
 
 /// Follows `control.agreements`: reads it to its end, calls `ready`, then applies what comes until it is told to stop.
