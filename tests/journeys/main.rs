@@ -4,25 +4,51 @@
 
 mod gateway;
 mod outages;
+mod receipts;
+mod withdrawals;
 
 use std::sync::Arc;
 use tonic_types::StatusExt;
 use walbrook_tests::backbone::{Backbone, Common, Options};
+use walbrook_tests::people::{CAMDEN, ISLINGTON};
 
-/// The backbone of all tests that do not disturb each other.
+/// The backbone of all tests that do not disturb each other: both councils have signed the agreement on rough sleeping.
 async fn river() -> Arc<Backbone> {
     static RIVER: Common = Common::new();
-    RIVER.get(|| Backbone::start(Options::only(&["identity", "broker", "housing", "police"]))).await
+    RIVER
+        .get(|| async {
+            let backbone = Backbone::start(Options::only(&[
+                "identity",
+                "broker",
+                "materialiser",
+                "housing",
+                "police",
+            ]))
+            .await;
+            backbone.agree_on_rough_sleeping(&[CAMDEN, ISLINGTON]).await;
+            backbone
+        })
+        .await
 }
 
 /// The machine-readable reason of a refusal.
 fn reason(status: &tonic::Status) -> String {
-    status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()
+    status
+        .get_error_details()
+        .error_info()
+        .map(|info| info.reason.clone())
+        .unwrap_or_default()
 }
 
 /// (field, rule) of every violation of a refusal.
 fn violations(status: &tonic::Status) -> Vec<(String, String)> {
     let details = status.get_error_details();
-    let found = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
-    found.into_iter().map(|violation| (violation.field, violation.reason)).collect()
+    let found = details
+        .bad_request()
+        .map(|bad| bad.field_violations.clone())
+        .unwrap_or_default();
+    found
+        .into_iter()
+        .map(|violation| (violation.field, violation.reason))
+        .collect()
 }

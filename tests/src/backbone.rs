@@ -30,8 +30,14 @@ const TICK: Duration = Duration::from_millis(25);
 /// Agencies with a service.
 const AGENCIES: [&str; 5] = ["police", "health", "housing", "tfl", "social-care"];
 /// Organisations that have a signing key in tests.
-const PARTIES: [&str; 6] =
-    ["GSS:E09000007", "GSS:E09000019", "GSS:E09000033", "ODS:RRV", "POLICE_FORCE:metropolitan", "CHARITY:street-outreach"];
+const PARTIES: [&str; 6] = [
+    "GSS:E09000007",
+    "GSS:E09000019",
+    "GSS:E09000033",
+    "ODS:RRV",
+    "POLICE_FORCE:metropolitan",
+    "CHARITY:street-outreach",
+];
 
 /// What a test needs.
 #[derive(Debug, Clone)]
@@ -52,7 +58,13 @@ impl Options {
     /// These services, four partitions.
     #[must_use]
     pub fn only(services: &[&'static str]) -> Self {
-        Self { services: services.to_vec(), partitions: 4, keys: None, kafka: None, registry: None }
+        Self {
+            services: services.to_vec(),
+            partitions: 4,
+            keys: None,
+            kafka: None,
+            registry: None,
+        }
     }
 
     /// The way from a housing event to a row: identity, broker, materialiser and one agency.
@@ -89,7 +101,11 @@ pub struct Backbone {
 pub fn journey<F: Future<Output = ()>>(test: F) {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime")
     });
     runtime.block_on(test);
 }
@@ -97,12 +113,19 @@ pub fn journey<F: Future<Output = ()>>(test: F) {
 /// The root of the repository.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the repository").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests stand in the repository")
+        .to_owned()
 }
 
 /// New local keys in a folder.
 pub fn create_keys(folder: &Path) {
-    let keys = LocalKeys { agencies: &AGENCIES, purposes: &topics::PURPOSES, parties: &PARTIES };
+    let keys = LocalKeys {
+        agencies: &AGENCIES,
+        purposes: &topics::PURPOSES,
+        parties: &PARTIES,
+    };
     create_local(folder, &keys).expect("local keys");
 }
 
@@ -123,7 +146,10 @@ impl Backbone {
     pub async fn prepare(options: &Options) -> Self {
         let shared = Shared::or(options.kafka.clone(), options.registry.clone());
         let folder = tempfile::tempdir().expect("a folder");
-        let keys_dir = options.keys.clone().unwrap_or_else(|| folder.path().join("keys"));
+        let keys_dir = options
+            .keys
+            .clone()
+            .unwrap_or_else(|| folder.path().join("keys"));
         create_keys(&keys_dir);
         let keys = FileKeyStore::open(&keys_dir).expect("keys");
         let kafka = Kafka::new(shared.kafka, BTreeMap::new());
@@ -179,7 +205,11 @@ impl Backbone {
             };
             self.check_alive(what);
             if start.elapsed() > DEADLINE {
-                panic!("waited {} s for {what}: {last}\n{}", DEADLINE.as_secs(), self.logs());
+                panic!(
+                    "waited {} s for {what}: {last}\n{}",
+                    DEADLINE.as_secs(),
+                    self.logs()
+                );
             }
             tokio::time::sleep(TICK).await;
         }
@@ -197,7 +227,10 @@ impl Common {
     }
 
     /// The backbone; started when this is the first call.
-    pub async fn get<F: Future<Output = Backbone>>(&self, start: impl FnOnce() -> F) -> Arc<Backbone> {
+    pub async fn get<F: Future<Output = Backbone>>(
+        &self,
+        start: impl FnOnce() -> F,
+    ) -> Arc<Backbone> {
         let cell = Arc::clone(self.0.get_or_init(Arc::default));
         Arc::clone(cell.get_or_init(|| async { Arc::new(start().await) }).await)
     }

@@ -7,6 +7,7 @@
     reason = "only tests use this crate, and a test that cannot go on must fail"
 )]
 
+pub mod acts;
 pub mod backbone;
 pub mod people;
 pub mod records;

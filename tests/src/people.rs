@@ -11,9 +11,19 @@ pub const CAMDEN: &str = "GSS:E09000007";
 /// Another council.
 pub const ISLINGTON: &str = "GSS:E09000019";
 
-const GIVEN: [&str; 8] = ["Aveline", "Bertrand", "Clemence", "Dagmar", "Eustace", "Felicia", "Godfrey", "Hesper"];
-const FAMILY: [&str; 8] =
-    ["Quillfeather", "Marshbanks", "Thornwhistle", "Oakenshaw", "Pemberley", "Larkspur", "Wimblecote", "Ashgrove"];
+const GIVEN: [&str; 8] = [
+    "Aveline", "Bertrand", "Clemence", "Dagmar", "Eustace", "Felicia", "Godfrey", "Hesper",
+];
+const FAMILY: [&str; 8] = [
+    "Quillfeather",
+    "Marshbanks",
+    "Thornwhistle",
+    "Oakenshaw",
+    "Pemberley",
+    "Larkspur",
+    "Wimblecote",
+    "Ashgrove",
+];
 
 /// An invented adult.
 #[derive(Debug, Clone)]
@@ -28,9 +38,18 @@ pub struct Person {
 #[must_use]
 pub fn nhs_number(number: u32) -> String {
     // One in eleven has no check digit: the next one is taken, so numbers are spread by two.
-    let digits = |n: u32| -> Vec<u32> { format!("999{n:06}").bytes().map(|byte| u32::from(byte - b'0')).collect() };
+    let digits = |n: u32| -> Vec<u32> {
+        format!("999{n:06}")
+            .bytes()
+            .map(|byte| u32::from(byte - b'0'))
+            .collect()
+    };
     let check = |n: u32| {
-        let sum: u32 = digits(n).iter().zip((2..=10).rev()).map(|(digit, weight)| digit * weight).sum();
+        let sum: u32 = digits(n)
+            .iter()
+            .zip((2..=10).rev())
+            .map(|(digit, weight)| digit * weight)
+            .sum();
         (11 - sum % 11) % 11
     };
     let usable = (number * 2..).find(|n| check(*n) != 10).expect("a number");
@@ -48,7 +67,11 @@ impl Person {
             demographics: Demographics {
                 given_name: format!("{given}{}", "a".repeat(index / 64)),
                 family_name: family.into(),
-                birth_date: Date::new(1950 + (number % 50).cast_signed(), 1 + (number % 12).cast_signed(), 2 + (number % 26).cast_signed()),
+                birth_date: Date::new(
+                    1950 + (number % 50).cast_signed(),
+                    1 + (number % 12).cast_signed(),
+                    2 + (number % 26).cast_signed(),
+                ),
                 postcode: format!("NW1 {}AB", number % 10),
                 nhs_number: Some(nhs_number(number)),
                 nhs_number_verified: true,
@@ -78,7 +101,11 @@ impl Person {
     /// As an event names them.
     #[must_use]
     pub fn subject(&self) -> Subject {
-        Subject { scheme: "LOCAL".into(), local_id: self.local_id.clone(), demographics: Some(self.demographics.clone()) }
+        Subject {
+            scheme: "LOCAL".into(),
+            local_id: self.local_id.clone(),
+            demographics: Some(self.demographics.clone()),
+        }
     }
 }
 
@@ -91,7 +118,9 @@ pub fn event_id() -> String {
 /// A London day some days before today.
 #[must_use]
 pub fn days_ago(days: i32) -> Date {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("a clock");
     let micros = i64::try_from(now.as_micros()).expect("this century");
     let day = walbrook_domain::Instant(micros).london_day();
     Date::from_days(day.0 - days).expect("a date")
@@ -120,7 +149,10 @@ pub fn arrears(id: &str, person: &Person, pence: i64) -> Event {
         shortfall_pence: None,
         contact_made: true,
     };
-    Event { head: Some(head(id, person, days_ago(10))), body: Some(event::Body::RentArrearsChanged(body)) }
+    Event {
+        head: Some(head(id, person, days_ago(10))),
+        body: Some(event::Body::RentArrearsChanged(body)),
+    }
 }
 
 impl Backbone {
@@ -128,8 +160,15 @@ impl Backbone {
     ///
     /// # Errors
     /// The gateway's refusal.
-    pub async fn publish(&self, organisation: &str, event: Event) -> Result<Receipt, tonic::Status> {
-        let answer = self.housing(organisation).publish(PublishRequest { event: Some(event) }).await?;
+    pub async fn publish(
+        &self,
+        organisation: &str,
+        event: Event,
+    ) -> Result<Receipt, tonic::Status> {
+        let answer = self
+            .housing(organisation)
+            .publish(PublishRequest { event: Some(event) })
+            .await?;
         Ok(answer.into_inner())
     }
 }

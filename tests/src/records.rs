@@ -6,10 +6,12 @@ use std::sync::Arc;
 use walbrook_broker::enforce::control_view::Setting;
 use walbrook_broker::enforce::keys::Keys;
 use walbrook_domain::control::{
-    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, GroundFact, GroundKind, GroundState, PartyKey,
-    PinFact, PinKind,
+    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, GroundFact, GroundKind,
+    GroundState, PartyKey, PinFact, PinKind,
 };
-use walbrook_domain::{EventId, EventType, Handle, Instant, Organisation, PersonId, Precision, Purpose};
+use walbrook_domain::{
+    EventId, EventType, Handle, Instant, Organisation, PersonId, Precision, Purpose,
+};
 use walbrook_event::framing::frame;
 use walbrook_event::{Key, Plain, PurposeKey, RawEnvelope, control, headers};
 use walbrook_eventlog::{Headers, Namespace, NewRecord, topics};
@@ -86,16 +88,24 @@ pub struct City {
 
 /// The registry ids of this city: the place of each schema in the list of pins, from 1. Nothing asks a registry for them.
 fn schemas() -> impl Iterator<Item = (i32, &'static str, &'static str)> {
-    let raw = walbrook_proto::records().iter().map(|info| (info.full_name, info.schema));
-    let shared = walbrook_proto::records()
+    let raw = walbrook_proto::records()
         .iter()
-        .filter_map(|info| info.event.map(|event| (event.shared_name, event.shared_schema)));
-    (1..).zip(raw.chain(shared)).map(|(id, (name, text))| (id, name, text))
+        .map(|info| (info.full_name, info.schema));
+    let shared = walbrook_proto::records().iter().filter_map(|info| {
+        info.event
+            .map(|event| (event.shared_name, event.shared_schema))
+    });
+    (1..)
+        .zip(raw.chain(shared))
+        .map(|(id, (name, text))| (id, name, text))
 }
 
 /// The registry id of a record.
 pub fn schema_id(full_name: &str) -> i32 {
-    schemas().find(|(_, name, _)| *name == full_name).map(|(id, _, _)| id).expect("every record has a schema")
+    schemas()
+        .find(|(_, name, _)| *name == full_name)
+        .map(|(id, _, _)| id)
+        .expect("every record has a schema")
 }
 
 /// Every event type of this build.
@@ -115,9 +125,15 @@ pub fn catalogue() -> Arc<Catalogue> {
 
 /// What a broker of this city is set to.
 pub fn setting(city: &City) -> Setting {
-    let keys = topics::PURPOSES.iter().zip(1_u8..).map(|(purpose, number)| {
-        (Purpose::new(purpose).expect("a purpose"), PurposeKey::new(Key::new([number; 32])))
-    });
+    let keys = topics::PURPOSES
+        .iter()
+        .zip(1_u8..)
+        .map(|(purpose, number)| {
+            (
+                Purpose::new(purpose).expect("a purpose"),
+                PurposeKey::new(Key::new([number; 32])),
+            )
+        });
     Setting {
         keys: Keys::new(keys),
         seal: Arc::new(Plain),
@@ -140,7 +156,13 @@ impl City {
         self.namespace.name(plain)
     }
 
-    fn record(&self, plain: &str, key: Vec<u8>, value: Vec<u8>, pairs: headers::Pairs) -> NewRecord {
+    fn record(
+        &self,
+        plain: &str,
+        key: Vec<u8>,
+        value: Vec<u8>,
+        pairs: headers::Pairs,
+    ) -> NewRecord {
         let mut headers = Headers::new();
         for (name, value) in pairs {
             headers.push(name, value);
@@ -173,7 +195,9 @@ impl City {
             facts.push(ControlFact::Agreement(AgreementFact::PartyKey(PartyKey {
                 organisation: organisation(party),
                 key_id: "k1".into(),
-                public_key: SigningKey::from_bytes(&[number; 32]).verifying_key().to_bytes(),
+                public_key: SigningKey::from_bytes(&[number; 32])
+                    .verifying_key()
+                    .to_bytes(),
                 active: true,
             })));
         }
@@ -184,7 +208,13 @@ impl City {
     }
 
     /// A link record.
-    pub fn link(&self, handle: Handle, person: PersonId, members: &[Handle], revision: u32) -> NewRecord {
+    pub fn link(
+        &self,
+        handle: Handle,
+        person: PersonId,
+        members: &[Handle],
+        revision: u32,
+    ) -> NewRecord {
         let record = LinkRecord {
             handle: handle.as_bytes().to_vec(),
             organisation: CAMDEN.into(),
@@ -205,13 +235,22 @@ impl City {
             revision,
             recorded_at: Some(prost_types::Timestamp::default()),
         };
-        let value = frame(schema_id(LinkRecord::FULL_NAME), &record.to_vec().expect("a link record"));
+        let value = frame(
+            schema_id(LinkRecord::FULL_NAME),
+            &record.to_vec().expect("a link record"),
+        );
         let pairs = headers::internal(LinkRecord::FULL_NAME, "test", Some(Instant(0)), None);
         self.record(topics::LINKS, handle.as_bytes().to_vec(), value, pairs)
     }
 
     /// A person's event: rent arrears.
-    pub fn arrears(&self, handle: Handle, event: EventId, pence: i64, supersedes: Option<EventId>) -> NewRecord {
+    pub fn arrears(
+        &self,
+        handle: Handle,
+        event: EventId,
+        pence: i64,
+        supersedes: Option<EventId>,
+    ) -> NewRecord {
         let body = RentArrearsChanged {
             tenancy_ref: "T-1".into(),
             landlord_type: "LA".into(),
@@ -234,7 +273,12 @@ impl City {
             trace_parent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         };
         let value = frame(id, &body.to_vec().expect("a body"));
-        self.record("raw.housing", handle.as_bytes().to_vec(), value, envelope.pairs())
+        self.record(
+            "raw.housing",
+            handle.as_bytes().to_vec(),
+            value,
+            envelope.pairs(),
+        )
     }
 }
 
@@ -253,23 +297,29 @@ fn agreement(id: &str, consent: &str) -> Vec<ControlFact> {
     let agreement = Agreement::read(&document).expect("a readable agreement");
     let text = agreement.canonical_text();
     let text_sha256 = sha256(&text);
-    let mut facts = vec![ControlFact::Agreement(AgreementFact::Proposed(AgreementProposed {
-        agreement: agreement.id.clone(),
-        version: agreement.version,
-        text,
-        text_sha256,
-        by_organisation: organisation(CAMDEN),
-        by: "operator".into(),
-    }))];
-    for (number, party) in [(1_u8, CAMDEN), (2, ISLINGTON)] {
-        facts.push(ControlFact::Agreement(AgreementFact::Signed(AgreementSigned {
+    let mut facts = vec![ControlFact::Agreement(AgreementFact::Proposed(
+        AgreementProposed {
             agreement: agreement.id.clone(),
             version: agreement.version,
-            party: organisation(party),
-            key_id: "k1".into(),
-            signature: SigningKey::from_bytes(&[number; 32]).sign(&text_sha256).to_bytes(),
+            text,
             text_sha256,
-        })));
+            by_organisation: organisation(CAMDEN),
+            by: "operator".into(),
+        },
+    ))];
+    for (number, party) in [(1_u8, CAMDEN), (2, ISLINGTON)] {
+        facts.push(ControlFact::Agreement(AgreementFact::Signed(
+            AgreementSigned {
+                agreement: agreement.id.clone(),
+                version: agreement.version,
+                party: organisation(party),
+                key_id: "k1".into(),
+                signature: SigningKey::from_bytes(&[number; 32])
+                    .sign(&text_sha256)
+                    .to_bytes(),
+                text_sha256,
+            },
+        )));
     }
     facts
 }

@@ -46,15 +46,22 @@ impl Shelf {
             }
             SubjectRecord::FULL_NAME => {
                 let subject = SubjectRecord::decode_exact(body).expect("a subject record");
-                self.subjects.insert((partition, hex::encode(subject.handle_pseudonym)), key);
+                self.subjects
+                    .insert((partition, hex::encode(subject.handle_pseudonym)), key);
             }
             "walbrook.shared.v1.Heartbeat" => {}
             _ => {
-                let release =
-                    ReleaseEnvelope::read(|name| record.headers.get(name).map(|value| value.as_ref())).expect("a release");
+                let release = ReleaseEnvelope::read(|name| {
+                    record.headers.get(name).map(|value| value.as_ref())
+                })
+                .expect("a release");
                 self.releases += 1;
-                let name =
-                    (partition, release.handle.to_string(), release.id.to_string(), release.agreement.to_string());
+                let name = (
+                    partition,
+                    release.handle.to_string(),
+                    release.id.to_string(),
+                    release.agreement.to_string(),
+                );
                 self.contributions.insert(name, (key, hex::encode(body)));
             }
         }
@@ -65,7 +72,8 @@ impl Shelf {
         self.contributions.retain(|(at, of, event, agreement), _| {
             let falls = *at == partition
                 && *of == handle
-                && (retraction.agreement_ids.is_empty() || retraction.agreement_ids.contains(agreement))
+                && (retraction.agreement_ids.is_empty()
+                    || retraction.agreement_ids.contains(agreement))
                 && retraction.event_id.as_ref().is_none_or(|one| one == event);
             !falls
         });

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use walbrook_proto::control::v1::control_client::ControlClient;
-use walbrook_proto::control::v1::{ControlReceipt, ProposeRequest, RegisterPartyKeyRequest, SignRequest};
+use walbrook_proto::control::v1::{
+    ControlReceipt, ProposeRequest, RegisterPartyKeyRequest, SignRequest,
+};
 use walbrook_proto::health::v1::health_events_client::HealthEventsClient;
 use walbrook_proto::housing::v1::housing_events_client::HousingEventsClient;
 use walbrook_proto::identity::v1::identity_client::IdentityClient;
@@ -58,34 +60,41 @@ impl Backbone {
     /// A connection to a process for a caller.
     #[must_use]
     pub fn connect(&self, name: &str, caller: TokenRequest) -> Connection {
-        InterceptedService::new(self.channel(name), Credential::minted(self.issuer.clone(), caller))
+        InterceptedService::new(
+            self.channel(name),
+            Credential::minted(self.issuer.clone(), caller),
+        )
     }
 
     /// An organisation's housing system.
     #[must_use]
     pub fn housing(&self, organisation: &str) -> HousingEventsClient<Connection> {
-        let caller = TokenRequest::new(organisation, "housing-system", role::PRODUCER).events(&["housing.*"]);
+        let caller = TokenRequest::new(organisation, "housing-system", role::PRODUCER)
+            .events(&["housing.*"]);
         HousingEventsClient::new(self.connect("housing", caller))
     }
 
     /// A trust's system.
     #[must_use]
     pub fn health(&self, organisation: &str) -> HealthEventsClient<Connection> {
-        let caller = TokenRequest::new(organisation, "health-system", role::PRODUCER).events(&["health.*"]);
+        let caller =
+            TokenRequest::new(organisation, "health-system", role::PRODUCER).events(&["health.*"]);
         HealthEventsClient::new(self.connect("health", caller))
     }
 
     /// A force's system.
     #[must_use]
     pub fn police(&self, organisation: &str) -> PoliceEventsClient<Connection> {
-        let caller = TokenRequest::new(organisation, "police-system", role::PRODUCER).events(&["police.*"]);
+        let caller =
+            TokenRequest::new(organisation, "police-system", role::PRODUCER).events(&["police.*"]);
         PoliceEventsClient::new(self.connect("police", caller))
     }
 
     /// An authority's children's services system.
     #[must_use]
     pub fn social_care(&self, organisation: &str) -> SocialCareEventsClient<Connection> {
-        let caller = TokenRequest::new(organisation, "social-care-system", role::PRODUCER).events(&["social_care.*"]);
+        let caller = TokenRequest::new(organisation, "social-care-system", role::PRODUCER)
+            .events(&["social_care.*"]);
         SocialCareEventsClient::new(self.connect("social-care", caller))
     }
 
@@ -99,13 +108,19 @@ impl Backbone {
     /// The operator of the control plane.
     #[must_use]
     pub fn operator(&self) -> ControlClient<Connection> {
-        ControlClient::new(self.connect("broker", TokenRequest::new("WALBROOK:local", "operator", role::OPERATOR)))
+        ControlClient::new(self.connect(
+            "broker",
+            TokenRequest::new("WALBROOK:local", "operator", role::OPERATOR),
+        ))
     }
 
     /// The operator who reviews identity's links.
     #[must_use]
     pub fn identity(&self) -> IdentityClient<Connection> {
-        IdentityClient::new(self.connect("identity", TokenRequest::new("WALBROOK:local", "reviewer", role::OPERATOR)))
+        IdentityClient::new(self.connect(
+            "identity",
+            TokenRequest::new("WALBROOK:local", "reviewer", role::OPERATOR),
+        ))
     }
 
     /// A reader of views in a role.
@@ -139,21 +154,45 @@ impl Backbone {
             active: true,
             idempotency_key: format!("key-{party}"),
         };
-        self.operator().register_party_key(request).await.expect("the key is registered").into_inner()
+        self.operator()
+            .register_party_key(request)
+            .await
+            .expect("the key is registered")
+            .into_inner()
     }
 
     /// Proposes a document as the operator.
     pub async fn propose(&self, document: &str, expected_version: u32) -> Party {
-        let agreement = walbrook_policy::agreement::Agreement::read(document).expect("a readable agreement");
-        let request = ProposeRequest { document: document.to_owned(), expected_version, idempotency_key: String::new() };
-        let receipt = self.operator().propose(request).await.expect("the agreement is proposed").into_inner();
+        let agreement =
+            walbrook_policy::agreement::Agreement::read(document).expect("a readable agreement");
+        let request = ProposeRequest {
+            document: document.to_owned(),
+            expected_version,
+            idempotency_key: String::new(),
+        };
+        let receipt = self
+            .operator()
+            .propose(request)
+            .await
+            .expect("the agreement is proposed")
+            .into_inner();
         let sha256 = walbrook_policy::agreement::sha256(&agreement.canonical_text());
-        Party { agreement: agreement.id.to_string(), version: receipt.version, sha256 }
+        Party {
+            agreement: agreement.id.to_string(),
+            version: receipt.version,
+            sha256,
+        }
     }
 
     /// Signs with the party's own key and the party's own token.
     pub async fn sign(&self, proposed: &Party, party: &str) -> ControlReceipt {
-        let signature = self.keys.party(party).expect("a party's key").sign(&proposed.sha256).to_bytes().to_vec();
+        let signature = self
+            .keys
+            .party(party)
+            .expect("a party's key")
+            .sign(&proposed.sha256)
+            .to_bytes()
+            .to_vec();
         let request = SignRequest {
             agreement_id: proposed.agreement.clone(),
             version: proposed.version,
@@ -161,6 +200,10 @@ impl Backbone {
             signature,
             idempotency_key: String::new(),
         };
-        self.control(party).sign(request).await.expect("the party signs").into_inner()
+        self.control(party)
+            .sign(request)
+            .await
+            .expect("the party signs")
+            .into_inner()
     }
 }

@@ -7,8 +7,17 @@ use walbrook_testkit::cluster::{free_port, http_ok};
 use walbrook_testkit::process::{Launch, Running, tail};
 
 /// Every program a backbone consists of.
-pub const PROGRAMS: [&str; 9] =
-    ["identity", "broker", "materialiser", "auditor", "police", "health", "housing", "tfl", "social-care"];
+pub const PROGRAMS: [&str; 9] = [
+    "identity",
+    "broker",
+    "materialiser",
+    "auditor",
+    "police",
+    "health",
+    "housing",
+    "tfl",
+    "social-care",
+];
 /// How long one may take to drain when it is asked to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// Lines of each log in a failure.
@@ -25,9 +34,16 @@ pub(super) struct Child {
 /// Where a program is: beside the folder of this test's own executable.
 fn program(service: &str) -> PathBuf {
     let own = std::env::current_exe().expect("this program");
-    let target = own.parent().and_then(std::path::Path::parent).expect("a target folder");
+    let target = own
+        .parent()
+        .and_then(std::path::Path::parent)
+        .expect("a target folder");
     let path = target.join(format!("walbrook-{service}"));
-    assert!(path.exists(), "{} is not built: cargo build --workspace --bins first", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: cargo build --workspace --bins first",
+        path.display()
+    );
     path
 }
 
@@ -54,7 +70,15 @@ impl Backbone {
         // Views and agreements are named relative to the root, as when `walbrook up` runs there.
         launch.folder = Some(root());
         let mut children = self.children.lock();
-        children.insert(name.to_owned(), Child { launch, port, metrics, running: None });
+        children.insert(
+            name.to_owned(),
+            Child {
+                launch,
+                port,
+                metrics,
+                running: None,
+            },
+        );
         // A peer that is started later gets its port now: processes start in any order.
         for peer in ["identity", "broker", "materialiser", "auditor"] {
             let known = children.entry(peer.to_owned()).or_insert_with(|| Child {
@@ -65,11 +89,19 @@ impl Backbone {
             });
             let address = format!("http://127.0.0.1:{}", known.port);
             if let Some(child) = children.get_mut(name) {
-                child.launch = child.launch.clone().env(&format!("WALBROOK_{}", peer.to_uppercase()), address);
+                child.launch = child
+                    .launch
+                    .clone()
+                    .env(&format!("WALBROOK_{}", peer.to_uppercase()), address);
             }
         }
         let child = children.get_mut(name).expect("just put there");
-        child.running = Some(child.launch.start().unwrap_or_else(|error| panic!("{error}")));
+        child.running = Some(
+            child
+                .launch
+                .start()
+                .unwrap_or_else(|error| panic!("{error}")),
+        );
     }
 
     /// Waits until a process says that it serves.
@@ -79,8 +111,16 @@ impl Backbone {
     pub fn await_ready(&self, name: &str) {
         let (mut running, metrics) = {
             let mut children = self.children.lock();
-            let child = children.get_mut(name).unwrap_or_else(|| panic!("no process {name}"));
-            (child.running.take().unwrap_or_else(|| panic!("{name} does not run")), child.metrics)
+            let child = children
+                .get_mut(name)
+                .unwrap_or_else(|| panic!("no process {name}"));
+            (
+                child
+                    .running
+                    .take()
+                    .unwrap_or_else(|| panic!("{name} does not run")),
+                child.metrics,
+            )
         };
         let health = format!("http://127.0.0.1:{metrics}/healthz");
         let ready = running.wait_until(DEADLINE, || http_ok(&health));
@@ -97,7 +137,11 @@ impl Backbone {
     }
 
     fn take(&self, name: &str) -> Running {
-        let taken = self.children.lock().get_mut(name).and_then(|child| child.running.take());
+        let taken = self
+            .children
+            .lock()
+            .get_mut(name)
+            .and_then(|child| child.running.take());
         taken.unwrap_or_else(|| panic!("{name} does not run"))
     }
 
@@ -128,9 +172,16 @@ impl Backbone {
     /// Starts a process again that was killed or stopped, as it was, on its data; it is not ready yet.
     pub fn relaunch(&self, name: &str) {
         let mut children = self.children.lock();
-        let child = children.get_mut(name).unwrap_or_else(|| panic!("no process {name}"));
+        let child = children
+            .get_mut(name)
+            .unwrap_or_else(|| panic!("no process {name}"));
         assert!(child.running.is_none(), "{name} still runs");
-        child.running = Some(child.launch.start().unwrap_or_else(|error| panic!("{error}")));
+        child.running = Some(
+            child
+                .launch
+                .start()
+                .unwrap_or_else(|error| panic!("{error}")),
+        );
     }
 
     /// [`Backbone::relaunch`] and wait until it serves.
@@ -150,26 +201,36 @@ impl Backbone {
     #[must_use]
     pub fn address(&self, name: &str) -> String {
         let port = self.children.lock().get(name).map(|child| child.port);
-        format!("http://127.0.0.1:{}", port.unwrap_or_else(|| panic!("no process {name}")))
+        format!(
+            "http://127.0.0.1:{}",
+            port.unwrap_or_else(|| panic!("no process {name}"))
+        )
     }
 
     /// What a process says on `/metrics`.
     #[must_use]
     pub fn metrics_url(&self, name: &str) -> String {
         let port = self.children.lock().get(name).map(|child| child.metrics);
-        format!("http://127.0.0.1:{}/metrics", port.unwrap_or_else(|| panic!("no process {name}")))
+        format!(
+            "http://127.0.0.1:{}/metrics",
+            port.unwrap_or_else(|| panic!("no process {name}"))
+        )
     }
 
     /// The end of a process's log.
     #[must_use]
     pub fn log_of(&self, name: &str, lines: usize) -> String {
-        tail(&self.folder.path().join("logs").join(format!("{name}.log")), lines)
+        tail(
+            &self.folder.path().join("logs").join(format!("{name}.log")),
+            lines,
+        )
     }
 
     /// Everything that a process has written.
     #[must_use]
     pub fn whole_log_of(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join("logs").join(format!("{name}.log"))).unwrap_or_default()
+        std::fs::read_to_string(self.folder.path().join("logs").join(format!("{name}.log")))
+            .unwrap_or_default()
     }
 
     pub(super) fn check_alive(&self, waiting_for: &str) {

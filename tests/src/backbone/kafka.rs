@@ -24,10 +24,16 @@ impl Shared {
     pub fn or(kafka: Option<String>, registry: Option<String>) -> Self {
         let base = |address: &str| format!("{}/apis/ccompat/v7", address.trim_end_matches('/'));
         match (kafka, registry) {
-            (Some(kafka), Some(registry)) => Self { kafka, registry: base(&registry) },
+            (Some(kafka), Some(registry)) => Self {
+                kafka,
+                registry: base(&registry),
+            },
             (kafka, registry) => {
                 let shared = walbrook_testkit::cluster::shared();
-                Self { kafka: kafka.unwrap_or(shared.kafka), registry: base(&registry.unwrap_or(shared.registry)) }
+                Self {
+                    kafka: kafka.unwrap_or(shared.kafka),
+                    registry: base(&registry.unwrap_or(shared.registry)),
+                }
             }
         }
     }
@@ -37,11 +43,20 @@ impl Backbone {
     /// A source of this namespace's records for the auditor.
     #[must_use]
     pub fn source(&self) -> Box<dyn LogSource> {
-        let known = self.kafka.admin().and_then(|admin| admin.partitions(ANSWER)).expect("the topics");
+        let known = self
+            .kafka
+            .admin()
+            .and_then(|admin| admin.partitions(ANSWER))
+            .expect("the topics");
         let reader = self.kafka.reader().expect("a reader");
         let ends = self.kafka.ends().expect("a client for ends");
         let counts = move |topic: &str| known.get(topic).map(|(partitions, _)| *partitions);
-        Box::new(LiveSource::new(self.namespace.clone(), reader, ends, counts))
+        Box::new(LiveSource::new(
+            self.namespace.clone(),
+            reader,
+            ends,
+            counts,
+        ))
     }
 
     /// Every committed record of this namespace.
@@ -57,7 +72,9 @@ impl Backbone {
         let mut found = Vec::new();
         for partition in 0..source.partitions(topic).expect("the topic") {
             let end = source.end(topic, partition).expect("its end");
-            source.read(topic, partition, 0, end, &mut |record| found.push(record)).expect("its records");
+            source
+                .read(topic, partition, 0, end, &mut |record| found.push(record))
+                .expect("its records");
         }
         found
     }
@@ -75,10 +92,23 @@ impl Backbone {
     /// # Panics
     /// When there is any difference, with all of them, or nothing was checked.
     pub fn assert_audit_is_clean(&self) -> Report {
-        let report = walbrook_auditor::verify(&self.log(), &walbrook_auditor::Options::default()).report;
-        let differences: Vec<String> = report.differences().iter().map(ToString::to_string).collect();
-        assert!(report.is_clean(), "{} differences:\n{}", report.difference_count(), differences.join("\n"));
-        assert!(report.checked(Checked::Pages) > 0, "the audit found no page to check");
+        let report =
+            walbrook_auditor::verify(&self.log(), &walbrook_auditor::Options::default()).report;
+        let differences: Vec<String> = report
+            .differences()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            report.is_clean(),
+            "{} differences:\n{}",
+            report.difference_count(),
+            differences.join("\n")
+        );
+        assert!(
+            report.checked(Checked::Pages) > 0,
+            "the audit found no page to check"
+        );
         report
     }
 
@@ -91,7 +121,10 @@ impl Backbone {
             let _ = done.send(result);
         };
         appender.append(vec![record], Box::new(done));
-        let mut places = acknowledged.await.expect("an answer").expect("an acknowledgement");
+        let mut places = acknowledged
+            .await
+            .expect("an answer")
+            .expect("an acknowledgement");
         places.remove(0)
     }
 
@@ -99,7 +132,9 @@ impl Backbone {
     pub async fn decided(&self) {
         let at: Vec<TopicPartition> = topics::RAW
             .iter()
-            .flat_map(|topic| (0..self.partitions()).map(|p| TopicPartition::new(self.namespace.name(topic), p)))
+            .flat_map(|topic| {
+                (0..self.partitions()).map(|p| TopicPartition::new(self.namespace.name(topic), p))
+            })
             .collect();
         let mut ends = self.kafka.ends().expect("a client for ends");
         let wanted = ends.high_watermarks(&at, ANSWER).expect("the ends");
@@ -110,11 +145,16 @@ impl Backbone {
             let (wanted, at) = (wanted.clone(), at.clone());
             async move {
                 let committed = committed.map_err(|error| error.to_string())?;
-                let behind = committed.iter().zip(&wanted).zip(&at).find_map(|((found, end), at)| {
-                    let next = found.offset.unwrap_or(0);
-                    // A partition without records may have no position at all. Markers of transactions do not occur on raw topics.
-                    (next < *end).then(|| format!("{at} is decided up to {next} of {end}"))
-                });
+                let behind =
+                    committed
+                        .iter()
+                        .zip(&wanted)
+                        .zip(&at)
+                        .find_map(|((found, end), at)| {
+                            let next = found.offset.unwrap_or(0);
+                            // A partition without records may have no position at all. Markers of transactions do not occur on raw topics.
+                            (next < *end).then(|| format!("{at} is decided up to {next} of {end}"))
+                        });
                 behind.map_or(Ok(()), Err)
             }
         })

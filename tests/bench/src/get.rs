@@ -1,0 +1,211 @@
+//! `get.p99_ms`: single rows of the rough-sleeping view, each read on record before its answer, asked for in an open loop: reads start at their
+//! intended times whatever the ones before do, and a read's latency counts from its intended time.
+//!
+//! Rows are asked for by purpose pseudonym, as a tool does that shows a list and opens one of its rows: so identity's own limit on look-ups does
+//! not decide the figure.
+
+use crate::figure::{Better, Figure, load_average};
+use crate::{Args, NoFigure, RUNS, demand, town};
+use prost_types::Timestamp;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Endpoint;
+use walbrook_eventlog::topics;
+use walbrook_proto::audit::v1::ReadRecord;
+use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::view::v1::get_row_request::Subject;
+use walbrook_proto::view::v1::views_client::ViewsClient;
+use walbrook_proto::view::v1::{GetRowRequest, ListRowsRequest, ReadContext};
+use walbrook_runtime::callers::{Credential, TokenRequest};
+use walbrook_tests::backbone::{Backbone, Connection, Options};
+
+/// Its name.
+pub const NAME: &str = "get.p99_ms";
+/// People of the city: short form, stated size.
+const PEOPLE: (usize, usize) = (2_000, 50_000);
+/// Reads a second, and seconds of a run.
+const LOAD: ((u32, u32), (u32, u32)) = ((500, 10), (5_000, 30));
+/// Seconds of the warm-up.
+const WARM_UP_S: u32 = 3;
+const VIEW: &str = "rough_sleeping_risk";
+const ROLE: &str = "housing-options-officer";
+/// Connections over which the reads are spread.
+const CONNECTIONS: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(120);
+const COUNCILS: [&str; 3] = ["GSS:E09000007", "GSS:E09000022", "GSS:E09000033"];
+const SERVICES: [&str; 8] =
+    ["identity", "broker", "materialiser", "police", "health", "housing", "tfl", "social-care"];
+
+/// A reader, and a row it may read.
+#[derive(Clone)]
+struct Case {
+    reader: usize,
+    pseudonym: Vec<u8>,
+}
+
+/// Readers' clients (each organisation on each connection) and the rows to be read.
+struct Town {
+    clients: Vec<ViewsClient<Connection>>,
+    cases: Vec<Case>,
+    row_time: Timestamp,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Why there is no figure.
+pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
+    let load = load_average();
+    let people = if args.full { PEOPLE.1 } else { PEOPLE.0 };
+    let (per_second, seconds) = if args.full { LOAD.1 } else { LOAD.0 };
+    let keys = tempfile::tempdir()?;
+    town::create_keys(keys.path())?;
+    let backbone = Backbone::start(Options::only(&SERVICES).with_keys(keys.path())).await;
+    let city = town::city(people, args.seed);
+    let row_time = Timestamp { seconds: city.end.start().micros() / 1_000_000, nanos: 0 };
+    town::agree(&backbone, &city).await?;
+    town::send(&backbone, city.events.into_iter().map(|told| told.event).collect()).await?;
+    town::committed(&backbone, &town::raw_partitions(&backbone)).await?;
+    let town = Arc::new(settle(&backbone, row_time).await?);
+    eprintln!("{NAME}: {} rows to read, {per_second} reads a second", town.cases.len());
+    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
+    let mut values = Vec::new();
+    let mut answered = BTreeMap::new();
+    for number in 0..=RUNS {
+        let seconds = if number == 0 { WARM_UP_S } else { seconds };
+        let mut reads = open_loop(&town, per_second, seconds, &mut rng).await?;
+        reads.sort_by(|a, b| a.latency.cmp(&b.latency));
+        let at = |hundredths: usize| reads.get(reads.len() * hundredths / 100).map_or(0.0, |read| read.latency.as_secs_f64() * 1e3);
+        eprintln!("{NAME} run {number}: p50 {:.2} ms, p99 {:.2} ms of {} reads", at(50), at(99), reads.len());
+        if number > 0 {
+            values.push(at(99));
+        }
+        answered.extend(reads.into_iter().map(|read| (read.id, read.pseudonym)));
+    }
+    verify(&backbone, answered)?;
+    Ok(Figure {
+        name: NAME,
+        unit: "ms",
+        better: Better::Lower,
+        values,
+        reference: None,
+        workload_hash: town::hash(people, args.seed),
+        load_average: load,
+    })
+}
+
+/// Waits until the view holds still, and takes every row the readers may list.
+async fn settle(backbone: &Backbone, row_time: Timestamp) -> Result<Town, NoFigure> {
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let channel = Endpoint::from_shared(backbone.address("materialiser"))?.connect_lazy();
+        for council in COUNCILS {
+            let caller = TokenRequest::new(council, "bench.officer", ROLE);
+            let credential = Credential::minted(backbone.issuer().clone(), caller);
+            clients.push(ViewsClient::new(InterceptedService::new(channel.clone(), credential)));
+        }
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let mut before = Vec::new();
+    loop {
+        let mut cases = Vec::new();
+        for reader in 0..COUNCILS.len() {
+            let Some(client) = clients.get_mut(reader) else { continue };
+            let rows = list(client, row_time).await?;
+            cases.extend(rows.into_iter().map(|pseudonym| Case { reader, pseudonym }));
+        }
+        let now: Vec<Vec<u8>> = cases.iter().map(|case| case.pseudonym.clone()).collect();
+        if !now.is_empty() && now == before {
+            return Ok(Town { clients, cases, row_time });
+        }
+        demand(Instant::now() < deadline, || format!("the view does not come to rest: {} rows\n{}", now.len(), backbone.log_of("materialiser", 20)))?;
+        before = now;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn list(client: &mut ViewsClient<Connection>, row_time: Timestamp) -> Result<Vec<Vec<u8>>, NoFigure> {
+    let (mut rows, mut token) = (Vec::new(), String::new());
+    loop {
+        let request = ListRowsRequest {
+            view: VIEW.into(),
+            context: Some(context()),
+            page_size: 500,
+            page_token: token,
+            evaluate_at: Some(row_time),
+        };
+        let page = client.list_rows(request).await?.into_inner();
+        rows.extend(page.rows.into_iter().map(|row| row.pseudonym));
+        token = page.next_page_token;
+        if token.is_empty() {
+            return Ok(rows);
+        }
+    }
+}
+
+fn context() -> ReadContext {
+    ReadContext { role: ROLE.into(), case_reference: "BENCH-1".into() }
+}
+
+/// One answered read.
+struct Read {
+    id: String,
+    pseudonym: Vec<u8>,
+    latency: Duration,
+}
+
+async fn open_loop(town: &Arc<Town>, per_second: u32, seconds: u32, rng: &mut ChaCha8Rng) -> Result<Vec<Read>, NoFigure> {
+    let start = Instant::now() + Duration::from_millis(50);
+    let mut reads = tokio::task::JoinSet::new();
+    for number in 0..per_second * seconds {
+        let intended = start + Duration::from_secs(1) * number / per_second;
+        // A read whose time has passed starts at once, and its lateness counts.
+        tokio::time::sleep_until(intended).await;
+        let Some(case) = town.cases.get(rng.random_range(0..town.cases.len())).cloned() else { continue };
+        let connection = usize::try_from(number)? % CONNECTIONS;
+        let Some(client) = town.clients.get(connection * COUNCILS.len() + case.reader).cloned() else { continue };
+        let row_time = town.row_time;
+        reads.spawn(async move { get(client, case, row_time, intended).await });
+    }
+    let mut done = Vec::new();
+    while let Some(read) = reads.join_next().await {
+        done.push(read??);
+    }
+    Ok(done)
+}
+
+async fn get(mut client: ViewsClient<Connection>, case: Case, row_time: Timestamp, intended: Instant) -> Result<Read, NoFigure> {
+    let request = GetRowRequest {
+        view: VIEW.into(),
+        context: Some(context()),
+        evaluate_at: Some(row_time),
+        subject: Some(Subject::Pseudonym(case.pseudonym.clone())),
+    };
+    let answer = client.get_row(request).await?.into_inner();
+    let latency = intended.elapsed();
+    let row = answer.row.map(|row| row.pseudonym);
+    demand(row.as_ref() == Some(&case.pseudonym), || "a read was answered without the row asked for".to_owned())?;
+    let id = answer.facts.map(|facts| facts.read_id).unwrap_or_default();
+    Ok(Read { id, pseudonym: case.pseudonym, latency })
+}
+
+/// Every answer is on record, as answered and about the person asked for.
+fn verify(backbone: &Backbone, mut answered: BTreeMap<String, Vec<u8>>) -> Result<(), NoFigure> {
+    for record in backbone.records(topics::READS) {
+        let value = record.value.as_deref();
+        let (_, body) = walbrook_event::framing::unframe(value).map_err(|error| NoFigure(format!("{error:?}")))?;
+        let read = ReadRecord::decode_exact(body)?;
+        let Some(pseudonym) = answered.remove(&read.read_id) else { continue };
+        let right = read.outcome == "ANSWERED"
+            && read.operation == "GET"
+            && read.asked == [pseudonym.clone()]
+            && read.answered.iter().map(|row| &row.person_pseudonym).eq([&pseudonym]);
+        demand(right, || format!("the record of read {} does not tell what was answered", read.read_id))?;
+    }
+    demand(answered.is_empty(), || format!("{} answers are not on record", answered.len()))
+}
