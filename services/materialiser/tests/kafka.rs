@@ -193,7 +193,7 @@ async fn a_suspension_governs_the_next_read_and_the_bound_refuses_when_the_broke
         city(place);
     })
     .await;
-    let running = place.start(1_500).await;
+    let running = place.start(5_000).await;
     running
         .list_until(CAMDEN, "all three are there", |answer| {
             answer.rows.len() == 3

@@ -43,7 +43,7 @@ use walbrook_runtime::readiness::Readiness;
 use walbrook_runtime::shutdown::Shutdown;
 use walbrook_runtime::task::Tasks;
 
-pub const WAIT: Duration = Duration::from_secs(20);
+pub const WAIT: Duration = Duration::from_secs(60);
 /// Between two looks at a condition: the machine is shared.
 const POLL: Duration = Duration::from_millis(10);
 pub const PARTITIONS: i32 = 2;

@@ -1,5 +1,6 @@
 //! Tests by part.
 
+mod children;
 mod files;
 mod fold;
 mod pages;

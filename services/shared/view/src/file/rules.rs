@@ -1,0 +1,174 @@
+//! Rules, bands and columns of a view file.
+
+use super::Outputs;
+use crate::condition::Condition;
+use crate::document::{Document, Table};
+use crate::model::{Band, Column, Piece, Rule};
+use walbrook_policy::catalogue::FieldKind;
+
+pub(super) fn output_condition<'t>(
+    d: &mut Document<'t>,
+    table: &mut Table<'t>,
+    name: &str,
+    outputs: &Outputs,
+) -> Option<Condition> {
+    let (line, text) = table.text(d, name)?;
+    Condition::over_outputs(&text, outputs)
+        .map_err(|reason| d.fault(line, table.path(name), reason))
+        .ok()
+}
+
+pub(super) fn rules<'t>(
+    d: &mut Document<'t>,
+    top: &mut Table<'t>,
+    outputs: &Outputs,
+    points: bool,
+) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for mut table in top.tables(d, "rule") {
+        let id = table.text(d, "id");
+        let when = output_condition(d, &mut table, "when", outputs);
+        let line = table.line_of("points_hundredths");
+        let hundredths = match (points, table.has("points_hundredths")) {
+            (true, _) => table
+                .number(d, "points_hundredths")
+                .map(|(_, number)| number),
+            (false, false) => Some(0),
+            (false, true) => {
+                d.fault(
+                    line,
+                    table.path("points_hundredths"),
+                    "the view has no points",
+                );
+                table
+                    .number(d, "points_hundredths")
+                    .map(|(_, number)| number)
+            }
+        };
+        let sentence =
+            table
+                .text(d, "sentence")
+                .and_then(|(line, text)| match pieces(&text, outputs) {
+                    Ok(pieces) => Some(pieces),
+                    Err(reason) => {
+                        d.fault(line, table.path("sentence"), reason);
+                        None
+                    }
+                });
+        if let Some((line, id)) = &id
+            && rules.iter().any(|rule| rule.id == *id)
+        {
+            d.fault(
+                *line,
+                table.path("id"),
+                format!("the rule {id} stands twice"),
+            );
+        }
+        table.finish(d);
+        if let (Some((_, id)), Some(when), Some(points_hundredths), Some(sentence)) =
+            (id, when, hundredths, sentence)
+        {
+            rules.push(Rule {
+                id,
+                when,
+                points_hundredths,
+                sentence,
+            });
+        }
+    }
+    rules
+}
+
+/// `{output}` and `{output:pounds}` stand for values.
+fn pieces(text: &str, outputs: &Outputs) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((words, after)) = rest.split_once('{') {
+        if !words.is_empty() {
+            pieces.push(Piece::Words(words.to_owned()));
+        }
+        let (name, after) = after
+            .split_once('}')
+            .ok_or_else(|| "a `{` is not closed".to_owned())?;
+        let (output, pounds) = match name.split_once(':') {
+            None => (name, false),
+            Some((output, "pounds")) => (output, true),
+            Some((_, format)) => return Err(format!("there is no format {format}")),
+        };
+        let kind = outputs
+            .get(output)
+            .ok_or_else(|| format!("there is no output {output}"))?;
+        pieces.push(if pounds {
+            if *kind != FieldKind::Integer {
+                return Err(format!("{output} is no whole number of pence"));
+            }
+            Piece::Pounds(output.to_owned())
+        } else {
+            Piece::Output(output.to_owned())
+        });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Words(rest.to_owned()));
+    }
+    Ok(pieces)
+}
+
+pub(super) fn bands<'t>(d: &mut Document<'t>, top: &mut Table<'t>, points: bool) -> Vec<Band> {
+    let mut bands = Vec::new();
+    for mut table in top.tables(d, "band") {
+        if !points {
+            d.fault(
+                table.line,
+                table.path("name"),
+                "the view has no points and so no bands",
+            );
+        }
+        let name = table.text(d, "name");
+        let from = table.number(d, "from_hundredths");
+        table.finish(d);
+        if let (Some((_, name)), Some((_, from_hundredths))) = (name, from) {
+            bands.push(Band {
+                name,
+                from_hundredths,
+            });
+        }
+    }
+    bands.sort_by_key(|band| std::cmp::Reverse(band.from_hundredths));
+    bands
+}
+
+pub(super) fn columns<'t>(
+    d: &mut Document<'t>,
+    top: &mut Table<'t>,
+    outputs: &Outputs,
+) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
+    for mut table in top.tables(d, "column") {
+        let output = table.text(d, "output");
+        let label = table.text(d, "label");
+        let meaning = table.text(d, "meaning");
+        if let Some((line, output)) = &output {
+            if !outputs.contains_key(output) {
+                let reason = format!("there is no output {output}");
+                d.fault(*line, table.path("output"), reason);
+            }
+            if columns.iter().any(|column| column.output == *output) {
+                d.fault(*line, table.path("output"), "stands twice");
+            }
+        }
+        table.finish(d);
+        if let (Some((_, output)), Some((_, label)), Some((_, meaning))) = (output, label, meaning)
+        {
+            columns.push(Column {
+                output,
+                label,
+                meaning,
+            });
+        }
+    }
+    if columns.is_empty() {
+        d.fault(1, "column", "a view has at least one column");
+    }
+    columns
+}
