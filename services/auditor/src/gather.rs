@@ -10,7 +10,7 @@
 use walbrook_eventlog::{Namespace, Record, topics};
 
 use crate::error::AuditError;
-use crate::source::LogSource;
+use crate::source::{LogSource, Stretch};
 
 /// How far a partition was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,17 @@ pub struct Span {
     pub settled: i64,
     /// Next offset of the last pass.
     pub end: i64,
+}
+
+impl Span {
+    fn stretch(&self, from: i64, end: i64) -> Stretch {
+        Stretch {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            from,
+            end,
+        }
+    }
 }
 
 /// Reads the log once and visits every record, in order within each partition.
@@ -48,8 +59,12 @@ pub fn gather(
     spans.extend(first(source, &[topics::DECISIONS.to_owned()], visit)?);
     for span in &mut open {
         span.end = source.end(&span.topic, span.partition)?.max(span.settled);
-        source.read(&span.topic, span.partition, span.settled, span.end, visit)?;
     }
+    let rest: Vec<Stretch> = open
+        .iter()
+        .map(|span| span.stretch(span.settled, span.end))
+        .collect();
+    source.read_all(&rest, visit)?;
     spans.extend(open);
     spans.extend(first(source, &causes, visit)?);
     Ok(spans)
@@ -81,8 +96,7 @@ fn first(
             });
         }
     }
-    for span in &spans {
-        source.read(&span.topic, span.partition, 0, span.end, visit)?;
-    }
+    let whole: Vec<Stretch> = spans.iter().map(|span| span.stretch(0, span.end)).collect();
+    source.read_all(&whole, visit)?;
     Ok(spans)
 }

@@ -1,5 +1,6 @@
 //! Where the records come from: a log, or a copy of one in a folder.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use walbrook_eventlog::{Ends, Namespace, Reader, Record, TopicPartition};
@@ -43,10 +44,42 @@ pub trait LogSource {
         end: i64,
         visit: &mut dyn FnMut(Record),
     ) -> Result<(), AuditError>;
+
+    /// The same for several ranges, each in order; how they are mixed is not said.
+    ///
+    /// # Errors
+    /// When the log cannot be read through to every end.
+    fn read_all(
+        &mut self,
+        stretches: &[Stretch],
+        visit: &mut dyn FnMut(Record),
+    ) -> Result<(), AuditError> {
+        for one in stretches {
+            self.read(&one.topic, one.partition, one.from, one.end, visit)?;
+        }
+        Ok(())
+    }
+}
+
+/// A range of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// Topic without the namespace.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// First offset.
+    pub from: i64,
+    /// The offset after the last one.
+    pub end: i64,
 }
 
 /// How long a log may give nothing before its named end. Longer than any transaction timeout of ours.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one poll waits for its first record.
+const POLL_WAIT: Duration = Duration::from_millis(20);
+/// Counts a finished partition as more progress than any offset.
+const FINISHED: i64 = 1 << 40;
 /// How many records are taken at once.
 const BATCH_RECORDS: usize = 4_096;
 
@@ -101,36 +134,76 @@ impl<R: Reader, E: Ends> LogSource for LiveSource<R, E> {
         end: i64,
         visit: &mut dyn FnMut(Record),
     ) -> Result<(), AuditError> {
-        if from >= end {
+        let topic = topic.to_owned();
+        let stretch = Stretch {
+            topic,
+            partition,
+            from,
+            end,
+        };
+        self.read_all(&[stretch], visit)
+    }
+
+    /// All at once: a fetch that finds nothing new waits, and waits for many partitions cost as much as for one.
+    fn read_all(
+        &mut self,
+        stretches: &[Stretch],
+        visit: &mut dyn FnMut(Record),
+    ) -> Result<(), AuditError> {
+        let mut open: BTreeMap<TopicPartition, &Stretch> = stretches
+            .iter()
+            .filter(|one| one.from < one.end)
+            .map(|one| {
+                let at = TopicPartition::new(self.namespace.name(&one.topic), one.partition);
+                (at, one)
+            })
+            .collect();
+        if open.is_empty() {
             return Ok(());
         }
-        let at = TopicPartition::new(self.namespace.name(topic), partition);
-        let plain = TopicPartition::new(topic, partition);
-        self.reader.assign(&[(at.clone(), from)])?;
+        let starts: Vec<_> = open
+            .iter()
+            .map(|(at, one)| (at.clone(), one.from))
+            .collect();
+        self.reader.assign(&starts)?;
+        let known: BTreeMap<TopicPartition, (TopicPartition, i64)> = open
+            .iter()
+            .map(|(at, one)| {
+                let plain = TopicPartition::new(one.topic.as_str(), one.partition);
+                (at.clone(), (plain, one.end))
+            })
+            .collect();
         let mut batch = Vec::new();
-        let mut heard = Instant::now();
-        let mut position = from;
-        while position < end {
-            self.reader
-                .poll(BATCH_RECORDS, Duration::from_millis(200), &mut batch)?;
+        let (mut heard, mut progress) = (Instant::now(), i64::MIN);
+        while let Some((at, one)) = open.iter().next() {
+            let position = self.reader.position(at).unwrap_or(one.from);
+            if heard.elapsed() > PATIENCE {
+                return Err(AuditError::Stalled {
+                    topic: one.topic.clone(),
+                    partition: one.partition,
+                    offset: position,
+                    end: one.end,
+                    waited_s: PATIENCE.as_secs(),
+                });
+            }
+            self.reader.poll(BATCH_RECORDS, POLL_WAIT, &mut batch)?;
             for mut record in batch.drain(..) {
-                if record.offset < end {
+                if let Some((plain, end)) = known.get(&record.at)
+                    && record.offset < *end
+                {
                     record.at = plain.clone();
                     visit(record);
                 }
             }
-            // Markers and aborted records move the position without giving anything.
-            let now = self.reader.position(&at).unwrap_or(from);
-            if now > position {
-                (position, heard) = (now, Instant::now());
-            } else if heard.elapsed() > PATIENCE {
-                return Err(AuditError::Stalled {
-                    topic: topic.to_owned(),
-                    partition,
-                    offset: position,
-                    end,
-                    waited_s: PATIENCE.as_secs(),
-                });
+            // Markers and aborted records move a position without giving anything.
+            let reader = &self.reader;
+            open.retain(|at, one| reader.position(at).unwrap_or(one.from) < one.end);
+            let positions = open
+                .iter()
+                .map(|(at, one)| reader.position(at).unwrap_or(one.from));
+            let now = positions.sum::<i64>() - i64::try_from(open.len()).unwrap_or(0) * FINISHED;
+            if now > progress {
+                (heard, progress) = (Instant::now(), now);
             }
         }
         Ok(())
