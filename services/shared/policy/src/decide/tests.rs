@@ -317,6 +317,22 @@ fn an_event_from_before_a_version_gets_what_both_versions_grant() {
     assert_eq!(decided(at("2025-12-01T00:00:00Z")).reason, Reason::AcceptedBeforeInForce);
 }
 
+#[test]
+fn the_national_opt_out_stops_what_it_applies_to() {
+    let document = shipped().into_iter().find(|(name, _)| name == "nhs-to-housing.toml").unwrap().1;
+    let applies = document.replace("national_opt_out = \"does-not-apply\"", "national_opt_out = \"applies\"");
+    for (text, expected) in [(document, Reason::Permitted), (applies, Reason::OptOut)] {
+        let mut log = Log::new();
+        log.propose(&text).unwrap();
+        log.sign("nhs-to-housing", 1, "ODS:RRV").unwrap();
+        let case = Case::new(&log)
+            .on(OWN, GroundKind::Consent, GroundState::Given)
+            .on(OTHER, GroundKind::NationalDataOptOut, GroundState::On);
+        let decided = case.decide(&org("ODS:RRV"), &"health.EdAttendance".parse().unwrap(), SubjectKind::Person);
+        assert_eq!(decided.iter().map(|one| one.reason).collect::<Vec<_>>(), [expected]);
+    }
+}
+
 fn permits(case: &Case) -> Vec<(String, String, u64)> {
     let catalogue = catalogue();
     let mut found = Vec::new();

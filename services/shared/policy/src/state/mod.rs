@@ -131,6 +131,12 @@ impl PolicyState {
     pub fn next_offset(&self) -> i64 {
         self.next_offset
     }
+
+    /// Says that the log holds everything below `next_offset`, for the one process that applies records before it writes them:
+    /// it learns afterwards at which offsets they came to stand, transaction markers between them.
+    pub fn stands_through(&mut self, next_offset: i64) {
+        self.next_offset = self.next_offset.max(next_offset);
+    }
 }
 
 fn change_of(fact: &AgreementFact) -> Change {
