@@ -141,7 +141,12 @@ macro_rules! frames {
 }
 
 // Five generated clients of one shape have no common trait; the macro above is the one place that names the shape.
-async fn open(
+
+/// Opens one stream to an agency for one organisation (the connection's) and sends the events over it; the receipts come frame by frame.
+///
+/// # Errors
+/// When the service does not take the stream.
+pub async fn open(
     agency: &str,
     connection: Connection,
     events: Vec<Outgoing>,

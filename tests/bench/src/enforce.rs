@@ -40,16 +40,17 @@ struct Output {
 pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
     let load = load_average();
     let people = if args.full { PEOPLE.1 } else { PEOPLE.0 };
-    let keys = tempfile::tempdir()?;
-    town::create_keys(keys.path())?;
-    let source = source(people, args.seed, keys.path()).await?;
+    let folder = tempfile::tempdir()?;
+    let keys = &folder.path().join("keys");
+    town::create_keys(keys)?;
+    let source = source(people, args.seed, keys).await?;
     let control: Vec<Record> =
         [topics::POLICY, topics::AGREEMENTS, topics::LINKS].iter().flat_map(|topic| source.records(topic)).collect();
     let raw: Vec<Record> = topics::RAW.iter().flat_map(|topic| source.records(topic)).collect();
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     let mut first: Option<Output> = None;
     for number in 1..=RUNS {
-        let place = Backbone::prepare(&Options::only(&[]).with_keys(keys.path())).await;
+        let place = Backbone::prepare(&Options::only(&[]).with_keys(keys)).await;
         let (rate, output) = enforce(&source, &place, &control, &raw).await?;
         let pace = copy(&place, raw.len()).await?;
         let peer = rate_of(pace.timed, pace.took.as_secs_f64());

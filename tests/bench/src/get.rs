@@ -63,9 +63,10 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
     let load = load_average();
     let people = if args.full { PEOPLE.1 } else { PEOPLE.0 };
     let (per_second, seconds) = if args.full { LOAD.1 } else { LOAD.0 };
-    let keys = tempfile::tempdir()?;
-    town::create_keys(keys.path())?;
-    let backbone = Backbone::start(Options::only(&SERVICES).with_keys(keys.path())).await;
+    let folder = tempfile::tempdir()?;
+    let keys = &folder.path().join("keys");
+    town::create_keys(keys)?;
+    let backbone = Backbone::start(Options::only(&SERVICES).with_keys(keys)).await;
     let city = town::city(people, args.seed);
     let row_time = Timestamp { seconds: city.end.start().micros() / 1_000_000, nanos: 0 };
     town::agree(&backbone, &city).await?;

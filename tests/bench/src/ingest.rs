@@ -32,10 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
     let load = load_average();
     let people = if args.full { PEOPLE.1 } else { PEOPLE.0 };
-    let keys = tempfile::tempdir()?;
-    town::create_keys(keys.path())?;
+    let folder = tempfile::tempdir()?;
+    let keys = &folder.path().join("keys");
+    town::create_keys(keys)?;
     // The broker registers the schemas; then it is in the way.
-    let backbone = Backbone::start(Options::only(&["identity", "broker", "housing"]).with_keys(keys.path())).await;
+    let backbone = Backbone::start(Options::only(&["identity", "broker", "housing"]).with_keys(keys)).await;
     town::stop(&backbone, &["broker"]);
     let (first_sight, known) = housing(people, args.seed);
     eprintln!("{NAME}: {} subjects, then {} events about them", first_sight.len(), known.len());

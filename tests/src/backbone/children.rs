@@ -31,20 +31,15 @@ pub(super) struct Child {
     running: Option<Running>,
 }
 
-/// Where a program is: beside the folder of this test's own executable.
+/// Where a program is: beside this executable (a benchmark), or beside its folder (a test, in `deps`).
 fn program(service: &str) -> PathBuf {
     let own = std::env::current_exe().expect("this program");
-    let target = own
-        .parent()
-        .and_then(std::path::Path::parent)
-        .expect("a target folder");
-    let path = target.join(format!("walbrook-{service}"));
-    assert!(
-        path.exists(),
-        "{} is not built: cargo build --workspace --bins first",
-        path.display()
-    );
-    path
+    let folders: Vec<_> = own.ancestors().skip(1).take(2).collect();
+    let places = folders.iter().map(|folder| folder.join(format!("walbrook-{service}")));
+    let found = places.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| {
+        panic!("walbrook-{service} is not in {folders:?}: cargo build --workspace --bins first")
+    })
 }
 
 impl Backbone {

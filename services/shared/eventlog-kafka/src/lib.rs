@@ -13,6 +13,7 @@ mod connection;
 mod ends;
 mod group;
 mod message;
+pub mod peer;
 mod positions;
 mod reader;
 pub mod registry;
