@@ -99,6 +99,10 @@ impl Core {
 
     /// Tells where the records of a batch came to stand, in the order they were stepped.
     pub fn settled(&mut self, placed: &[(Draft, i64, Instant)]) -> Vec<Receipt> {
+        // Steps count offsets without the markers of transactions: a receipt's offset would otherwise not be on record for this process.
+        if let Some((_, offset, _)) = placed.last() {
+            self.state.stands_through(offset + 1);
+        }
         placed
             .iter()
             .map(|(draft, offset, now)| {
