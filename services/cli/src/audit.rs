@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use walbrook_auditor::{AuditError, Checked, Copy, LiveSource, Log, LogSource, Options, Report};
 use walbrook_eventlog::Namespace;
 use walbrook_eventlog_kafka::Kafka;
+use walbrook_runtime::keystore::{FileKeyStore, KeyStore as _};
 
 use crate::cluster::LocalBackbone;
 use crate::table::table;
@@ -72,7 +73,7 @@ pub struct VerifyArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// The auditor's public key, 32 bytes in hex: checkpoints must be signed with it
+    /// The auditor's public key, 32 bytes in hex: checkpoints must be signed with it; the local auditor's when left out
     #[arg(long, value_name = "HEX")]
     pub checkpoint_key: Option<String>,
     /// Ask identity whether pseudonyms belong to whom the log says: a sample
@@ -165,8 +166,9 @@ fn progress() -> ProgressBar {
 }
 
 async fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
+    let given = args.checkpoint_key.as_deref().map(public_key);
     let options = Options {
-        checkpoint_key: args.checkpoint_key.as_deref().map(public_key).transpose()?,
+        checkpoint_key: given.transpose()?.or_else(|| local_key(&args.log.dir)),
     };
     let (from, place) = (args.from.clone(), args.log.clone());
     let mut found = blocking(move || {
@@ -198,6 +200,12 @@ fn read(source: &mut dyn LogSource) -> Result<Log, Failure> {
     });
     bar.finish_and_clear();
     log.map_err(not_run)
+}
+
+/// The key of the local backbone's auditor, where there is one.
+fn local_key(folder: &std::path::Path) -> Option<walbrook_auditor::VerifyingKey> {
+    let keys = FileKeyStore::open(&folder.join("keys")).ok()?;
+    Some(keys.auditor().ok()?.verifying_key())
 }
 
 fn public_key(hex: &str) -> Result<walbrook_auditor::VerifyingKey, Failure> {
