@@ -65,7 +65,9 @@ impl<A: Agency> Gateway<A> {
         let (preparing, appending) = (self.clone(), self.clone());
         let prepared = self
             .numbered(frames)
-            .map(move |frame| {
+            // One after another: a frame may rest on a subject that the frame before it introduced. What overlaps is the log's
+            // acknowledgement; with the subjects known, preparing asks nobody.
+            .then(move |frame| {
                 let (gateway, sender) = (preparing.clone(), sender.clone());
                 async move {
                     let frame = frame?;
@@ -76,8 +78,7 @@ impl<A: Agency> Gateway<A> {
                         .map_err(Broken::Gateway)?;
                     Ok((frame.sequence, prepared, open))
                 }
-            })
-            .buffered(window);
+            });
         let answers = until_broken(prepared)
             .map(move |prepared| {
                 // Here, not inside the future: frames are handed to the log in their order.

@@ -13,6 +13,7 @@ mod events;
 mod failures;
 mod house;
 mod linking;
+mod people;
 mod places;
 mod streams;
 mod traces;
