@@ -62,6 +62,7 @@ async fn a_receipt_names_where_the_event_stands() {
         "t.raw.example-walbrook.housing.v1.RentArrearsChanged/42"
     );
     assert!(envelope.queries.is_empty());
+    assert_eq!(envelope.trace_parent, None, "spans are not exported here");
 
     let (schema_id, avro) = unframe(record.value.as_deref()).expect("frame");
     assert_eq!(schema_id, 42);

@@ -16,4 +16,3 @@ mod linking;
 mod people;
 mod places;
 mod streams;
-mod traces;
