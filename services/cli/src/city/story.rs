@@ -5,10 +5,10 @@ use super::people::{Person, happens, one_of};
 use prost_types::Timestamp;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use walbrook_domain::Day;
 use walbrook_proto::common::v1::event_head::When;
-use walbrook_proto::common::v1::{EventHead, Subject};
+use walbrook_proto::common::v1::{Demographics, EventHead, Subject};
 use walbrook_proto::tfl::v1::{LineStatusChanged, OutreachNotified, event::Body as Tfl};
 
 use super::life::date;
@@ -80,7 +80,7 @@ pub struct Teller<'a> {
     /// The day after its last.
     pub end: Day,
     told: Vec<Told>,
-    known: HashSet<(String, usize)>,
+    known: HashSet<(&'static str, String, usize)>,
 }
 
 impl<'a> Teller<'a> {
@@ -123,9 +123,11 @@ impl<'a> Teller<'a> {
         let event_id = uuid::Builder::from_random_bytes(self.rng.random())
             .into_uuid()
             .to_string();
-        let first_time = self
-            .known
-            .insert((story.organisation.clone(), story.person.number));
+        let first_time = self.known.insert((
+            body.agency(),
+            story.organisation.clone(),
+            story.person.number,
+        ));
         let with_nhs_number =
             story.organisation.starts_with("ODS:") || story.id_scheme == "LA_CHILD_ID";
         let demographics = first_time.then(|| {
@@ -229,22 +231,22 @@ impl<'a> Teller<'a> {
 
 /// Events were told person by person, course by course: the first told need not be the first that happened.
 fn carry_demographics_first(told: &mut [Told]) {
-    let mut kept: std::collections::HashMap<
-        (String, String),
-        walbrook_proto::common::v1::Demographics,
-    > = Default::default();
+    let mut kept: HashMap<(&'static str, String, String), Demographics> = HashMap::new();
     for event in told.iter_mut() {
-        let organisation = event.event.organisation.clone();
+        let (agency, organisation) = (event.event.body.agency(), event.event.organisation.clone());
         if let Some(subject) = &mut event.event.head.subject
             && let Some(demographics) = subject.demographics.take()
         {
-            kept.insert((organisation, subject.local_id.clone()), demographics);
+            kept.insert(
+                (agency, organisation, subject.local_id.clone()),
+                demographics,
+            );
         }
     }
     for event in told.iter_mut() {
-        let organisation = event.event.organisation.clone();
+        let (agency, organisation) = (event.event.body.agency(), event.event.organisation.clone());
         if let Some(subject) = &mut event.event.head.subject {
-            subject.demographics = kept.remove(&(organisation, subject.local_id.clone()));
+            subject.demographics = kept.remove(&(agency, organisation, subject.local_id.clone()));
         }
     }
 }

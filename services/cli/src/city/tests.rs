@@ -172,7 +172,11 @@ fn an_organisation_says_who_somebody_is_once_and_first() {
         last = told.at_micros;
         agencies.insert(told.event.body.agency());
         if let Some(subject) = &told.event.head.subject {
-            let first = known.insert((told.event.organisation.clone(), subject.local_id.clone()));
+            let first = known.insert((
+                told.event.body.agency(),
+                told.event.organisation.clone(),
+                subject.local_id.clone(),
+            ));
             assert_eq!(subject.demographics.is_some(), first);
         }
     }
