@@ -10,6 +10,7 @@
 )]
 #![allow(
     dead_code,
+    unused_imports,
     reason = "the house has rooms that this test does not enter"
 )]
 
