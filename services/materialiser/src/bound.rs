@@ -153,7 +153,9 @@ pub struct Rounds {
     pub pause: Duration,
     /// Its numbers.
     pub metrics: Metrics,
-    /// The ends last stated complete: policy, then each partition of links; and the removals counted by then.
+    /// The ends last stated complete: policy, then each partition of links; and the removals counted when the last complete round began.
+    /// A cause written after that round took its ends may have reached the view before it was over: its removals are counted with the
+    /// statement that covers it, and may be counted with another one too, but are never missing.
     pub stated: (Vec<i64>, (u64, u64)),
 }
 
@@ -176,6 +178,7 @@ impl Rounds {
             wall: clock::now(),
             monotonic: Monotonic::now(),
         };
+        let removed_before = self.shelf.removals();
         let mut control = vec![self.policy.clone()];
         control.extend(self.links.iter().cloned());
         let ends = self.ends.high_watermarks(&control, ASK_WITHIN)?;
@@ -207,7 +210,9 @@ impl Rounds {
         self.bound.complete(began);
         self.metrics
             .round(&self.shelf.topic, began.monotonic.elapsed(), began.wall);
-        Ok(self.state(&ends)?)
+        self.state(&ends)?;
+        self.stated.1 = removed_before;
+        Ok(())
     }
 
     /// Puts on record what is complete now and was not before: the receipt of every cause up to there.
@@ -253,7 +258,7 @@ impl Rounds {
         let bodies: Vec<_> = bodies.into_iter().flatten().collect();
         if !bodies.is_empty() {
             self.audit.removals_blocking(bodies, clock::now())?;
-            self.stated = (ends.to_vec(), removed);
+            self.stated.0 = ends.to_vec();
         }
         Ok(())
     }
