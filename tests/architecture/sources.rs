@@ -7,13 +7,19 @@ const LONGEST_FILE_LINES: usize = 500;
 const LONGEST_MAIN_LINES: usize = 30;
 
 /// Files that may be longer, each with its reason.
-const LONGER: &[(&str, &str)] = &[];
+const LONGER: &[(&str, &str)] = &[
+    (
+        "services/identity/tests/writing.rs",
+        "one harness and the tests that share it",
+    ),
+    ("one harness and the tests that share it",),
+];
 
 fn too_long(texts: &[Text], exceptions: &[(&str, &str)]) -> Vec<String> {
     let mut faults = Vec::new();
     for text in texts {
         let lines = text.content.lines().count();
-        let limit = if text.path.ends_with("/main.rs") && text.path.starts_with("services/") {
+        let limit = if text.path.ends_with("/src/main.rs") && text.path.starts_with("services/") {
             LONGEST_MAIN_LINES
         } else {
             LONGEST_FILE_LINES
