@@ -9,6 +9,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod bench;
 mod faulty;
 mod oracle;
 mod rules;

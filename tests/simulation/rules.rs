@@ -1,171 +1,18 @@
 //! Single rules of the enforcement core, on one partition and a log in memory.
 
-use crate::faulty::FaultyClients;
-use std::time::Duration;
-use walbrook_broker::enforce::book::Book;
-use walbrook_broker::enforce::control_view::Setting;
-use walbrook_broker::enforce::decide::Entropy;
+use crate::bench::{Bench, HANDLE, NOW_MS, PERSON, append};
 use walbrook_broker::enforce::error::Stop;
-use walbrook_broker::enforce::feed::Feed;
 use walbrook_broker::enforce::lane::{Lane, LaneError};
 use walbrook_broker::enforce::partition::Transaction;
+use walbrook_domain::Instant;
 use walbrook_domain::control::{GroundKind, GroundState};
-use walbrook_domain::{Handle, Instant, PersonId};
 use walbrook_event::framing::{frame, unframe};
 use walbrook_event::headers;
-use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
-use walbrook_eventlog::{Appender, Header, NewRecord, Reader, Record, TopicPartition, topics};
+use walbrook_eventlog::{Header, NewRecord, topics};
 use walbrook_policy::outcome::Reason;
-use walbrook_proto::audit::v1::{DecisionPage, Quarantined};
+use walbrook_proto::audit::v1::Quarantined;
 use walbrook_proto::avro::AvroRecord;
-use walbrook_tests::records::{self, City, PURPOSE, event_id, ground};
-use walbrook_tests::shelf::Shelf;
-
-const NOW_MS: i64 = 1_790_000_000_000;
-
-struct Counting(u128);
-
-impl Entropy for Counting {
-    fn bytes16(&mut self) -> [u8; 16] {
-        self.0 += 1;
-        self.0.to_be_bytes()
-    }
-}
-
-/// One partition, decided by hand.
-struct Bench {
-    city: City,
-    setting: Setting,
-    log: MemoryLog,
-    feed: Feed,
-    policy: MemoryReader,
-    clients: FaultyClients,
-    lane: Lane,
-    links: MemoryReader,
-    raw: MemoryReader,
-    entropy: Counting,
-    now_ms: i64,
-}
-
-const HANDLE: Handle = Handle::new([7; 16]);
-const PERSON: PersonId = PersonId::new([9; 16]);
-
-impl Bench {
-    fn new() -> Self {
-        let city = City::new("rule", 1);
-        let table = topics::table(&city.namespace, 1);
-        let log = MemoryLog::new(
-            table
-                .iter()
-                .map(|topic| (topic.name.as_str(), topic.partitions)),
-        );
-        log.set_now_ms(NOW_MS);
-        append(&log, city.founding());
-        let setting = records::setting(&city);
-        let clients = FaultyClients::new(log.clone());
-        let feed = Feed::new(Book::new(records::catalogue()));
-        let mut policy = log.reader();
-        policy
-            .assign(&[(TopicPartition::new(city.topic(topics::POLICY), 0), 0)])
-            .unwrap();
-        let lane = Lane::adopt(0, &clients, &*feed.read(), &setting).unwrap();
-        let mut links = log.reader();
-        links
-            .assign(&[(TopicPartition::new(city.topic(topics::LINKS), 0), 0)])
-            .unwrap();
-        let mut raw = log.reader();
-        let starts: Vec<_> = topics::RAW
-            .iter()
-            .map(|plain| (TopicPartition::new(city.topic(plain), 0), 0))
-            .collect();
-        raw.assign(&starts).unwrap();
-        Self {
-            city,
-            setting,
-            log,
-            feed,
-            policy,
-            clients,
-            lane,
-            links,
-            raw,
-            entropy: Counting(0),
-            now_ms: NOW_MS,
-        }
-    }
-
-    fn linked() -> Self {
-        let bench = Self::new();
-        append(
-            &bench.log,
-            vec![bench.city.link(HANDLE, PERSON, &[HANDLE], 1)],
-        );
-        bench
-    }
-
-    /// Everything there is, as one batch.
-    fn decide(&mut self) -> Result<Transaction, LaneError> {
-        let mut records = Vec::new();
-        self.raw
-            .poll(usize::MAX, Duration::ZERO, &mut records)
-            .unwrap();
-        let (mut control, mut links) = (Vec::new(), Vec::new());
-        self.policy
-            .poll(usize::MAX, Duration::ZERO, &mut control)
-            .unwrap();
-        let position = self
-            .policy
-            .position(&TopicPartition::new(self.city.topic(topics::POLICY), 0));
-        self.feed.step(&control, position).unwrap();
-        self.links
-            .poll(usize::MAX, Duration::ZERO, &mut links)
-            .unwrap();
-        let next = self
-            .links
-            .position(&TopicPartition::new(self.city.topic(topics::LINKS), 0))
-            .unwrap();
-        self.lane.apply_links(&links, next)?;
-        let now = Instant(self.now_ms * 1_000);
-        self.lane.decide(
-            records,
-            &*self.feed.read(),
-            &self.setting,
-            &self.clients,
-            now,
-            &mut self.entropy,
-        )
-    }
-
-    fn commit(&mut self) -> Transaction {
-        let transaction = self.decide().unwrap();
-        let group = self.setting.namespace.name("broker");
-        self.lane.commit(transaction, &group, None).unwrap()
-    }
-
-    fn committed(&self, plain: &str) -> Vec<Record> {
-        self.log.committed_records(&self.city.topic(plain))
-    }
-
-    fn pages(&self) -> Vec<DecisionPage> {
-        let body = |record: &Record| {
-            let (_, body) = unframe(record.value.as_deref()).unwrap();
-            DecisionPage::decode_exact(body).unwrap()
-        };
-        self.committed(topics::DECISIONS).iter().map(body).collect()
-    }
-
-    fn shelf(&self) -> Shelf {
-        Shelf::of(&self.committed(&topics::shared(PURPOSE)))
-    }
-
-    fn send(&self, record: NewRecord) {
-        append(&self.log, vec![record]);
-    }
-}
-
-fn append(log: &MemoryLog, records: Vec<NewRecord>) {
-    log.append(records, Box::new(|result| drop(result.unwrap())));
-}
+use walbrook_tests::records::{PURPOSE, event_id, ground};
 
 fn reasons(transaction: &Transaction) -> Vec<(Reason, u64)> {
     transaction

@@ -33,11 +33,16 @@ impl Member {
     /// Takes over the partition numbers assigned, provided that they are the same for every raw topic.
     fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), LogError> {
         let numbers: BTreeSet<i32> = partitions.iter().map(|at| at.partition).collect();
-        let whole = raw_topics(&self.shared.setting).into_iter().all(|(_, full)| {
-            let of_topic: BTreeSet<i32> =
-                partitions.iter().filter(|at| at.topic == full).map(|at| at.partition).collect();
-            of_topic == numbers
-        });
+        let whole = raw_topics(&self.shared.setting)
+            .into_iter()
+            .all(|(_, full)| {
+                let of_topic: BTreeSet<i32> = partitions
+                    .iter()
+                    .filter(|at| at.topic == full)
+                    .map(|at| at.partition)
+                    .collect();
+                of_topic == numbers
+            });
         self.seats.clear();
         if !whole {
             let problem = "this member was not assigned the same partitions of every raw topic; it decides nothing. \
@@ -53,7 +58,11 @@ impl Member {
         }
         self.set_aside.clear();
         self.assign_links()?;
-        let starts: Vec<_> = self.numbers(|_| true).into_iter().flat_map(|number| self.starts(number)).collect();
+        let starts: Vec<_> = self
+            .numbers(|_| true)
+            .into_iter()
+            .flat_map(|number| self.starts(number))
+            .collect();
         self.group.start(&starts)
     }
 
@@ -98,7 +107,11 @@ impl Member {
                 self.seats.insert(number, Seat::Running(Box::new(running)));
             }
             Err(error) if error.may_pass() => {
-                tracing::warn!(partition = number, error = walbrook_runtime::status::chain(&error), "p cannot be taken over now");
+                tracing::warn!(
+                    partition = number,
+                    error = walbrook_runtime::status::chain(&error),
+                    "p cannot be taken over now"
+                );
                 let until = Monotonic::now() + pause;
                 let pause = (pause * 2).min(LONGEST_PAUSE);
                 self.seats.insert(number, Seat::Waiting { until, pause });
@@ -118,19 +131,36 @@ impl Member {
         if let Some(lane) = self.set_aside.remove(&number) {
             let group = shared.setting.namespace.name("broker");
             let at = self.at_links(number);
-            let found = shared.clients.positions()?.committed(&group, &[at], true, REQUEST_PATIENCE)?;
-            let stamp = found.first().and_then(|entry| Stamp::parse(entry.offset?, &entry.metadata).ok());
+            let found =
+                shared
+                    .clients
+                    .positions()?
+                    .committed(&group, &[at], true, REQUEST_PATIENCE)?;
+            let stamp = found
+                .first()
+                .and_then(|entry| Stamp::parse(entry.offset?, &entry.metadata).ok());
             if stamp.is_some_and(|stamp| lane.is_at(&stamp)) {
                 return Ok(lane);
             }
         }
         // What p has decided rests on agreements up to its stamp, so the control plane must have come as far.
         let policy = TopicPartition::new(shared.setting.namespace.name(topics::POLICY), 0);
-        let ends = self.ends.high_watermarks(std::slice::from_ref(&policy), REQUEST_PATIENCE)?;
+        let ends = self
+            .ends
+            .high_watermarks(std::slice::from_ref(&policy), REQUEST_PATIENCE)?;
         let end = ends.first().copied().unwrap_or(0);
         if !shared.feed.wait_until(end, BARRIER_PATIENCE) {
-            let problem = format!("applied up to {}, its end is {end}", shared.feed.applied_through());
-            return Err(LogError::new(Severity::Transient, "take p over", policy.to_string(), problem).into());
+            let problem = format!(
+                "applied up to {}, its end is {end}",
+                shared.feed.applied_through()
+            );
+            return Err(LogError::new(
+                Severity::Transient,
+                "take p over",
+                policy.to_string(),
+                problem,
+            )
+            .into());
         }
         let book = shared.feed.read();
         Lane::adopt(number, shared.clients.as_ref(), &*book, &shared.setting)
@@ -154,7 +184,14 @@ impl Member {
             return Ok(());
         }
         self.assign_links()?;
-        let starts: Vec<_> = due.iter().flat_map(|(number, _)| self.starts(*number)).collect();
-        if starts.is_empty() { Ok(()) } else { self.group.start(&starts) }
+        let starts: Vec<_> = due
+            .iter()
+            .flat_map(|(number, _)| self.starts(*number))
+            .collect();
+        if starts.is_empty() {
+            Ok(())
+        } else {
+            self.group.start(&starts)
+        }
     }
 }

@@ -6,7 +6,9 @@ use super::control_view::{
 use std::collections::HashMap;
 use std::sync::Arc;
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
-use walbrook_domain::{AgreementId, AgreementVersion, EventType, Handle, Instant, Organisation, Purpose};
+use walbrook_domain::{
+    AgreementId, AgreementVersion, EventType, Handle, Instant, Organisation, Purpose,
+};
 use walbrook_event::Projection;
 use walbrook_event::raw::SubjectKind;
 use walbrook_policy::agreement::Kind;
@@ -93,10 +95,14 @@ impl Book {
             if known.is_some_and(|known| known.shared_id == shared.schema_id) {
                 continue;
             }
-            let (Ok(projection), Ok(event_type)) =
-                (Projection::new(&pin.content, &shared.content), EventType::new(event.event_type))
-            else {
-                tracing::warn!(schema = name, "the pinned schema does not pair with its shared form; its events go to quarantine");
+            let (Ok(projection), Ok(event_type)) = (
+                Projection::new(&pin.content, &shared.content),
+                EventType::new(event.event_type),
+            ) else {
+                tracing::warn!(
+                    schema = name,
+                    "the pinned schema does not pair with its shared form; its events go to quarantine"
+                );
                 continue;
             };
             let pinned = PinnedEvent {
@@ -115,10 +121,15 @@ impl Book {
         &'a self,
         organisation: &'a Organisation,
     ) -> impl Iterator<Item = (&'a History, AgreementVersion)> + 'a {
-        self.state.book().agreements().filter_map(move |(_, history)| match history.standing(organisation) {
-            StandingNow::Signed(version) | StandingNow::Suspended(version) => Some((history, version)),
-            StandingNow::NotSigned | StandingNow::Terminated => None,
-        })
+        self.state
+            .book()
+            .agreements()
+            .filter_map(move |(_, history)| match history.standing(organisation) {
+                StandingNow::Signed(version) | StandingNow::Suspended(version) => {
+                    Some((history, version))
+                }
+                StandingNow::NotSigned | StandingNow::Terminated => None,
+            })
     }
 }
 
@@ -133,7 +144,10 @@ impl ControlView for Book {
 
     fn rules_version(&self) -> Option<u32> {
         // A build without the rules in force must not decide: to it they are not there.
-        self.state.pins().rules_version().filter(|version| *version <= RULES_VERSION)
+        self.state
+            .pins()
+            .rules_version()
+            .filter(|version| *version <= RULES_VERSION)
     }
 
     fn decide(&self, event: &EventFacts<'_>, subject: Subject<'_>, now: Instant) -> Vec<Verdict> {
@@ -145,11 +159,13 @@ impl ControlView for Book {
             .map(|decision| Verdict {
                 agreement: decision.agreement().cloned().zip(decision.version()),
                 reason: decision.reason,
-                grant: (decision.outcome() == walbrook_policy::outcome::Outcome::Permit).then_some(Grant {
-                    mask: decision.field_mask,
-                    precision: decision.precision,
-                    not_after: decision.not_after,
-                }),
+                grant: (decision.outcome() == walbrook_policy::outcome::Outcome::Permit).then_some(
+                    Grant {
+                        mask: decision.field_mask,
+                        precision: decision.precision,
+                        not_after: decision.not_after,
+                    },
+                ),
             })
             .collect()
     }
@@ -173,19 +189,28 @@ impl ControlView for Book {
     }
 
     fn subject_purposes(&self, organisation: &Organisation) -> Vec<Purpose> {
-        let signed = self.signed_by(organisation).filter_map(|(history, version)| {
-            let agreement = &history.edition(version)?.agreement;
-            (agreement.kind == Kind::Sharing).then(|| agreement.purpose.clone())
-        });
+        let signed = self
+            .signed_by(organisation)
+            .filter_map(|(history, version)| {
+                let agreement = &history.edition(version)?.agreement;
+                (agreement.kind == Kind::Sharing).then(|| agreement.purpose.clone())
+            });
         sorted(signed)
     }
 
-    fn heartbeat_purposes(&self, organisation: &Organisation, event_type: &EventType) -> Vec<Purpose> {
-        let flowing = self.signed_by(organisation).filter_map(|(history, version)| {
-            let agreement = &history.edition(version)?.agreement;
-            let flows = agreement.kind == Kind::Sharing && agreement.flow(organisation, event_type).is_some();
-            flows.then(|| agreement.purpose.clone())
-        });
+    fn heartbeat_purposes(
+        &self,
+        organisation: &Organisation,
+        event_type: &EventType,
+    ) -> Vec<Purpose> {
+        let flowing = self
+            .signed_by(organisation)
+            .filter_map(|(history, version)| {
+                let agreement = &history.edition(version)?.agreement;
+                let flows = agreement.kind == Kind::Sharing
+                    && agreement.flow(organisation, event_type).is_some();
+                flows.then(|| agreement.purpose.clone())
+            });
         sorted(flowing)
     }
 
@@ -203,7 +228,10 @@ impl ControlView for Book {
     }
 
     fn record_schema(&self, full_name: &str) -> Option<i32> {
-        self.state.pins().get(PinKind::Schema, full_name).map(|pin| pin.schema_id)
+        self.state
+            .pins()
+            .get(PinKind::Schema, full_name)
+            .map(|pin| pin.schema_id)
     }
 }
 

@@ -4,7 +4,8 @@ use super::keys::Keys;
 use std::sync::Arc;
 use walbrook_domain::control::{GroundKind, GroundState};
 use walbrook_domain::{
-    AgreementId, AgreementVersion, Day, EventId, EventType, Handle, Instant, Organisation, Precision, Purpose,
+    AgreementId, AgreementVersion, Day, EventId, EventType, Handle, Instant, Organisation,
+    Precision, Purpose,
 };
 use walbrook_event::Projection;
 use walbrook_event::raw::SubjectKind;
@@ -113,7 +114,11 @@ pub trait ControlView {
     /// Purposes on whose topic the organisation's handles have subject records: it is party to, or reader of, an agreement of the purpose.
     fn subject_purposes(&self, organisation: &Organisation) -> Vec<Purpose>;
     /// Purposes that are to know when the organisation's events of the type were last heard.
-    fn heartbeat_purposes(&self, organisation: &Organisation, event_type: &EventType) -> Vec<Purpose>;
+    fn heartbeat_purposes(
+        &self,
+        organisation: &Organisation,
+        event_type: &EventType,
+    ) -> Vec<Purpose>;
     /// What kind of subject events of the type have.
     fn subject_kind(&self, event_type: &EventType) -> Option<SubjectKind>;
     /// The pinned event schema with this registry id.

@@ -58,7 +58,11 @@ impl Work<'_> {
 
     fn count(&mut self, decided: &[Decided]) {
         for one in decided {
-            *self.transaction.reasons.entry(one.verdict.reason).or_default() += 1;
+            *self
+                .transaction
+                .reasons
+                .entry(one.verdict.reason)
+                .or_default() += 1;
         }
     }
 }
@@ -87,8 +91,19 @@ impl Partition {
             links_next: self.links.next_offset(),
             next_page: self.stamp.next_page,
         };
-        let before = self.topics.iter().map(|topic| (topic.plain.clone(), topic.position)).collect();
-        let mut pages = Pages::new(self.number, &stamp, now, control.pins_epoch(), rules_version, before);
+        let before = self
+            .topics
+            .iter()
+            .map(|topic| (topic.plain.clone(), topic.position))
+            .collect();
+        let mut pages = Pages::new(
+            self.number,
+            &stamp,
+            now,
+            control.pins_epoch(),
+            rules_version,
+            before,
+        );
         let mut work = Work {
             writer: Writer { now, ..writer },
             transaction: Transaction::default(),
@@ -109,11 +124,20 @@ impl Partition {
         now: Instant,
     ) -> Result<Transaction, Stop> {
         for page in pages.finish() {
-            let key = if page.raw_topic.is_empty() { "-" } else { &page.raw_topic };
+            let key = if page.raw_topic.is_empty() {
+                "-"
+            } else {
+                &page.raw_topic
+            };
             let key = format!("{key}/{}", self.number);
             let id = work.uuid();
-            let record =
-                work.writer.internal(topics::DECISIONS, Some(self.number), key.as_bytes(), id, &page)?;
+            let record = work.writer.internal(
+                topics::DECISIONS,
+                Some(self.number),
+                key.as_bytes(),
+                id,
+                &page,
+            )?;
             stamp.next_page = page.sequence + 1;
             work.transaction.records.push(record);
         }
@@ -135,8 +159,10 @@ impl Partition {
         index: usize,
         incoming: Vec<Incoming>,
     ) -> Result<(), Stop> {
-        let Some((topic, full, first)) =
-            self.topics.get(index).map(|topic| (topic.plain.clone(), Arc::clone(&topic.full), topic.position))
+        let Some((topic, full, first)) = self
+            .topics
+            .get(index)
+            .map(|topic| (topic.plain.clone(), Arc::clone(&topic.full), topic.position))
         else {
             return Ok(());
         };
@@ -148,7 +174,9 @@ impl Partition {
         for record in incoming {
             work.transaction.events += 1;
             let item = match &record.content {
-                Content::Unreadable(unreadable) => self.quarantine(work, index, record.offset, unreadable)?,
+                Content::Unreadable(unreadable) => {
+                    self.quarantine(work, index, record.offset, unreadable)?
+                }
                 Content::Event(event) => {
                     let envelope = &event.raw.envelope;
                     let day = heard
@@ -181,8 +209,11 @@ impl Partition {
         offset: i64,
         unreadable: &Unreadable,
     ) -> Result<LiveItem, Stop> {
-        let (plain, agency) =
-            self.topics.get(index).map(|topic| (topic.plain.clone(), topic.agency.clone())).unwrap_or_default();
+        let (plain, agency) = self
+            .topics
+            .get(index)
+            .map(|topic| (topic.plain.clone(), topic.agency.clone()))
+            .unwrap_or_default();
         let record = Quarantined {
             raw_topic: plain.clone(),
             partition: self.number,
@@ -195,7 +226,13 @@ impl Partition {
         };
         let key = format!("{plain}/{}/{offset}", self.number);
         let id = work.uuid();
-        let new = work.writer.internal(&topics::quarantine(&agency), None, key.as_bytes(), id, &record)?;
+        let new = work.writer.internal(
+            &topics::quarantine(&agency),
+            None,
+            key.as_bytes(),
+            id,
+            &record,
+        )?;
         work.transaction.records.push(new);
         Ok(LiveItem {
             offset,
@@ -212,10 +249,9 @@ impl Partition {
         event: &Readable,
     ) -> Result<LiveItem, Stop> {
         let entry = event.raw.entry(record.offset, record.accepted_at.micros());
-        let standing = self
-            .topics
-            .get(index)
-            .map_or(Standing::Counts, |topic| topic.history.standing(&entry, record.offset));
+        let standing = self.topics.get(index).map_or(Standing::Counts, |topic| {
+            topic.history.standing(&entry, record.offset)
+        });
         let mut item = LiveItem {
             offset: record.offset,
             ..LiveItem::default()
@@ -226,7 +262,8 @@ impl Partition {
         };
         let link = self.link(index, handle, record.offset)?;
         item.subjects = self.subject_records(work, handle, &link)?;
-        item.decided = self.decide_person(work, record.accepted_at, event, standing, handle, &link)?;
+        item.decided =
+            self.decide_person(work, record.accepted_at, event, standing, handle, &link)?;
         // A correction acts whether or not it may itself be released, and also where it has been corrected already.
         if matches!(standing, Standing::Counts | Standing::Superseded) {
             item.retractions = self.retract_superseded(work, handle, &entry)?;
@@ -236,7 +273,11 @@ impl Partition {
 
     fn link(&self, index: usize, handle: Handle, offset: i64) -> Result<Arc<Link>, Stop> {
         self.links.get(handle).cloned().ok_or_else(|| Stop::NoLink {
-            topic: self.topics.get(index).map(|topic| topic.plain.clone()).unwrap_or_default(),
+            topic: self
+                .topics
+                .get(index)
+                .map(|topic| topic.plain.clone())
+                .unwrap_or_default(),
             partition: self.number,
             offset,
         })
@@ -285,7 +326,9 @@ impl Partition {
             return Ok(None);
         };
         let Some(Target::Shared(purpose)) = work.writer.control.target(agreement, *version) else {
-            return Err(self.integrity(format!("agreement {agreement} permits a person's event and has no shared topic")));
+            return Err(self.integrity(format!(
+                "agreement {agreement} permits a person's event and has no shared topic"
+            )));
         };
         let release = Release {
             event: &event.raw,
@@ -296,7 +339,9 @@ impl Partition {
         };
         let key = work.writer.key(&purpose)?.person(link.person);
         let trace = work.trace_of(event);
-        let (record, written) = work.writer.release(&purpose, key, handle, &release, trace)?;
+        let (record, written) = work
+            .writer
+            .release(&purpose, key, handle, &release, trace)?;
         work.transaction.records.push(record);
         let name = (purpose, agreement.clone(), event.raw.envelope.id);
         let released = Released {
@@ -318,7 +363,12 @@ impl Partition {
             return Ok(Vec::new());
         };
         let mut removals: Vec<Removal> = Vec::new();
-        for ((purpose, _, event), released) in self.standing.of(handle).iter().flat_map(|standing| &standing.releases) {
+        for ((purpose, _, event), released) in self
+            .standing
+            .of(handle)
+            .iter()
+            .flat_map(|standing| &standing.releases)
+        {
             let removal = Removal {
                 purpose: purpose.clone(),
                 key: released.key,
@@ -330,7 +380,10 @@ impl Partition {
                 removals.push(removal);
             }
         }
-        removals.iter().map(|removal| self.retract(work, handle, removal, reason::SUPERSEDED)).collect()
+        removals
+            .iter()
+            .map(|removal| self.retract(work, handle, removal, reason::SUPERSEDED))
+            .collect()
     }
 
     /// Writes a retraction and notes what it removes.

@@ -61,7 +61,9 @@ pub enum Stop {
         problem: String,
     },
     /// A schema or rule version is not pinned (yet).
-    #[error("no pin for {what} up to control.policy offset {policy_next}: nothing is decided until it is pinned")]
+    #[error(
+        "no pin for {what} up to control.policy offset {policy_next}: nothing is decided until it is pinned"
+    )]
     NotPinned {
         /// What is missing.
         what: String,
@@ -69,7 +71,9 @@ pub enum Stop {
         policy_next: i64,
     },
     /// The key of a purpose is not in the key store.
-    #[error("the key of purpose {purpose} is not in the key store: put it there; until then nothing of this batch is decided")]
+    #[error(
+        "the key of purpose {purpose} is not in the key store: put it there; until then nothing of this batch is decided"
+    )]
     NoKey {
         /// The purpose.
         purpose: Purpose,
@@ -90,6 +94,13 @@ pub enum Stop {
 impl Stop {
     /// Whether trying again may help without anyone doing anything. The others need a person, and p stays stopped.
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Stop::Ahead { .. } | Stop::Gap { .. } | Stop::NotPinned { .. } | Stop::NoKey { .. } | Stop::Seal(_))
+        matches!(
+            self,
+            Stop::Ahead { .. }
+                | Stop::Gap { .. }
+                | Stop::NotPinned { .. }
+                | Stop::NoKey { .. }
+                | Stop::Seal(_)
+        )
     }
 }

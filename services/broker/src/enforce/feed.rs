@@ -71,7 +71,9 @@ impl Feed {
         let deadline = Monotonic::now() + patience;
         let mut applied = self.applied.lock();
         while *applied < offset {
-            if self.ended.load(Ordering::Acquire) || self.moved.wait_until(&mut applied, deadline).timed_out() {
+            if self.ended.load(Ordering::Acquire)
+                || self.moved.wait_until(&mut applied, deadline).timed_out()
+            {
                 return *applied >= offset;
             }
         }
@@ -94,7 +96,12 @@ impl Feed {
         ended
     }
 
-    fn follow(&self, reader: &mut dyn Reader, at: &TopicPartition, stop: &dyn Fn() -> bool) -> Result<(), FeedError> {
+    fn follow(
+        &self,
+        reader: &mut dyn Reader,
+        at: &TopicPartition,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), FeedError> {
         reader.assign(&[(at.clone(), 0)])?;
         let mut records = Vec::new();
         while !stop() {
@@ -143,8 +150,12 @@ fn control_record(record: &Record) -> Result<walbrook_domain::control::ControlRe
         offset: record.offset,
         problem,
     };
-    let full_name = record.headers.text(headers::TYPE).ok_or_else(|| fault("it has no ce_type".to_owned()))?;
+    let full_name = record
+        .headers
+        .text(headers::TYPE)
+        .ok_or_else(|| fault("it has no ce_type".to_owned()))?;
     let (_, body) = unframe(record.value.as_deref()).map_err(|error| fault(error.to_string()))?;
     let appended_at = Instant(record.timestamp_ms.saturating_mul(1_000));
-    control::read(full_name, body, record.offset, appended_at).map_err(|error| fault(error.to_string()))
+    control::read(full_name, body, record.offset, appended_at)
+        .map_err(|error| fault(error.to_string()))
 }

@@ -16,7 +16,11 @@ impl Partition {
     ) -> Result<Vec<PageHeartbeat>, Stop> {
         let mut listed = Vec::new();
         for ((organisation, event_type), day) in heard {
-            for purpose in work.writer.control.heartbeat_purposes(&organisation, &event_type) {
+            for purpose in work
+                .writer
+                .control
+                .heartbeat_purposes(&organisation, &event_type)
+            {
                 let key = (purpose.clone(), organisation.clone(), event_type.clone());
                 if self.heard.get(&key).is_some_and(|told| *told >= day) {
                     continue;

@@ -109,11 +109,16 @@ pub fn cut(
         topics: topics.iter().map(|_| Vec::new()).collect(),
     };
     for record in records {
-        let found = topics.iter_mut().zip(&mut cut.topics).find(|(topic, _)| topic.full == record.at.topic);
+        let found = topics
+            .iter_mut()
+            .zip(&mut cut.topics)
+            .find(|(topic, _)| topic.full == record.at.topic);
         let Some((topic, incoming)) = found else {
             continue;
         };
-        let expected = incoming.last().map_or(topic.position, |last: &Incoming| last.offset + 1);
+        let expected = incoming
+            .last()
+            .map_or(topic.position, |last: &Incoming| last.offset + 1);
         if record.offset < expected {
             // Fetched before the reader was told where to start: decided already.
             continue;
@@ -167,7 +172,11 @@ pub fn envelope(
         value: record.value.as_deref(),
         header: &|name| record.headers.get(name).map(|value| value.as_ref()),
     };
-    match RawEvent::read(raw, |event_type| control.subject_kind(event_type), setting.seal.as_ref()) {
+    match RawEvent::read(
+        raw,
+        |event_type| control.subject_kind(event_type),
+        setting.seal.as_ref(),
+    ) {
         Ok(event) => Ok(Ok(event)),
         Err(ReadError::Unreadable(rule)) => Ok(Err(rule)),
         Err(ReadError::Transient(error)) => Err(Stop::Seal(error)),
@@ -191,10 +200,17 @@ pub fn read(
         .event_schema(raw.schema_id)
         .filter(|schema| schema.event_type == raw.envelope.event_type);
     let Some(schema) = schema else {
-        return Ok((Content::Unreadable(unreadable(Rule::UnknownSchema, record)), entry));
+        return Ok((
+            Content::Unreadable(unreadable(Rule::UnknownSchema, record)),
+            entry,
+        ));
     };
     let content = match schema.projection.read(&raw.body) {
-        Ok(values) => Content::Event(Box::new(Readable { raw, schema, values })),
+        Ok(values) => Content::Event(Box::new(Readable {
+            raw,
+            schema,
+            values,
+        })),
         Err(_) => Content::Unreadable(unreadable(Rule::TruncatedAvro, record)),
     };
     Ok((content, entry))
@@ -239,7 +255,9 @@ fn condition_value(value: &FieldValue) -> facts::FieldValue<'_> {
                 FieldValue::Text(text) => Some(text.as_str()),
                 _ => None,
             });
-            texts.collect::<Option<Vec<_>>>().map_or(facts::FieldValue::Missing, facts::FieldValue::TextList)
+            texts
+                .collect::<Option<Vec<_>>>()
+                .map_or(facts::FieldValue::Missing, facts::FieldValue::TextList)
         }
         FieldValue::Bytes(_) | FieldValue::Record(_) => facts::FieldValue::Missing,
     }

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
 use walbrook_eventlog::{
-    Ends, GroupGeneration, LogError, Positions, Reader, Record, Severity, TopicPartition, Transactor, topics,
+    Ends, GroupGeneration, LogError, Positions, Reader, Record, Severity, TopicPartition,
+    Transactor, topics,
 };
 
 /// How long a read of what is known to be there may take before p is given up for now.
@@ -91,27 +92,36 @@ impl Lane {
         setting: &Setting,
     ) -> Result<Self, LaneError> {
         let group = setting.namespace.name("broker");
-        let mut transactor = clients.transactor(&setting.namespace.name(&format!("broker.{number}")));
+        let mut transactor =
+            clients.transactor(&setting.namespace.name(&format!("broker.{number}")));
         transactor.init()?;
         let raw = raw_topics(setting);
         let links = TopicPartition::new(setting.namespace.name(topics::LINKS), number);
         let decisions = TopicPartition::new(setting.namespace.name(topics::DECISIONS), number);
-        let mut asked: Vec<TopicPartition> =
-            raw.iter().map(|(_, full)| TopicPartition::new(Arc::clone(full), number)).collect();
+        let mut asked: Vec<TopicPartition> = raw
+            .iter()
+            .map(|(_, full)| TopicPartition::new(Arc::clone(full), number))
+            .collect();
         asked.push(links.clone());
-        let committed = clients.positions()?.committed(&group, &asked, true, REQUEST_PATIENCE)?;
+        let committed = clients
+            .positions()?
+            .committed(&group, &asked, true, REQUEST_PATIENCE)?;
         let stamp = match committed.last() {
             Some(entry) if entry.at == links => match entry.offset {
-                Some(offset) => Some(
-                    Stamp::parse(offset, &entry.metadata)
-                        .map_err(|error| Stop::Integrity { partition: number, problem: error.to_string() })?,
-                ),
+                Some(offset) => Some(Stamp::parse(offset, &entry.metadata).map_err(|error| {
+                    Stop::Integrity {
+                        partition: number,
+                        problem: error.to_string(),
+                    }
+                })?),
                 None => None,
             },
             _ => None,
         };
-        let positions: HashMap<String, Option<i64>> =
-            committed.iter().map(|entry| (entry.at.topic.to_string(), entry.offset)).collect();
+        let positions: HashMap<String, Option<i64>> = committed
+            .iter()
+            .map(|entry| (entry.at.topic.to_string(), entry.offset))
+            .collect();
         let mut ends = clients.ends()?;
         let ends: HashMap<TopicPartition, i64> = {
             let mut all = asked.clone();
@@ -126,13 +136,23 @@ impl Lane {
             // What is not committed is not of this p yet. Where the group knows nothing but pages exist, the pages say how far p has come, and
             // reading further is harmless: the index may run ahead, and links are applied only up to each page's stamp.
             let end = ends.get(at).copied().unwrap_or(0);
-            let to = positions.get(&*at.topic).copied().flatten().unwrap_or(if stamp.is_some() { 0 } else { end });
+            let to = positions
+                .get(&*at.topic)
+                .copied()
+                .flatten()
+                .unwrap_or(if stamp.is_some() { 0 } else { end });
             read_range(reader.as_mut(), at, to, |record| {
-                if *at == links { rebuild.link(record) } else { rebuild.raw(record) }
+                if *at == links {
+                    rebuild.link(record)
+                } else {
+                    rebuild.raw(record)
+                }
             })?;
         }
         let end = ends.get(&decisions).copied().unwrap_or(0);
-        read_range(reader.as_mut(), &decisions, end, |record| rebuild.page(record))?;
+        read_range(reader.as_mut(), &decisions, end, |record| {
+            rebuild.page(record)
+        })?;
         let partition = rebuild.finish(stamp.as_ref(), &positions)?;
         Ok(Self {
             partition,
@@ -192,7 +212,11 @@ impl Lane {
         let cut = self.partition.cut(records, control, setting, now)?;
         let plan = self.partition.plan(control);
         let past = self.past(&plan.wanted, clients)?;
-        let writer = Writer { setting, control, now };
+        let writer = Writer {
+            setting,
+            control,
+            now,
+        };
         Ok(self.partition.decide(cut, plan, &past, writer, entropy)?)
     }
 
@@ -211,7 +235,11 @@ impl Lane {
         let Some(reader) = self.past.as_mut() else {
             return Ok(found);
         };
-        let topics: Vec<Arc<str>> = self.partition.positions().map(|(full, _)| Arc::clone(full)).collect();
+        let topics: Vec<Arc<str>> = self
+            .partition
+            .positions()
+            .map(|(full, _)| Arc::clone(full))
+            .collect();
         let mut wanted = wanted.iter().copied().peekable();
         while let Some((index, offset)) = wanted.next() {
             let Some(topic) = topics.get(index) else {
@@ -219,7 +247,9 @@ impl Lane {
             };
             let mut run = vec![offset];
             let mut last = offset;
-            while let Some((_, next)) = wanted.next_if(|(other, next)| *other == index && next - last < SEEK_OVER) {
+            while let Some((_, next)) =
+                wanted.next_if(|(other, next)| *other == index && next - last < SEEK_OVER)
+            {
                 run.push(next);
                 last = next;
             }
@@ -268,7 +298,8 @@ impl Lane {
             self.transactor.send(record.clone())?;
         }
         self.transactor.drain()?;
-        self.transactor.send_positions(group, &transaction.positions, generation)?;
+        self.transactor
+            .send_positions(group, &transaction.positions, generation)?;
         self.transactor.commit()
     }
 }

@@ -26,7 +26,9 @@ pub struct Link {
 
 /// A link record that cannot be used: an integrity stop of p.
 #[derive(Debug, thiserror::Error)]
-#[error("the link record at control.links[{partition}] offset {offset} cannot be used: {problem}; identity wrote it, and p cannot go on without it")]
+#[error(
+    "the link record at control.links[{partition}] offset {offset} cannot be used: {problem}; identity wrote it, and p cannot go on without it"
+)]
 pub struct LinkFault {
     /// The partition.
     pub partition: i32,
@@ -45,7 +47,10 @@ impl Link {
         let handle = Handle::try_from(record.handle.as_slice())?;
         let adult_from = match &record.adult_from {
             None => None,
-            Some(date) => Some(Day::from_ymd(date.year, date.month, date.day).ok_or_else(|| unreadable("adult_from"))?),
+            Some(date) => Some(
+                Day::from_ymd(date.year, date.month, date.day)
+                    .ok_or_else(|| unreadable("adult_from"))?,
+            ),
         };
         let mut members = record
             .members
@@ -57,8 +62,11 @@ impl Link {
         if !members.contains(&handle) {
             return Err(unreadable("members"));
         }
-        let mut restrictions =
-            record.restrictions.iter().map(|word| word.parse()).collect::<Result<Vec<Restriction>, _>>()?;
+        let mut restrictions = record
+            .restrictions
+            .iter()
+            .map(|word| word.parse())
+            .collect::<Result<Vec<Restriction>, _>>()?;
         restrictions.sort_unstable();
         restrictions.dedup();
         let link = Self {

@@ -132,7 +132,8 @@ impl Member {
         let held: usize = self.running().map(|running| running.pending.len()).sum();
         // Never 0: the poll is also what hears of rebalances.
         let most = MOST_RECORDS.saturating_sub(held).max(1);
-        self.group.poll(most, wait, &mut records, &mut |event| events.push(event))?;
+        self.group
+            .poll(most, wait, &mut records, &mut |event| events.push(event))?;
         if !events.is_empty() {
             // What was polled with a rebalance belongs to an assignment that is over; the new one starts from what is committed.
             return self.rebalance(events);
@@ -180,7 +181,10 @@ impl Member {
     /// False: not reached yet; the records wait.
     fn barrier(&mut self, with_events: &[i32]) -> Result<bool, LogError> {
         let started = Monotonic::now();
-        let mut asked = vec![TopicPartition::new(self.shared.setting.namespace.name(topics::POLICY), 0)];
+        let mut asked = vec![TopicPartition::new(
+            self.shared.setting.namespace.name(topics::POLICY),
+            0,
+        )];
         asked.extend(with_events.iter().map(|number| self.at_links(*number)));
         let ends = if with_events.is_empty() {
             vec![0; asked.len()]
@@ -191,7 +195,10 @@ impl Member {
         let reached = self.shared.feed.wait_until(policy_end, BARRIER_PATIENCE)
             && self.apply_links(asked.iter().skip(1).zip(ends.iter().skip(1)))?;
         if !reached {
-            tracing::warn!(policy_end, "the control topics are not applied up to their ends yet; events wait");
+            tracing::warn!(
+                policy_end,
+                "the control topics are not applied up to their ends yet; events wait"
+            );
         } else if !with_events.is_empty() {
             self.shared.metrics.barrier(started.elapsed());
         }
@@ -221,7 +228,8 @@ impl Member {
             if Monotonic::now() > deadline {
                 return Ok(false);
             }
-            self.links.poll(10_000, Duration::from_millis(5), &mut records)?;
+            self.links
+                .poll(10_000, Duration::from_millis(5), &mut records)?;
         }
     }
 
@@ -229,13 +237,17 @@ impl Member {
     fn hand_out_links(&mut self, records: &mut Vec<Record>) {
         let mut by_number: BTreeMap<i32, Vec<Record>> = BTreeMap::new();
         for record in records.drain(..) {
-            by_number.entry(record.at.partition).or_default().push(record);
+            by_number
+                .entry(record.at.partition)
+                .or_default()
+                .push(record);
         }
         let mut failed = Vec::new();
         for number in self.numbers(|_| true) {
             let popped = by_number.remove(&number).unwrap_or_default();
             let position = self.links.position(&self.at_links(number));
-            if let (Some(Seat::Running(running)), Some(position)) = (self.seats.get_mut(&number), position)
+            if let (Some(Seat::Running(running)), Some(position)) =
+                (self.seats.get_mut(&number), position)
                 && let Err(error) = running.lane.apply_links(&popped, position)
             {
                 failed.push((number, error));
@@ -257,7 +269,8 @@ impl Member {
             // Held from fixing the epoch to the end of decide.
             let book = shared.feed.read();
             let due = running.lane.behind(&*book)
-                && (running.lane.is_urgent(&*book) || running.committed_at.elapsed() >= MARKERS_EVERY);
+                && (running.lane.is_urgent(&*book)
+                    || running.committed_at.elapsed() >= MARKERS_EVERY);
             if running.pending.is_empty() && !due {
                 return;
             }
@@ -278,12 +291,16 @@ impl Member {
         let done = transaction.and_then(|transaction| {
             let generation = self.group.generation()?;
             let group = shared.setting.namespace.name("broker");
-            running.lane.commit(transaction, &group, Some(generation.as_ref()))
+            running
+                .lane
+                .commit(transaction, &group, Some(generation.as_ref()))
         });
         match done {
             Ok(transaction) => {
                 running.committed_at = Monotonic::now();
-                shared.metrics.committed(&transaction, decided, committing.elapsed());
+                shared
+                    .metrics
+                    .committed(&transaction, decided, committing.elapsed());
                 export_traces(&transaction.traces);
             }
             Err(error) => self.give_up(number, &error),
@@ -298,9 +315,19 @@ impl Member {
             tracing::debug!(%pause, "p's topics are not paused; what arrives is dropped");
         }
         if error.may_pass() {
-            tracing::warn!(partition = number, error = problem, "the batch is given up; p starts again from what is committed");
+            tracing::warn!(
+                partition = number,
+                error = problem,
+                "the batch is given up; p starts again from what is committed"
+            );
             let until = Monotonic::now() + FIRST_PAUSE;
-            self.seats.insert(number, Seat::Waiting { until, pause: FIRST_PAUSE });
+            self.seats.insert(
+                number,
+                Seat::Waiting {
+                    until,
+                    pause: FIRST_PAUSE,
+                },
+            );
         } else {
             tracing::error!(partition = number, error = problem, "p is stopped");
             self.shared.metrics.stopped(number, true);
@@ -309,7 +336,10 @@ impl Member {
     }
 
     fn raw_of(&self, number: i32) -> Vec<TopicPartition> {
-        raw_topics(&self.shared.setting).into_iter().map(|(_, full)| TopicPartition::new(full, number)).collect()
+        raw_topics(&self.shared.setting)
+            .into_iter()
+            .map(|(_, full)| TopicPartition::new(full, number))
+            .collect()
     }
 
     fn say_readiness(&self) {
@@ -333,7 +363,11 @@ impl Member {
             let starts = self.starts(number);
             let asked: Vec<TopicPartition> = starts.iter().map(|(at, _)| at.clone()).collect();
             if let Ok(ends) = self.ends.high_watermarks(&asked, REQUEST_PATIENCE) {
-                let waiting = ends.iter().zip(&starts).map(|(end, (_, position))| (end - position).max(0)).sum();
+                let waiting = ends
+                    .iter()
+                    .zip(&starts)
+                    .map(|(end, (_, position))| (end - position).max(0))
+                    .sum();
                 self.shared.metrics.lag(number, waiting);
             }
         }

@@ -63,17 +63,53 @@ impl EnforceMetrics {
         };
         metrics.register(|registry| {
             let of = registry.sub_registry_with_prefix("enforce");
-            of.register("decisions", "Decisions by outcome and reason", made.decisions.clone());
+            of.register(
+                "decisions",
+                "Decisions by outcome and reason",
+                made.decisions.clone(),
+            );
             of.register("events", "Raw events decided live", made.events.clone());
-            of.register("redecided", "Past events decided again", made.redecided.clone());
-            of.register("retractions", "Retractions written", made.retractions.clone());
-            of.register("transactions", "Transactions committed", made.transactions.clone());
-            of.register("failures", "Batches given up; nothing of them was written", made.failures.clone());
+            of.register(
+                "redecided",
+                "Past events decided again",
+                made.redecided.clone(),
+            );
+            of.register(
+                "retractions",
+                "Retractions written",
+                made.retractions.clone(),
+            );
+            of.register(
+                "transactions",
+                "Transactions committed",
+                made.transactions.clone(),
+            );
+            of.register(
+                "failures",
+                "Batches given up; nothing of them was written",
+                made.failures.clone(),
+            );
             of.register("batch_events", "Events in a batch", made.batch.clone());
-            of.register("barrier_seconds", "Asking for the ends of the control topics and applying up to them", made.barrier.clone());
-            of.register("decide_seconds", "Deciding a batch, reading past events included", made.decide.clone());
-            of.register("commit_seconds", "From begin to commit", made.commit.clone());
-            of.register("lag_events", "Raw records of p not yet decided", made.lag.clone());
+            of.register(
+                "barrier_seconds",
+                "Asking for the ends of the control topics and applying up to them",
+                made.barrier.clone(),
+            );
+            of.register(
+                "decide_seconds",
+                "Deciding a batch, reading past events included",
+                made.decide.clone(),
+            );
+            of.register(
+                "commit_seconds",
+                "From begin to commit",
+                made.commit.clone(),
+            );
+            of.register(
+                "lag_events",
+                "Raw records of p not yet decided",
+                made.lag.clone(),
+            );
             of.register("stopped", "1 while p is stopped", made.stopped.clone());
         });
         made
@@ -93,7 +129,10 @@ impl EnforceMetrics {
         self.retractions.inc_by(transaction.retractions);
         self.transactions.inc();
         // Precision lost above 2^53 events in one batch.
-        #[expect(clippy::cast_precision_loss, reason = "a batch has thousands of events")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a batch has thousands of events"
+        )]
         self.batch.observe(transaction.events as f64);
         self.decide.observe(decide.as_secs_f64());
         self.commit.observe(commit.as_secs_f64());
@@ -111,11 +150,15 @@ impl EnforceMetrics {
 
     /// How many raw records of p wait.
     pub fn lag(&self, partition: i32, waiting: i64) {
-        self.lag.get_or_create(&PartitionLabels { partition }).set(waiting);
+        self.lag
+            .get_or_create(&PartitionLabels { partition })
+            .set(waiting);
     }
 
     /// Whether p is stopped.
     pub fn stopped(&self, partition: i32, stopped: bool) {
-        self.stopped.get_or_create(&PartitionLabels { partition }).set(i64::from(stopped));
+        self.stopped
+            .get_or_create(&PartitionLabels { partition })
+            .set(i64::from(stopped));
     }
 }

@@ -4,7 +4,9 @@ use super::control_view::{ControlView, Grant, PinnedEvent, Setting};
 use super::error::Stop;
 use super::standing::Removal;
 use sha2::{Digest, Sha256};
-use walbrook_domain::{AgreementId, AgreementVersion, EventId, Handle, HandlePseudonym, Instant, Pseudonym, Purpose};
+use walbrook_domain::{
+    AgreementId, AgreementVersion, EventId, Handle, HandlePseudonym, Instant, Pseudonym, Purpose,
+};
 use walbrook_event::framing::frame;
 use walbrook_event::headers::{self, Pairs, ReleaseEnvelope};
 use walbrook_event::{PurposeKey, RawEvent};
@@ -58,10 +60,12 @@ impl<'a> Writer<'a> {
     }
 
     fn schema_id(&self, full_name: &'static str) -> Result<i32, Stop> {
-        self.control.record_schema(full_name).ok_or_else(|| Stop::NotPinned {
-            what: full_name.to_owned(),
-            policy_next: self.control.applied_through(),
-        })
+        self.control
+            .record_schema(full_name)
+            .ok_or_else(|| Stop::NotPinned {
+                what: full_name.to_owned(),
+                policy_next: self.control.applied_through(),
+            })
     }
 
     /// Midnight UTC of the decision day, ms: the only time on shared records beside what was granted.
@@ -84,8 +88,14 @@ impl<'a> Writer<'a> {
         let organisation = &envelope.organisation;
         let handle_pseudonym = purpose_key.handle(handle);
         let local_event = purpose_key.event(organisation, handle, envelope.id);
-        let topic = self.setting.namespace.name(&topics::shared(purpose.as_str()));
-        let sealed = self.setting.seal.seal(handle_pseudonym.as_bytes(), self.projected(release)?)?;
+        let topic = self
+            .setting
+            .namespace
+            .name(&topics::shared(purpose.as_str()));
+        let sealed = self
+            .setting
+            .seal
+            .seal(handle_pseudonym.as_bytes(), self.projected(release)?)?;
         let precision = release.grant.precision.min(envelope.precision);
         let pairs = ReleaseEnvelope {
             id: local_event,
@@ -93,9 +103,14 @@ impl<'a> Writer<'a> {
             organisation: organisation.clone(),
             occurred_at: envelope.occurred_at.truncated(precision),
             precision,
-            supersedes: envelope.supersedes.map(|event| purpose_key.event(organisation, handle, event)),
+            supersedes: envelope
+                .supersedes
+                .map(|event| purpose_key.event(organisation, handle, event)),
             key_id: sealed.key_id,
-            data_schema: format!("{topic}-{}/{}", release.schema.shared_name, release.schema.shared_id),
+            data_schema: format!(
+                "{topic}-{}/{}",
+                release.schema.shared_name, release.schema.shared_id
+            ),
             agreement: release.agreement.clone(),
             version: release.version,
             handle: handle_pseudonym,
@@ -118,22 +133,36 @@ impl<'a> Writer<'a> {
     ) -> Result<(NewRecord, Written), Stop> {
         let envelope = &release.event.envelope;
         let topic = self.setting.namespace.name(&topics::open(dataset));
-        let natural = subject_key.split_once(':').map_or(subject_key, |(_, natural)| natural);
+        let natural = subject_key
+            .split_once(':')
+            .map_or(subject_key, |(_, natural)| natural);
         let precision = release.grant.precision.min(envelope.precision);
         let pairs: Pairs = vec![
             (headers::SPEC_VERSION, "1.0".into()),
             (headers::ID, envelope.id.to_string()),
-            (headers::SOURCE, format!("/walbrook/{}", envelope.organisation)),
+            (
+                headers::SOURCE,
+                format!("/walbrook/{}", envelope.organisation),
+            ),
             (headers::TYPE, envelope.event_type.to_string()),
-            (headers::TIME, envelope.occurred_at.truncated(precision).rfc3339()),
+            (
+                headers::TIME,
+                envelope.occurred_at.truncated(precision).rfc3339(),
+            ),
             (
                 headers::DATA_SCHEMA,
-                format!("{topic}-{}/{}", release.schema.shared_name, release.schema.shared_id),
+                format!(
+                    "{topic}-{}/{}",
+                    release.schema.shared_name, release.schema.shared_id
+                ),
             ),
             (headers::CONTENT_TYPE, "application/avro".into()),
             (headers::ORGANISATION, envelope.organisation.to_string()),
             (headers::PRECISION, precision.to_string()),
-            (headers::AGREEMENT, format!("{}@{}", release.agreement, release.version)),
+            (
+                headers::AGREEMENT,
+                format!("{}@{}", release.agreement, release.version),
+            ),
             (headers::TRACE_PARENT, trace),
         ];
         let value = frame(release.schema.shared_id, &self.projected(release)?);
@@ -169,9 +198,15 @@ impl<'a> Writer<'a> {
         let subject: &[u8] = handle.as_ref().map_or(&[], |handle| handle.as_bytes());
         let sealed = self.setting.seal.seal(subject, body)?;
         let schema_id = self.schema_id(R::FULL_NAME)?;
-        let topic = self.setting.namespace.name(&topics::shared(purpose.as_str()));
+        let topic = self
+            .setting
+            .namespace
+            .name(&topics::shared(purpose.as_str()));
         let mut pairs = headers::internal(R::FULL_NAME, PROCESS, None, None);
-        pairs.push((headers::DATA_SCHEMA, format!("{topic}-{}/{schema_id}", R::FULL_NAME)));
+        pairs.push((
+            headers::DATA_SCHEMA,
+            format!("{topic}-{}/{schema_id}", R::FULL_NAME),
+        ));
         pairs.push((headers::KEY, sealed.key_id));
         if let Some(handle) = handle {
             pairs.push((headers::HANDLE, handle.to_string()));
@@ -183,7 +218,12 @@ impl<'a> Writer<'a> {
     }
 
     /// A retraction.
-    pub fn retraction(&self, handle: Handle, removal: &Removal, reason: &str) -> Result<NewRecord, Stop> {
+    pub fn retraction(
+        &self,
+        handle: Handle,
+        removal: &Removal,
+        reason: &str,
+    ) -> Result<NewRecord, Stop> {
         let handle_pseudonym = self.key(&removal.purpose)?.handle(handle);
         let retraction = walbrook_proto::shared::v1::Retraction {
             handle_pseudonym: handle_pseudonym.as_bytes().to_vec(),
@@ -192,7 +232,13 @@ impl<'a> Writer<'a> {
             reason: reason.to_owned(),
             subject_too: removal.subject_too,
         };
-        let (record, _) = self.shared(&removal.purpose, removal.key, Some(handle_pseudonym), None, &retraction)?;
+        let (record, _) = self.shared(
+            &removal.purpose,
+            removal.key,
+            Some(handle_pseudonym),
+            None,
+            &retraction,
+        )?;
         Ok(record)
     }
 
@@ -215,7 +261,13 @@ impl<'a> Writer<'a> {
         heartbeat: &walbrook_proto::shared::v1::Heartbeat,
     ) -> Result<NewRecord, Stop> {
         // No person: the key only has to be there, and the partition is named.
-        let (record, _) = self.shared(purpose, Pseudonym::new([0; 16]), None, Some(partition), heartbeat)?;
+        let (record, _) = self.shared(
+            purpose,
+            Pseudonym::new([0; 16]),
+            None,
+            Some(partition),
+            heartbeat,
+        )?;
         Ok(record)
     }
 
@@ -237,7 +289,14 @@ impl<'a> Writer<'a> {
         Ok(new)
     }
 
-    fn record(&self, topic: String, key: &[u8], value: Vec<u8>, pairs: Pairs, timestamp_ms: Option<i64>) -> NewRecord {
+    fn record(
+        &self,
+        topic: String,
+        key: &[u8],
+        value: Vec<u8>,
+        pairs: Pairs,
+        timestamp_ms: Option<i64>,
+    ) -> NewRecord {
         let mut headers = Headers::new();
         for (name, value) in pairs {
             headers.push(name, value);
@@ -256,7 +315,9 @@ impl<'a> Writer<'a> {
 /// What stands for the key of an open release on a page: the start of the SHA-256 of its natural key.
 fn open_key(natural: &str) -> [u8; 16] {
     let mut key = [0; 16];
-    key.iter_mut().zip(Sha256::digest(natural.as_bytes())).for_each(|(to, from)| *to = from);
+    key.iter_mut()
+        .zip(Sha256::digest(natural.as_bytes()))
+        .for_each(|(to, from)| *to = from);
     key
 }
 

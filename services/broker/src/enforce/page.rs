@@ -6,8 +6,8 @@ use super::stamp::Stamp;
 use std::collections::BTreeMap;
 use walbrook_domain::{AgreementId, AgreementVersion, Instant};
 use walbrook_proto::audit::v1::{
-    DecisionEntry, DecisionPage, PageAgreement, PageCause, PageHeartbeat, PageRetraction, PageSubject, RawCut,
-    RedecidedEvent,
+    DecisionEntry, DecisionPage, PageAgreement, PageCause, PageHeartbeat, PageRetraction,
+    PageSubject, RawCut, RedecidedEvent,
 };
 
 /// Page of a stretch of one raw partition.
@@ -117,14 +117,22 @@ impl Pages {
     }
 
     /// Pages of a stretch of a raw topic: the items by offset, the first offset not covered by an earlier page, and the last one covered now.
-    pub fn live(&mut self, topic: &str, first: i64, last: i64, items: Vec<LiveItem>, heartbeats: Vec<PageHeartbeat>) {
+    pub fn live(
+        &mut self,
+        topic: &str,
+        first: i64,
+        last: i64,
+        items: Vec<LiveItem>,
+        heartbeats: Vec<PageHeartbeat>,
+    ) {
         let mut page = self.begin(LIVE);
         topic.clone_into(&mut page.raw_topic);
         page.first_offset = first;
         let mut weight = 0;
         let mut next = first;
         for item in items {
-            let more = item.decided.len() + RETRACTION_WEIGHT * (item.retractions.len() + item.subjects.len());
+            let more = item.decided.len()
+                + RETRACTION_WEIGHT * (item.retractions.len() + item.subjects.len());
             if weight > 0 && weight + more > PAGE_WEIGHT {
                 page.last_offset = next - 1;
                 self.cut.insert(topic.to_owned(), next);
@@ -168,13 +176,18 @@ impl Pages {
                     page.retractions.extend(retractions);
                     page.subjects.extend(subjects);
                 }
-                while let Some((topic, offset, decided)) = events.next_if(|_| weight < PAGE_WEIGHT) {
+                while let Some((topic, offset, decided)) = events.next_if(|_| weight < PAGE_WEIGHT)
+                {
                     weight += 1 + decided.len();
                     let mut entries = Vec::new();
                     for one in &decided {
                         entries.push(entry(&mut page.agreements, offset, one));
                     }
-                    page.redecided.push(RedecidedEvent { topic, offset, entries });
+                    page.redecided.push(RedecidedEvent {
+                        topic,
+                        offset,
+                        entries,
+                    });
                 }
                 if weight < PAGE_WEIGHT {
                     open = Some((page, weight));
@@ -213,17 +226,27 @@ fn entry(agreements: &mut Vec<PageAgreement>, offset: i64, decided: &Decided) ->
         agreement_index: verdict
             .agreement
             .as_ref()
-            .map_or(-1, |(agreement, version)| index(agreements, agreement, *version)),
+            .map_or(-1, |(agreement, version)| {
+                index(agreements, agreement, *version)
+            }),
         outcome: verdict.reason.outcome().code(),
         reason: verdict.reason.code(),
         field_mask: grant.map_or(0, |grant| grant.mask.cast_signed()),
-        key_prefix: decided.written.map_or(0, |written| written.key.prefix().cast_signed()),
-        event_prefix: decided.written.map_or(0, |written| written.local_event.prefix().cast_signed()),
+        key_prefix: decided
+            .written
+            .map_or(0, |written| written.key.prefix().cast_signed()),
+        event_prefix: decided
+            .written
+            .map_or(0, |written| written.local_event.prefix().cast_signed()),
         not_after_day: grant.and_then(|grant| grant.not_after).map(|day| day.0),
     }
 }
 
-fn index(agreements: &mut Vec<PageAgreement>, agreement: &AgreementId, version: AgreementVersion) -> i32 {
+fn index(
+    agreements: &mut Vec<PageAgreement>,
+    agreement: &AgreementId,
+    version: AgreementVersion,
+) -> i32 {
     let found = agreements
         .iter()
         .position(|named| named.agreement_id == agreement.as_str() && named.version == version.0);

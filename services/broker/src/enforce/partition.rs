@@ -87,7 +87,10 @@ impl Partition {
     pub fn new(number: i32, topics: impl IntoIterator<Item = (String, Arc<str>)>) -> Self {
         Self {
             number,
-            topics: topics.into_iter().map(|(plain, full)| RawTopic::new(plain, full)).collect(),
+            topics: topics
+                .into_iter()
+                .map(|(plain, full)| RawTopic::new(plain, full))
+                .collect(),
             links: Links::new(),
             standing: Standings::default(),
             heard: BTreeMap::new(),
@@ -111,7 +114,9 @@ impl Partition {
 
     /// Next offset of each raw topic (full name), in the order of topics.
     pub fn positions(&self) -> impl Iterator<Item = (&Arc<str>, i64)> {
-        self.topics.iter().map(|topic| (&topic.full, topic.position))
+        self.topics
+            .iter()
+            .map(|topic| (&topic.full, topic.position))
     }
 
     /// Next unapplied offset of `control.links[p]`.
@@ -178,7 +183,9 @@ impl Partition {
             let Some(after) = self.links.get(*handle) else {
                 continue;
             };
-            let redecide = before.as_ref().is_some_and(|before| matters(before, after, control));
+            let redecide = before
+                .as_ref()
+                .is_some_and(|before| matters(before, after, control));
             plan.touched.insert(
                 *handle,
                 Touch {
@@ -188,7 +195,11 @@ impl Partition {
                 },
             );
         }
-        plan.causes.extend(self.link_causes.iter().map(|offset| super::redecide::link_cause(self.number, *offset)));
+        plan.causes.extend(
+            self.link_causes
+                .iter()
+                .map(|offset| super::redecide::link_cause(self.number, *offset)),
+        );
     }
 
     fn plan_policy(&mut self, control: &dyn ControlView, plan: &mut Plan) {
@@ -205,14 +216,18 @@ impl Partition {
             let mut concerned: BTreeSet<Handle> = self.links.concerned(ground.handle).collect();
             // A member that has just left was concerned as long as it was there.
             for (handle, before) in &self.changed_links {
-                if before.as_ref().is_some_and(|before| before.members.contains(&ground.handle)) {
+                if before
+                    .as_ref()
+                    .is_some_and(|before| before.members.contains(&ground.handle))
+                {
                     concerned.insert(*handle);
                 }
             }
             if concerned.is_empty() {
                 continue;
             }
-            plan.causes.push(super::redecide::ground_cause(cause.offset));
+            plan.causes
+                .push(super::redecide::ground_cause(cause.offset));
             for handle in concerned {
                 let touch = plan.touched.entry(handle).or_default();
                 touch.redecide = true;
@@ -229,10 +244,12 @@ impl Partition {
         let mut purposes: BTreeMap<&Organisation, Vec<Purpose>> = BTreeMap::new();
         let mut lacking = Vec::new();
         for (handle, link) in self.links.iter() {
-            let wanted =
-                purposes.entry(&link.organisation).or_insert_with(|| control.subject_purposes(&link.organisation));
+            let wanted = purposes
+                .entry(&link.organisation)
+                .or_insert_with(|| control.subject_purposes(&link.organisation));
             let standing = self.standing.of(handle);
-            let has = |purpose| standing.is_some_and(|standing| standing.subjects.contains_key(purpose));
+            let has =
+                |purpose| standing.is_some_and(|standing| standing.subjects.contains_key(purpose));
             if !wanted.iter().all(has) && self.has_events(handle) {
                 lacking.push(handle);
             }
@@ -244,7 +261,9 @@ impl Partition {
         let subject = walbrook_event::history::Subject::Handle(handle);
         for (index, topic) in self.topics.iter().enumerate() {
             for entry in topic.history.events(&subject, topic.position) {
-                if topic.history.standing(entry, topic.position) == walbrook_event::history::Standing::Counts {
+                if topic.history.standing(entry, topic.position)
+                    == walbrook_event::history::Standing::Counts
+                {
                     wanted.push((index, entry.offset));
                 }
             }
@@ -270,7 +289,14 @@ impl Partition {
         setting: &super::control_view::Setting,
         now: Instant,
     ) -> Result<Cut, Stop> {
-        super::incoming::cut(self.number, &mut self.topics, records, control, setting, now)
+        super::incoming::cut(
+            self.number,
+            &mut self.topics,
+            records,
+            control,
+            setting,
+            now,
+        )
     }
 }
 
@@ -283,7 +309,9 @@ fn matters(before: &Link, after: &Link, control: &dyn ControlView) -> bool {
         && before.adult_from == after.adult_from
         && before.organisation == after.organisation;
     let came_or_went = |a: &Link, b: &Link| {
-        a.members.iter().any(|member| !b.members.contains(member) && control.has_grounds(*member))
+        a.members
+            .iter()
+            .any(|member| !b.members.contains(member) && control.has_grounds(*member))
     };
     !same || came_or_went(before, after) || came_or_went(after, before)
 }

@@ -14,7 +14,8 @@ use super::stamp::Stamp;
 use super::standing::{Released, Removal, SubjectStanding};
 use std::collections::{HashMap, VecDeque};
 use walbrook_domain::{
-    AgreementId, AgreementVersion, Day, EventId, Handle, Instant, Organisation, Pseudonym, Purpose, WordError,
+    AgreementId, AgreementVersion, Day, EventId, Handle, Instant, Organisation, Pseudonym, Purpose,
+    WordError,
 };
 use walbrook_event::framing::unframe;
 use walbrook_event::history::Subject;
@@ -72,7 +73,12 @@ impl<'a> Rebuild<'a> {
     /// # Errors
     /// When the key store does not answer.
     pub fn raw(&mut self, record: &Record) -> Result<(), Stop> {
-        let found = self.partition.topics.iter_mut().enumerate().find(|(_, topic)| topic.full == record.at.topic);
+        let found = self
+            .partition
+            .topics
+            .iter_mut()
+            .enumerate()
+            .find(|(_, topic)| topic.full == record.at.topic);
         let Some((index, topic)) = found else {
             return Ok(());
         };
@@ -80,7 +86,11 @@ impl<'a> Rebuild<'a> {
             .ok()
             .map(|event| event.entry(record.offset, record.timestamp_ms.saturating_mul(1_000)));
         if let Some(entry) = &entry {
-            let about = (entry.subject.clone(), entry.organisation.clone(), entry.event);
+            let about = (
+                entry.subject.clone(),
+                entry.organisation.clone(),
+                entry.event,
+            );
             self.events.insert((index, record.offset), about);
         }
         incoming::index(topic, record, entry);
@@ -92,7 +102,8 @@ impl<'a> Rebuild<'a> {
     /// # Errors
     /// When it cannot be used.
     pub fn link(&mut self, record: &Record) -> Result<(), Stop> {
-        self.links.push_back(link_record(self.partition.number, record)?);
+        self.links
+            .push_back(link_record(self.partition.number, record)?);
         Ok(())
     }
 
@@ -104,11 +115,18 @@ impl<'a> Rebuild<'a> {
         let number = self.partition.number;
         let unreadable = |problem: String| Stop::Integrity {
             partition: number,
-            problem: format!("page at audit.decisions offset {}: {problem}", record.offset),
+            problem: format!(
+                "page at audit.decisions offset {}: {problem}",
+                record.offset
+            ),
         };
-        let (_, body) = unframe(record.value.as_deref()).map_err(|error| unreadable(error.to_string()))?;
-        let page = DecisionPage::decode_exact(body).map_err(|error| unreadable(error.to_string()))?;
-        if page.sequence != self.partition.stamp.next_page || page.partition != self.partition.number {
+        let (_, body) =
+            unframe(record.value.as_deref()).map_err(|error| unreadable(error.to_string()))?;
+        let page =
+            DecisionPage::decode_exact(body).map_err(|error| unreadable(error.to_string()))?;
+        if page.sequence != self.partition.stamp.next_page
+            || page.partition != self.partition.number
+        {
             return Err(unreadable(format!(
                 "it has sequence {} where {} follows",
                 page.sequence, self.partition.stamp.next_page
@@ -148,7 +166,11 @@ impl<'a> Rebuild<'a> {
         match page.kind.as_str() {
             LIVE => {
                 let index = self.topic(&page.raw_topic)?;
-                let position = self.partition.topics.get(index).map_or(0, |topic| topic.position);
+                let position = self
+                    .partition
+                    .topics
+                    .get(index)
+                    .map_or(0, |topic| topic.position);
                 if page.first_offset != position {
                     return Err(Replay::Wrong(format!(
                         "it starts at {} offset {} where {position} follows",
@@ -182,32 +204,60 @@ impl<'a> Rebuild<'a> {
     }
 
     fn topic(&self, plain: &str) -> Result<usize, Replay> {
-        let found = self.partition.topics.iter().position(|topic| topic.plain == plain);
-        found.ok_or_else(|| Replay::Wrong(format!("it names the raw topic {plain}, which is not pinned")))
+        let found = self
+            .partition
+            .topics
+            .iter()
+            .position(|topic| topic.plain == plain);
+        found.ok_or_else(|| {
+            Replay::Wrong(format!(
+                "it names the raw topic {plain}, which is not pinned"
+            ))
+        })
     }
 
-    fn entry(&mut self, agreements: &[PageAgreement], index: usize, entry: &DecisionEntry) -> Result<(), Replay> {
+    fn entry(
+        &mut self,
+        agreements: &[PageAgreement],
+        index: usize,
+        entry: &DecisionEntry,
+    ) -> Result<(), Replay> {
         if entry.outcome != Outcome::Permit.code() {
             return Ok(());
         }
         let offset = entry.first_offset;
-        let missing = || Replay::Wrong(format!("it permits offset {offset}, where no readable event of a known handle stands"));
-        let (subject, organisation, event) = self.events.get(&(index, offset)).ok_or_else(missing)?;
+        let missing = || {
+            Replay::Wrong(format!(
+                "it permits offset {offset}, where no readable event of a known handle stands"
+            ))
+        };
+        let (subject, organisation, event) =
+            self.events.get(&(index, offset)).ok_or_else(missing)?;
         let Subject::Handle(handle) = subject else {
             return Ok(());
         };
-        let named = usize::try_from(entry.agreement_index).ok().and_then(|at| agreements.get(at)).ok_or_else(missing)?;
+        let named = usize::try_from(entry.agreement_index)
+            .ok()
+            .and_then(|at| agreements.get(at))
+            .ok_or_else(missing)?;
         let agreement = AgreementId::new(&named.agreement_id)?;
         let version = AgreementVersion(named.version);
         let Some(Target::Shared(purpose)) = self.control.target(&agreement, version) else {
-            return Err(Replay::Wrong(format!("it permits under {agreement}@{version}, which has no shared topic")));
+            return Err(Replay::Wrong(format!(
+                "it permits under {agreement}@{version}, which has no shared topic"
+            )));
         };
         let purpose_key = self.setting.keys.get(&purpose).ok_or_else(|| {
             Replay::Stop(Stop::NoKey {
                 purpose: purpose.clone(),
             })
         })?;
-        let person = self.partition.links.get(*handle).ok_or_else(missing)?.person;
+        let person = self
+            .partition
+            .links
+            .get(*handle)
+            .ok_or_else(missing)?
+            .person;
         let released = Released {
             key: purpose_key.person(person),
             local_event: purpose_key.event(organisation, *handle, *event),
@@ -216,10 +266,16 @@ impl<'a> Rebuild<'a> {
         if released.key.prefix().cast_signed() != entry.key_prefix
             || released.local_event.prefix().cast_signed() != entry.event_prefix
         {
-            return Err(Replay::Wrong(format!("the release of offset {offset} does not follow from link and key")));
+            return Err(Replay::Wrong(format!(
+                "the release of offset {offset} does not follow from link and key"
+            )));
         }
         let name = (purpose, agreement, *event);
-        self.partition.standing.of_mut(*handle).releases.insert(name, released);
+        self.partition
+            .standing
+            .of_mut(*handle)
+            .releases
+            .insert(name, released);
         Ok(())
     }
 
@@ -227,8 +283,16 @@ impl<'a> Rebuild<'a> {
         let removal = Removal {
             purpose: Purpose::new(&retraction.purpose)?,
             key: Pseudonym::try_from(retraction.person_pseudonym.as_slice())?,
-            agreements: retraction.agreement_ids.iter().map(|id| AgreementId::new(id)).collect::<Result<_, _>>()?,
-            local_event: retraction.event_id.as_deref().map(str::parse::<EventId>).transpose()?,
+            agreements: retraction
+                .agreement_ids
+                .iter()
+                .map(|id| AgreementId::new(id))
+                .collect::<Result<_, _>>()?,
+            local_event: retraction
+                .event_id
+                .as_deref()
+                .map(str::parse::<EventId>)
+                .transpose()?,
             subject_too: retraction.subject_too,
         };
         let handle = Handle::try_from(retraction.handle.as_slice())?;
@@ -241,16 +305,22 @@ impl<'a> Rebuild<'a> {
             let handle = Handle::try_from(subject.handle.as_slice())?;
             let standing = SubjectStanding {
                 key: Pseudonym::try_from(subject.person_pseudonym.as_slice())?,
-                body_sha256: subject
-                    .body_sha256
-                    .as_slice()
-                    .try_into()
-                    .map_err(|_| Replay::Wrong("a subject record's hash has not 32 bytes".to_owned()))?,
+                body_sha256: subject.body_sha256.as_slice().try_into().map_err(|_| {
+                    Replay::Wrong("a subject record's hash has not 32 bytes".to_owned())
+                })?,
             };
-            self.partition.standing.of_mut(handle).subjects.insert(Purpose::new(&subject.purpose)?, standing);
+            self.partition
+                .standing
+                .of_mut(handle)
+                .subjects
+                .insert(Purpose::new(&subject.purpose)?, standing);
         }
         for heartbeat in &page.heartbeats {
-            let key = (Purpose::new(&heartbeat.purpose)?, heartbeat.organisation.parse()?, heartbeat.event_type.parse()?);
+            let key = (
+                Purpose::new(&heartbeat.purpose)?,
+                heartbeat.organisation.parse()?,
+                heartbeat.event_type.parse()?,
+            );
             let date = heartbeat.last_accepted_on.unwrap_or_default();
             if let Some(day) = Day::from_ymd(date.year, date.month, date.day) {
                 self.partition.heard.insert(key, day);

@@ -84,7 +84,9 @@ impl Partition {
             }
         }
         handles.retain(|handle| {
-            !(handle.events.is_empty() && handle.retractions.is_empty() && handle.subjects.is_empty())
+            !(handle.events.is_empty()
+                && handle.retractions.is_empty()
+                && handle.subjects.is_empty())
         });
         pages.redecision(&plan.causes, handles);
         Ok(())
@@ -104,18 +106,30 @@ impl Partition {
         let Some(link) = self.links.get(handle).cloned() else {
             return Ok(redecided);
         };
-        if touch.before.as_ref().is_some_and(|before| before.person != link.person) {
+        if touch
+            .before
+            .as_ref()
+            .is_some_and(|before| before.person != link.person)
+        {
             self.leave_person(work, handle, &link, &mut redecided.retractions)?;
         }
-        for ground in touch.grounds.iter().filter(|ground| ground.state.stands_against()) {
+        for ground in touch
+            .grounds
+            .iter()
+            .filter(|ground| ground.state.stands_against())
+        {
             self.fall(work, handle, ground, &mut redecided.retractions)?;
         }
         if self.has_events(handle) {
             redecided.subjects = self.subject_records(work, handle, &link)?;
         }
         if touch.redecide {
-            let stood: BTreeSet<ReleaseName> =
-                self.standing.of(handle).iter().flat_map(|standing| standing.releases.keys().cloned()).collect();
+            let stood: BTreeSet<ReleaseName> = self
+                .standing
+                .of(handle)
+                .iter()
+                .flat_map(|standing| standing.releases.keys().cloned())
+                .collect();
             let mut releases = Work {
                 writer: super::outgoing::Writer { ..work.writer },
                 transaction: super::partition::Transaction::default(),
@@ -130,7 +144,11 @@ impl Partition {
             for (_, _, decided) in &events {
                 work.transaction.redecided += 1;
                 for one in decided {
-                    *work.transaction.reasons.entry(one.verdict.reason).or_default() += 1;
+                    *work
+                        .transaction
+                        .reasons
+                        .entry(one.verdict.reason)
+                        .or_default() += 1;
                 }
             }
             redecided.events = events;
@@ -146,24 +164,32 @@ impl Partition {
         link: &Link,
         listed: &mut Vec<PageRetraction>,
     ) -> Result<(), Stop> {
-        let mut removals: BTreeMap<(Purpose, walbrook_domain::Pseudonym), Removal> = BTreeMap::new();
+        let mut removals: BTreeMap<(Purpose, walbrook_domain::Pseudonym), Removal> =
+            BTreeMap::new();
         let standing = self.standing.of(handle).cloned().unwrap_or_default();
         let keys = standing
             .releases
             .iter()
             .map(|((purpose, _, _), released)| (purpose, released.key))
-            .chain(standing.subjects.iter().map(|(purpose, subject)| (purpose, subject.key)));
+            .chain(
+                standing
+                    .subjects
+                    .iter()
+                    .map(|(purpose, subject)| (purpose, subject.key)),
+            );
         for (purpose, key) in keys {
             if work.writer.key(purpose)?.person(link.person) == key {
                 continue;
             }
-            removals.entry((purpose.clone(), key)).or_insert_with(|| Removal {
-                purpose: purpose.clone(),
-                key,
-                agreements: Vec::new(),
-                local_event: None,
-                subject_too: true,
-            });
+            removals
+                .entry((purpose.clone(), key))
+                .or_insert_with(|| Removal {
+                    purpose: purpose.clone(),
+                    key,
+                    agreements: Vec::new(),
+                    local_event: None,
+                    subject_too: true,
+                });
         }
         for removal in removals.values() {
             listed.push(self.retract(work, handle, removal, reason::RELINKED)?);
@@ -181,11 +207,20 @@ impl Partition {
         listed: &mut Vec<PageRetraction>,
     ) -> Result<(), Stop> {
         let mut removals: BTreeMap<_, Removal> = BTreeMap::new();
-        for ((purpose, agreement, event), released) in
-            self.standing.of(handle).iter().flat_map(|standing| &standing.releases)
+        for ((purpose, agreement, event), released) in self
+            .standing
+            .of(handle)
+            .iter()
+            .flat_map(|standing| &standing.releases)
         {
-            let concerned = ground.purpose.as_ref().is_none_or(|limited| limited == purpose)
-                && ground.agreement.as_ref().is_none_or(|limited| limited == agreement)
+            let concerned = ground
+                .purpose
+                .as_ref()
+                .is_none_or(|limited| limited == purpose)
+                && ground
+                    .agreement
+                    .as_ref()
+                    .is_none_or(|limited| limited == agreement)
                 && ground.event.is_none_or(|limited| limited == *event);
             if !concerned {
                 continue;
@@ -193,13 +228,15 @@ impl Partition {
             // A ground that is limited to one event takes that event; one limited to an agreement takes that; the others take the handle.
             let local_event = ground.event.map(|_| released.local_event);
             let agreements: Vec<AgreementId> = ground.agreement.iter().cloned().collect();
-            removals.entry((purpose.clone(), released.key, local_event)).or_insert_with(|| Removal {
-                purpose: purpose.clone(),
-                key: released.key,
-                agreements,
-                local_event,
-                subject_too: false,
-            });
+            removals
+                .entry((purpose.clone(), released.key, local_event))
+                .or_insert_with(|| Removal {
+                    purpose: purpose.clone(),
+                    key: released.key,
+                    agreements,
+                    local_event,
+                    subject_too: false,
+                });
         }
         for removal in removals.values() {
             listed.push(self.retract(work, handle, removal, fallen(ground.kind))?);
@@ -216,7 +253,11 @@ impl Partition {
         permitted: &BTreeSet<ReleaseName>,
         listed: &mut Vec<PageRetraction>,
     ) -> Result<(), Stop> {
-        let releases = self.standing.of(handle).map(|standing| standing.releases.clone()).unwrap_or_default();
+        let releases = self
+            .standing
+            .of(handle)
+            .map(|standing| standing.releases.clone())
+            .unwrap_or_default();
         let fallen: Vec<_> = stood.difference(permitted).cloned().collect();
         let mut done: BTreeSet<(Purpose, AgreementId)> = BTreeSet::new();
         for (purpose, agreement, event) in fallen {
@@ -227,7 +268,9 @@ impl Partition {
             if done.contains(&group) {
                 continue;
             }
-            let all_fall = !permitted.iter().any(|(p, a, _)| (p, a) == (&group.0, &group.1));
+            let all_fall = !permitted
+                .iter()
+                .any(|(p, a, _)| (p, a) == (&group.0, &group.1));
             if all_fall {
                 done.insert(group);
             }
@@ -244,7 +287,10 @@ impl Partition {
     }
 
     /// Decides the handle's past events again; returns what the page says of each, and what is permitted.
-    #[expect(clippy::type_complexity, reason = "the page's own shape; a name would only hide it")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the page's own shape; a name would only hide it"
+    )]
     fn past_events(
         &mut self,
         work: &mut Work<'_>,
@@ -269,9 +315,13 @@ impl Partition {
                 let at = Instant(entry.accepted_at_micros);
                 let decided = if standing == Standing::Counts {
                     let record = past.get(&(index, entry.offset)).ok_or_else(|| {
-                        self.integrity(format!("{plain} offset {} was not read again", entry.offset))
+                        self.integrity(format!(
+                            "{plain} offset {} was not read again",
+                            entry.offset
+                        ))
                     })?;
-                    let (content, _) = read(topic, record, work.writer.control, work.writer.setting)?;
+                    let (content, _) =
+                        read(topic, record, work.writer.control, work.writer.setting)?;
                     // Unreadable then, unreadable now: it stands in quarantine and was never decided.
                     let Content::Event(event) = content else {
                         continue;
@@ -297,14 +347,24 @@ impl Partition {
     /// The authority whose children's services hold the record: it is responsible for the child. Its housing department is not.
     fn in_care_of<'l>(&self, handle: Handle, link: &'l Link) -> Option<&'l Organisation> {
         let subject = Subject::Handle(handle);
-        let social_care = self.topics.iter().find(|topic| topic.plain == "raw.social-care");
-        let known = social_care.is_some_and(|topic| topic.history.events(&subject, i64::MAX).next().is_some());
+        let social_care = self
+            .topics
+            .iter()
+            .find(|topic| topic.plain == "raw.social-care");
+        let known = social_care
+            .is_some_and(|topic| topic.history.events(&subject, i64::MAX).next().is_some());
         Some(&link.organisation).filter(|organisation| known && organisation.is_london_authority())
     }
 
     pub(super) fn has_events(&self, handle: Handle) -> bool {
         let subject = Subject::Handle(handle);
-        self.topics.iter().any(|topic| topic.history.events(&subject, topic.position).next().is_some())
+        self.topics.iter().any(|topic| {
+            topic
+                .history
+                .events(&subject, topic.position)
+                .next()
+                .is_some()
+        })
     }
 
     /// Writes the handle's subject records where they do not stand as they should: one per purpose that its organisation takes part in.
@@ -320,9 +380,16 @@ impl Partition {
             let key = purpose_key.person(link.person);
             let handle_pseudonym = purpose_key.handle(handle);
             let record = subject_record(handle_pseudonym, link, self.in_care_of(handle, link));
-            let (new, body_sha256) = work.writer.subject(&purpose, key, handle_pseudonym, &record)?;
+            let (new, body_sha256) =
+                work.writer
+                    .subject(&purpose, key, handle_pseudonym, &record)?;
             let standing = SubjectStanding { key, body_sha256 };
-            if self.standing.of(handle).and_then(|stands| stands.subjects.get(&purpose)) == Some(&standing) {
+            if self
+                .standing
+                .of(handle)
+                .and_then(|stands| stands.subjects.get(&purpose))
+                == Some(&standing)
+            {
                 continue;
             }
             work.transaction.records.push(new);
@@ -333,7 +400,10 @@ impl Partition {
                 person_pseudonym: key.as_bytes().to_vec(),
                 body_sha256: body_sha256.to_vec(),
             });
-            self.standing.of_mut(handle).subjects.insert(purpose, standing);
+            self.standing
+                .of_mut(handle)
+                .subjects
+                .insert(purpose, standing);
         }
         Ok(listed)
     }

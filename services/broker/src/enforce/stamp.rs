@@ -23,7 +23,10 @@ impl Stamp {
     /// The metadata committed beside `control.links[p]`, whose offset is [`links_next`](Self::links_next). The cursor is that of an agreement-level
     /// re-decision; none is queued in this version.
     pub fn metadata(&self) -> String {
-        format!("v1 policy={} page={} cursor=-", self.policy_next, self.next_page)
+        format!(
+            "v1 policy={} page={} cursor=-",
+            self.policy_next, self.next_page
+        )
     }
 
     /// Reads what [`metadata`](Self::metadata) wrote.
@@ -69,7 +72,13 @@ mod tests {
 
     #[test]
     fn another_form_is_refused() {
-        for text in ["", "v1", "v2 policy=1 page=1 cursor=-", "v1 policy=1 page=1 cursor=3", "v1 policy=-1 page=1 cursor=-"] {
+        for text in [
+            "",
+            "v1",
+            "v2 policy=1 page=1 cursor=-",
+            "v1 policy=1 page=1 cursor=3",
+            "v1 policy=-1 page=1 cursor=-",
+        ] {
             assert_eq!(Stamp::parse(0, text), Err(StampError), "{text}");
         }
     }

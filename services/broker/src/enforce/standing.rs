@@ -61,11 +61,16 @@ impl HandleStanding {
             let named = *purpose == removal.purpose
                 && released.key == removal.key
                 && (removal.agreements.is_empty() || removal.agreements.contains(agreement))
-                && removal.local_event.is_none_or(|event| event == released.local_event);
+                && removal
+                    .local_event
+                    .is_none_or(|event| event == released.local_event);
             !named
         });
         if removal.subject_too
-            && self.subjects.get(&removal.purpose).is_some_and(|subject| subject.key == removal.key)
+            && self
+                .subjects
+                .get(&removal.purpose)
+                .is_some_and(|subject| subject.key == removal.key)
         {
             self.subjects.remove(&removal.purpose);
         }
@@ -97,6 +102,9 @@ impl Standings {
 
     /// Releases that stand, all handles together.
     pub fn releases(&self) -> usize {
-        self.handles.values().map(|standing| standing.releases.len()).sum()
+        self.handles
+            .values()
+            .map(|standing| standing.releases.len())
+            .sum()
     }
 }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use walbrook_domain::{Instant, Purpose};
 use walbrook_event::{Key, Plain, PurposeKey};
-use walbrook_eventlog::{Ends, LogError, Namespace, Positions, Reader, TopicPartition, Transactor, topics};
+use walbrook_eventlog::{
+    Ends, LogError, Namespace, Positions, Reader, TopicPartition, Transactor, topics,
+};
 use walbrook_eventlog_kafka::Kafka;
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_runtime::keystore::{FIRST_KEY_ID, FileKeyStore, KeyStore, KeyStoreError};
@@ -84,7 +86,10 @@ pub fn purpose_keys(store: &dyn KeyStore) -> Result<Keys, EnforceError> {
     let mut keys = Vec::new();
     for purpose in topics::PURPOSES {
         let key = store.purpose(purpose, FIRST_KEY_ID)?;
-        keys.push((Purpose::new(purpose)?, PurposeKey::new(Key::new(*key.as_bytes()))));
+        keys.push((
+            Purpose::new(purpose)?,
+            PurposeKey::new(Key::new(*key.as_bytes())),
+        ));
     }
     Ok(Keys::new(keys))
 }
@@ -100,7 +105,9 @@ pub fn start(
     catalogue: &Arc<Catalogue>,
     threads: usize,
 ) -> Result<(), EnforceError> {
-    context.readiness.not_ready(PART, "waiting for the pins of the control plane");
+    context
+        .readiness
+        .not_ready(PART, "waiting for the pins of the control plane");
     let keys = purpose_keys(&FileKeyStore::open(&context.common.keys_dir)?)?;
     let setting = Arc::new(Setting {
         keys,
@@ -116,25 +123,33 @@ pub fn start(
         readiness: context.readiness.clone(),
         clock,
     });
-    let (feed, reader, stop) = (Arc::clone(&shared.feed), shared.clients.reader()?, context.shutdown.clone());
+    let (feed, reader, stop) = (
+        Arc::clone(&shared.feed),
+        shared.clients.reader()?,
+        context.shutdown.clone(),
+    );
     let policy = TopicPartition::new(namespace.name(topics::POLICY), 0);
-    context.tasks.spawn_blocking(Kind::essential("policy-feed"), move || {
-        feed.run(reader, &policy, &|| stop.is_requested())
-    });
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("policy-feed"), move || {
+            feed.run(reader, &policy, &|| stop.is_requested())
+        });
     for _ in 0..threads.max(1) {
         let (shared, kafka, stop) = (Arc::clone(&shared), kafka.clone(), context.shutdown.clone());
-        context.tasks.spawn_blocking(Kind::essential("enforce"), move || {
-            let stopped = || stop.is_requested();
-            // Without pins nothing may be decided, and a member that cannot decide must not hold partitions.
-            while !stopped() && shared.feed.read().rules_version().is_none() {
-                let applied = shared.feed.applied_through();
-                shared.feed.wait_until(applied + 1, PINS_EVERY);
-            }
-            if stopped() {
-                return Ok(());
-            }
-            member(shared, &kafka)?.run(&stopped)
-        });
+        context
+            .tasks
+            .spawn_blocking(Kind::essential("enforce"), move || {
+                let stopped = || stop.is_requested();
+                // Without pins nothing may be decided, and a member that cannot decide must not hold partitions.
+                while !stopped() && shared.feed.read().rules_version().is_none() {
+                    let applied = shared.feed.applied_through();
+                    shared.feed.wait_until(applied + 1, PINS_EVERY);
+                }
+                if stopped() {
+                    return Ok(());
+                }
+                member(shared, &kafka)?.run(&stopped)
+            });
     }
     Ok(())
 }

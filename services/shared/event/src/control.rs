@@ -309,9 +309,7 @@ fn encode<R: AvroRecord>(record: &R, key: String, copied: bool) -> Result<Encode
 }
 
 fn fixed<const N: usize>(bytes: &[u8], field: &'static str) -> Result<[u8; N], ControlError> {
-    bytes
-        .try_into()
-        .map_err(|_| ControlError::Length { field })
+    bytes.try_into().map_err(|_| ControlError::Length { field })
 }
 
 fn optional<T: FromStr<Err = WordError>>(text: Option<&str>) -> Result<Option<T>, ControlError> {

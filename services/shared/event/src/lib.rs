@@ -14,8 +14,8 @@ pub mod seal;
 pub use body::FieldValue;
 pub use headers::{RawEnvelope, ReleaseEnvelope};
 pub use projection::Projection;
-pub use raw::{RawEvent, RawRecord};
 pub use pseudonym::{Key, PurposeKey, lookup_token};
+pub use raw::{RawEvent, RawRecord};
 pub use seal::{Plain, Seal};
 
 #[cfg(test)]

@@ -115,9 +115,11 @@ impl RawEvent {
         if agency != record.agency {
             return Err(ReadError::Unreadable(Rule::WrongTopic));
         }
-        let kind = kind_of(&envelope.event_type).ok_or(ReadError::Unreadable(Rule::UnknownSchema))?;
+        let kind =
+            kind_of(&envelope.event_type).ok_or(ReadError::Unreadable(Rule::UnknownSchema))?;
         let subject = subject(kind, record.key).ok_or(ReadError::Unreadable(Rule::BadKey))?;
-        let (schema_id, sealed) = unframe(record.value).map_err(|_| ReadError::Unreadable(Rule::BadFraming))?;
+        let (schema_id, sealed) =
+            unframe(record.value).map_err(|_| ReadError::Unreadable(Rule::BadFraming))?;
         let body = open(&subject, &envelope.key_id, sealed, seal)?;
         Ok(Self {
             envelope,
@@ -145,7 +147,10 @@ impl RawEvent {
     /// trace and may be sealed with another nonce; it is the same event all the same.
     pub fn content_hash(&self) -> [u8; 16] {
         let envelope = &self.envelope;
-        let supersedes = envelope.supersedes.map(|event| *event.as_bytes()).unwrap_or_default();
+        let supersedes = envelope
+            .supersedes
+            .map(|event| *event.as_bytes())
+            .unwrap_or_default();
         let mut hash = Sha256::new();
         for part in [
             envelope.event_type.as_str().as_bytes(),
@@ -158,7 +163,10 @@ impl RawEvent {
             hash.update(part);
         }
         let mut short = [0; 16];
-        short.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        short
+            .iter_mut()
+            .zip(hash.finalize())
+            .for_each(|(to, from)| *to = from);
         short
     }
 }
@@ -175,13 +183,20 @@ fn subject(kind: SubjectKind, key: Option<&[u8]>) -> Option<Subject> {
     Some(Subject::Key(text.into()))
 }
 
-fn open(subject: &Subject, key_id: &str, sealed: &[u8], seal: &dyn Seal) -> Result<Vec<u8>, ReadError> {
+fn open(
+    subject: &Subject,
+    key_id: &str,
+    sealed: &[u8],
+    seal: &dyn Seal,
+) -> Result<Vec<u8>, ReadError> {
     let key: &[u8] = match subject {
         Subject::Handle(handle) => handle.as_bytes(),
         Subject::Key(_) => &[],
     };
     seal.open(key, key_id, sealed).map_err(|error| match error {
         SealError::Unavailable { .. } => ReadError::Transient(error),
-        SealError::Destroyed { .. } | SealError::Mismatch { .. } => ReadError::Unreadable(Rule::BadHeader),
+        SealError::Destroyed { .. } | SealError::Mismatch { .. } => {
+            ReadError::Unreadable(Rule::BadHeader)
+        }
     })
 }

@@ -11,8 +11,15 @@ fn agreement_fact() -> impl Strategy<Value = AgreementFact> {
     let id = "[a-z]{1,9}";
     let version = (1u32..9).prop_map(AgreementVersion);
     prop_oneof![
-        (id, version.clone(), "\\PC{0,40}", any::<[u8; 32]>(), organisation(), "[a-z.]{0,9}").prop_map(
-            |(id, version, text, text_sha256, by_organisation, by)| {
+        (
+            id,
+            version.clone(),
+            "\\PC{0,40}",
+            any::<[u8; 32]>(),
+            organisation(),
+            "[a-z.]{0,9}"
+        )
+            .prop_map(|(id, version, text, text_sha256, by_organisation, by)| {
                 AgreementFact::Proposed(AgreementProposed {
                     agreement: id.parse().unwrap(),
                     version,
@@ -21,8 +28,7 @@ fn agreement_fact() -> impl Strategy<Value = AgreementFact> {
                     by_organisation,
                     by,
                 })
-            }
-        ),
+            }),
         (id, version.clone(), organisation(), any::<[u8; 32]>()).prop_map(
             |(id, version, party, text_sha256)| {
                 AgreementFact::Signed(AgreementSigned {
@@ -35,8 +41,13 @@ fn agreement_fact() -> impl Strategy<Value = AgreementFact> {
                 })
             }
         ),
-        (id, version, prop::option::of(organisation()), organisation()).prop_map(
-            |(id, version, party, by_organisation)| {
+        (
+            id,
+            version,
+            prop::option::of(organisation()),
+            organisation()
+        )
+            .prop_map(|(id, version, party, by_organisation)| {
                 AgreementFact::Standing(StandingChange {
                     agreement: id.parse().unwrap(),
                     version,
@@ -46,8 +57,7 @@ fn agreement_fact() -> impl Strategy<Value = AgreementFact> {
                     by_organisation,
                     by: "dpo".to_owned(),
                 })
-            }
-        ),
+            }),
         (organisation(), any::<[u8; 32]>(), any::<bool>()).prop_map(
             |(organisation, public_key, active)| {
                 AgreementFact::PartyKey(PartyKey {
@@ -81,19 +91,21 @@ fn ground_fact() -> impl Strategy<Value = GroundFact> {
         organisation(),
     )
         .prop_map(
-            |(handle, kind, state, purpose, event, not_after, stated_at, by_organisation)| GroundFact {
-                ground_id: "0".repeat(32),
-                version: 1,
-                handle: Handle::new(handle),
-                kind,
-                state,
-                purpose: purpose.map(|text| text.parse().unwrap()),
-                agreement: None,
-                event: event.map(|bits| EventId::new(uuid::Uuid::from_u128(bits))),
-                not_after: not_after.map(Day),
-                stated_at: Instant(stated_at),
-                by_organisation,
-                by: "officer".to_owned(),
+            |(handle, kind, state, purpose, event, not_after, stated_at, by_organisation)| {
+                GroundFact {
+                    ground_id: "0".repeat(32),
+                    version: 1,
+                    handle: Handle::new(handle),
+                    kind,
+                    state,
+                    purpose: purpose.map(|text| text.parse().unwrap()),
+                    agreement: None,
+                    event: event.map(|bits| EventId::new(uuid::Uuid::from_u128(bits))),
+                    not_after: not_after.map(Day),
+                    stated_at: Instant(stated_at),
+                    by_organisation,
+                    by: "officer".to_owned(),
+                }
             },
         )
 }
@@ -102,15 +114,18 @@ fn fact() -> impl Strategy<Value = ControlFact> {
     prop_oneof![
         agreement_fact().prop_map(ControlFact::Agreement),
         ground_fact().prop_map(ControlFact::Ground),
-        (prop::sample::select(PinKind::ALL), any::<[u8; 32]>(), "\\PC{0,20}").prop_map(
-            |(kind, sha256, content)| ControlFact::Pin(PinFact {
+        (
+            prop::sample::select(PinKind::ALL),
+            any::<[u8; 32]>(),
+            "\\PC{0,20}"
+        )
+            .prop_map(|(kind, sha256, content)| ControlFact::Pin(PinFact {
                 kind,
                 name: "walbrook.police.v1.MissingEpisode".to_owned(),
                 schema_id: 7,
                 sha256,
                 content,
-            })
-        ),
+            })),
     ]
 }
 
