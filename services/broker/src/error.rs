@@ -41,16 +41,22 @@ pub enum ControlError {
     #[error("{0}")]
     Denied(&'static str),
     /// Another broker process is the writer, or none is yet.
-    #[error("this broker process is not the control plane's writer now; call another broker process, or this one again in a moment")]
+    #[error(
+        "this broker process is not the control plane's writer now; call another broker process, or this one again in a moment"
+    )]
     NotTheWriter,
     /// The queue is full.
     #[error("too many changes wait for the writer; send the same request again")]
     Busy,
     /// The log did not take it, or it is not known whether it did.
-    #[error("the log did not confirm the change; send the same request again with the same idempotency key")]
+    #[error(
+        "the log did not confirm the change; send the same request again with the same idempotency key"
+    )]
     NotWritten,
     /// Identity does not answer.
-    #[error("identity does not answer, and the person's record is found through it; send the same request again")]
+    #[error(
+        "identity does not answer, and the person's record is found through it; send the same request again"
+    )]
     Identity,
 }
 
@@ -61,7 +67,9 @@ impl Coded for ControlError {
             ControlError::Illegal(illegal) => match illegal {
                 Illegal::UnknownVersion { .. } => Code::NotFound,
                 Illegal::NotAParty { .. } => Code::Denied,
-                Illegal::Signature { .. } | Illegal::Text { .. } | Illegal::Ground { .. } => Code::Invalid,
+                Illegal::Signature { .. } | Illegal::Text { .. } | Illegal::Ground { .. } => {
+                    Code::Invalid
+                }
                 Illegal::SignedAlready { .. } => Code::Exists,
                 _ => Code::Stale,
             },
@@ -69,7 +77,9 @@ impl Coded for ControlError {
             ControlError::NotFound { .. } => Code::NotFound,
             ControlError::Denied(_) => Code::Denied,
             ControlError::Busy => Code::Exhausted,
-            ControlError::NotTheWriter | ControlError::NotWritten | ControlError::Identity => Code::Unavailable,
+            ControlError::NotTheWriter | ControlError::NotWritten | ControlError::Identity => {
+                Code::Unavailable
+            }
         }
     }
 
@@ -140,7 +150,9 @@ pub enum JournalError {
     #[error("the log failed")]
     Log(#[from] LogError),
     /// A record of ours cannot be read.
-    #[error("the record at {at} cannot be read: {problem}; restore the topic from a copy, the control plane does not guess")]
+    #[error(
+        "the record at {at} cannot be read: {problem}; restore the topic from a copy, the control plane does not guess"
+    )]
     Unreadable {
         /// Topic, partition and offset.
         at: String,
@@ -172,7 +184,9 @@ impl JournalError {
         match self {
             JournalError::Log(error) => error.severity,
             JournalError::Stuck { .. } | JournalError::Stopped => Severity::Transient,
-            JournalError::Unreadable { .. } | JournalError::Encode(_) | JournalError::Pin(_) => Severity::Fatal,
+            JournalError::Unreadable { .. } | JournalError::Encode(_) | JournalError::Pin(_) => {
+                Severity::Fatal
+            }
         }
     }
 }

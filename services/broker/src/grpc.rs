@@ -8,8 +8,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use walbrook_domain::control::{
-    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, GroundFact, GroundKind, PartyKey,
-    ReaderRevocation, Standing, StandingChange,
+    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, GroundFact, GroundKind,
+    PartyKey, ReaderRevocation, Standing, StandingChange,
 };
 use walbrook_domain::{
     AgreementId, AgreementVersion, Day, EventId, Handle, Instant, Organisation, Purpose, WordError,
@@ -60,10 +60,9 @@ impl Caller {
     fn of<T>(request: &Request<T>, roles: &[&str]) -> Result<Self, Status> {
         let principal = principal(request)?;
         principal.require_any_role(roles)?;
-        let organisation = principal
-            .organisation
-            .parse()
-            .map_err(|_| Status::permission_denied("the token's organisation is not of the form SCHEME:code"))?;
+        let organisation = principal.organisation.parse().map_err(|_| {
+            Status::permission_denied("the token's organisation is not of the form SCHEME:code")
+        })?;
         Ok(Self {
             principal,
             organisation,
@@ -80,9 +79,17 @@ impl Caller {
 }
 
 impl Service {
-    async fn submit(&self, fact: ControlFact, key: String) -> Result<Response<proto::ControlReceipt>, Status> {
+    async fn submit(
+        &self,
+        fact: ControlFact,
+        key: String,
+    ) -> Result<Response<proto::ControlReceipt>, Status> {
         if key.len() > KEY_LIMIT {
-            return Err(status(&invalid("idempotency_key", "TOO_LONG", "at most 100 bytes")));
+            return Err(status(&invalid(
+                "idempotency_key",
+                "TOO_LONG",
+                "at most 100 bytes",
+            )));
         }
         let draft = Draft {
             fact,
@@ -94,10 +101,17 @@ impl Service {
         }
     }
 
-    fn proposal(&self, caller: &Caller, request: &proto::ProposeRequest) -> Result<AgreementProposed, ControlError> {
-        let agreement = Agreement::propose(&request.document, &self.catalogue).map_err(ControlError::Document)?;
+    fn proposal(
+        &self,
+        caller: &Caller,
+        request: &proto::ProposeRequest,
+    ) -> Result<AgreementProposed, ControlError> {
+        let agreement = Agreement::propose(&request.document, &self.catalogue)
+            .map_err(ControlError::Document)?;
         if !caller.is_operator() && agreement.party(&caller.organisation).is_none() {
-            return Err(ControlError::Denied("only a party to the agreement, or an operator, may propose it"));
+            return Err(ControlError::Denied(
+                "only a party to the agreement, or an operator, may propose it",
+            ));
         }
         let current = self.desk.read(|state| {
             let history = state.book().agreement(&agreement.id);
@@ -120,18 +134,30 @@ impl Service {
             });
         }
         if agreement.version.0 != request.expected_version + 1 {
-            let reason = format!("must be {}, one more than expected_version", request.expected_version + 1);
+            let reason = format!(
+                "must be {}, one more than expected_version",
+                request.expected_version + 1
+            );
             return Err(invalid("document", "VERSION", &reason));
         }
         Ok(fact)
     }
 
-    fn signature(&self, caller: &Caller, request: &proto::SignRequest) -> Result<AgreementSigned, ControlError> {
+    fn signature(
+        &self,
+        caller: &Caller,
+        request: &proto::SignRequest,
+    ) -> Result<AgreementSigned, ControlError> {
         let agreement: AgreementId = word("agreement_id", &request.agreement_id)?;
         let version = AgreementVersion(request.version);
         let text_sha256 = self
             .desk
-            .read(|state| state.book().edition(&agreement, version).map(|edition| edition.sha256))?
+            .read(|state| {
+                state
+                    .book()
+                    .edition(&agreement, version)
+                    .map(|edition| edition.sha256)
+            })?
             .ok_or(ControlError::NotFound {
                 what: "version of this agreement",
             })?;
@@ -145,7 +171,11 @@ impl Service {
         })
     }
 
-    fn check_names(&self, purpose: Option<&Purpose>, agreement: Option<&AgreementId>) -> Result<(), ControlError> {
+    fn check_names(
+        &self,
+        purpose: Option<&Purpose>,
+        agreement: Option<&AgreementId>,
+    ) -> Result<(), ControlError> {
         if let Some(purpose) = purpose
             && !self.catalogue.views().any(|(_, known)| known == purpose)
         {
@@ -154,13 +184,20 @@ impl Service {
         let Some(agreement) = agreement else {
             return Ok(());
         };
-        match self.desk.read(|state| state.book().agreement(agreement).is_some())? {
+        match self
+            .desk
+            .read(|state| state.book().agreement(agreement).is_some())?
+        {
             true => Ok(()),
             false => Err(ControlError::NotFound { what: "agreement" }),
         }
     }
 
-    async fn ground(&self, caller: &Caller, request: proto::RecordGroundRequest) -> Result<GroundFact, ControlError> {
+    async fn ground(
+        &self,
+        caller: &Caller,
+        request: proto::RecordGroundRequest,
+    ) -> Result<GroundFact, ControlError> {
         let kind: GroundKind = word("kind", &request.kind)?;
         let state = word("state", &request.state)?;
         let purpose = optional("purpose", request.purpose.as_deref())?;
@@ -178,11 +215,21 @@ impl Service {
             id_scheme: request.id_scheme,
             local_id: request.local_id,
         };
-        let handle = self.handles.handle(record).await?.ok_or(ControlError::NotFound {
-            what: "record of your organisation",
-        })?;
+        let handle = self
+            .handles
+            .handle(record)
+            .await?
+            .ok_or(ControlError::NotFound {
+                what: "record of your organisation",
+            })?;
         Ok(GroundFact {
-            ground_id: ground_id(&handle, kind, purpose.as_ref(), agreement.as_ref(), event.as_ref()),
+            ground_id: ground_id(
+                &handle,
+                kind,
+                purpose.as_ref(),
+                agreement.as_ref(),
+                event.as_ref(),
+            ),
             version: request.expected_version + 1,
             handle,
             kind,
@@ -200,19 +247,29 @@ impl Service {
 
 #[tonic::async_trait]
 impl Control for Service {
-    async fn propose(&self, request: Request<proto::ProposeRequest>) -> Result<Response<proto::ControlReceipt>, Status> {
+    async fn propose(
+        &self,
+        request: Request<proto::ProposeRequest>,
+    ) -> Result<Response<proto::ControlReceipt>, Status> {
         let caller = Caller::of(&request, &[role::CONTROL, role::OPERATOR])?;
         let request = request.into_inner();
-        let fact = self.proposal(&caller, &request).map_err(|error| status(&error))?;
+        let fact = self
+            .proposal(&caller, &request)
+            .map_err(|error| status(&error))?;
         let fact = ControlFact::Agreement(AgreementFact::Proposed(fact));
         self.submit(fact, request.idempotency_key).await
     }
 
-    async fn sign(&self, request: Request<proto::SignRequest>) -> Result<Response<proto::ControlReceipt>, Status> {
+    async fn sign(
+        &self,
+        request: Request<proto::SignRequest>,
+    ) -> Result<Response<proto::ControlReceipt>, Status> {
         // Only the party signs for itself: an operator's token does not do.
         let caller = Caller::of(&request, &[role::CONTROL])?;
         let request = request.into_inner();
-        let fact = self.signature(&caller, &request).map_err(|error| status(&error))?;
+        let fact = self
+            .signature(&caller, &request)
+            .map_err(|error| status(&error))?;
         let fact = ControlFact::Agreement(AgreementFact::Signed(fact));
         self.submit(fact, request.idempotency_key).await
     }
@@ -246,7 +303,10 @@ impl Control for Service {
         let caller = Caller::of(&request, &[role::CONTROL])?;
         let request = request.into_inner();
         let key = request.idempotency_key.clone();
-        let fact = self.ground(&caller, request).await.map_err(|error| status(&error))?;
+        let fact = self
+            .ground(&caller, request)
+            .await
+            .map_err(|error| status(&error))?;
         self.submit(ControlFact::Ground(fact), key).await
     }
 
@@ -257,9 +317,12 @@ impl Control for Service {
         let caller = Caller::of(&request, &[role::CONTROL, role::OPERATOR])?;
         let request = request.into_inner();
         if !caller.is_operator() {
-            caller.principal.require_organisation(Some(&request.organisation))?;
+            caller
+                .principal
+                .require_organisation(Some(&request.organisation))?;
         }
-        let organisation = word("organisation", &request.organisation).map_err(|error| status(&error))?;
+        let organisation =
+            word("organisation", &request.organisation).map_err(|error| status(&error))?;
         let fact = ReaderRevocation {
             organisation,
             reader: request.reader,
@@ -292,11 +355,17 @@ impl Control for Service {
     ) -> Result<Response<proto::ReceiptStatus>, Status> {
         Caller::of(&request, &[role::CONTROL, role::OPERATOR, role::AUDITOR])?;
         let offset = request.into_inner().offset;
-        let on_record = self.desk.read(|state| state.next_offset()).map_err(|error| status(&error))?;
+        let on_record = self
+            .desk
+            .read(|state| state.next_offset())
+            .map_err(|error| status(&error))?;
         if offset < 0 || offset >= on_record {
-            return Err(status(&ControlError::NotFound { what: "control record" }));
+            return Err(status(&ControlError::NotFound {
+                what: "control record",
+            }));
         }
-        let known: std::collections::BTreeMap<_, _> = self.removals.of(offset).into_iter().collect();
+        let known: std::collections::BTreeMap<_, _> =
+            self.removals.of(offset).into_iter().collect();
         let views = self.catalogue.views().map(|(name, _)| {
             let report = known.get(name).cloned().unwrap_or_default();
             proto::ViewRemoval {
@@ -312,14 +381,23 @@ impl Control for Service {
     }
 }
 
-fn standing(caller: &Caller, request: &proto::SetStandingRequest) -> Result<StandingChange, ControlError> {
+fn standing(
+    caller: &Caller,
+    request: &proto::SetStandingRequest,
+) -> Result<StandingChange, ControlError> {
     let party: Option<Organisation> = optional("party", request.party.as_deref())?;
     if !caller.is_operator() && party.as_ref() != Some(&caller.organisation) {
-        return Err(ControlError::Denied("a party changes its own standing; all parties' is an operator's"));
+        return Err(ControlError::Denied(
+            "a party changes its own standing; all parties' is an operator's",
+        ));
     }
     let standing: Standing = word("standing", &request.standing)?;
     if !STANDING_REASONS.contains(&request.reason.as_str()) {
-        return Err(invalid("reason", "NOT_IN_LIST", &format!("one of {}", STANDING_REASONS.join(", "))));
+        return Err(invalid(
+            "reason",
+            "NOT_IN_LIST",
+            &format!("one of {}", STANDING_REASONS.join(", ")),
+        ));
     }
     Ok(StandingChange {
         agreement: word("agreement_id", &request.agreement_id)?,
@@ -405,7 +483,10 @@ fn word<T: FromStr<Err = WordError>>(field: &str, text: &str) -> Result<T, Contr
         .map_err(|error: WordError| invalid(field, "WORD", &error.problem))
 }
 
-fn optional<T: FromStr<Err = WordError>>(field: &str, text: Option<&str>) -> Result<Option<T>, ControlError> {
+fn optional<T: FromStr<Err = WordError>>(
+    field: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, ControlError> {
     text.map(|text| word(field, text)).transpose()
 }
 
