@@ -5,6 +5,6 @@ setup: ; @deploy/setup.sh ## install what is missing on this machine (the other 
 demo: ; @deploy/setup.sh && cargo build --workspace --bins && exec cargo run --quiet --bin walbrook -- demo $(ARGS) ## start everything, send a synthetic city through it, show who sees what (ARGS=--exit stops by itself)
 test: ; @deploy/test.sh ## every test, on a real Kafka that is started and stopped
 check: ; @deploy/check.sh ## format, lints, documentation, dependencies
-bench: ; @deploy/setup.sh && exec cargo run --release --quiet --bin walbrook-bench -- $(if $(BENCH),--only $(BENCH)) $(if $(FULL),--full) ## short benchmarks (BENCH=name for one, FULL=1 for the stated size)
+bench: ; @deploy/setup.sh && cargo build --release --workspace --bins && exec cargo run --release --quiet --bin walbrook-bench -- $(if $(BENCH),--only $(BENCH)) $(if $(FULL),--full) ## short benchmarks (BENCH=name for one, FULL=1 for the stated size)
 nightly: ; @deploy/test.sh --include-ignored ## every test and those that take longer
 schemas: ; @deploy/setup.sh && WALBROOK_WRITE_SCHEMAS=1 cargo test --package walbrook-proto --test schemas ## write the Avro schemas of new messages from proto/ into schemas/

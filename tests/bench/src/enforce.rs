@@ -19,7 +19,7 @@ use walbrook_tests::backbone::{Backbone, Options};
 /// Its name.
 pub const NAME: &str = "enforce.vs_copy";
 /// People of the city: short form, stated size.
-const PEOPLE: (usize, usize) = (8_000, 150_000);
+const PEOPLE: (usize, usize) = (30_000, 300_000);
 /// As many records as the broker takes at once.
 const BATCH: usize = 4_000;
 const AGENCIES: [&str; 5] = ["police", "health", "housing", "tfl", "social-care"];
@@ -44,9 +44,14 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
     let keys = &folder.path().join("keys");
     town::create_keys(keys)?;
     let source = source(people, args.seed, keys).await?;
-    let control: Vec<Record> =
-        [topics::POLICY, topics::AGREEMENTS, topics::LINKS].iter().flat_map(|topic| source.records(topic)).collect();
-    let raw: Vec<Record> = topics::RAW.iter().flat_map(|topic| source.records(topic)).collect();
+    let control: Vec<Record> = [topics::POLICY, topics::AGREEMENTS, topics::LINKS]
+        .iter()
+        .flat_map(|topic| source.records(topic))
+        .collect();
+    let raw: Vec<Record> = topics::RAW
+        .iter()
+        .flat_map(|topic| source.records(topic))
+        .collect();
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     let mut first: Option<Output> = None;
     for number in 1..=RUNS {
@@ -57,9 +62,12 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
         eprintln!("{NAME} run {number}: {rate:.0} events/s beside {peer:.0} records/s; {output:?}");
         // The same records in the same order under the same control records: whatever the batches were, the releases are the same.
         let same = first.as_ref().is_none_or(|first| {
-            (first.events, first.permits, first.releases) == (output.events, output.permits, output.releases)
+            (first.events, first.permits, first.releases)
+                == (output.events, output.permits, output.releases)
         });
-        demand(same, || format!("run {number} differs from the first: {output:?}, {first:?}"))?;
+        demand(same, || {
+            format!("run {number} differs from the first: {output:?}, {first:?}")
+        })?;
         first.get_or_insert(output);
         if number == RUNS {
             audit(&place)?;
@@ -72,7 +80,10 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
         unit: "events/s",
         better: Better::Higher,
         values: ours,
-        reference: Some(Reference { name: "bare transactional copy", values: peers }),
+        reference: Some(Reference {
+            name: "bare transactional copy",
+            values: peers,
+        }),
         workload_hash: town::hash(people, args.seed),
         load_average: load,
     })
@@ -84,9 +95,17 @@ async fn source(people: usize, seed: u64, keys: &std::path::Path) -> Result<Back
     services.extend(AGENCIES);
     let backbone = Backbone::start(Options::only(&services).with_keys(keys)).await;
     let city = town::city(people, seed);
-    eprintln!("{NAME}: {} events of {} people", city.events.len(), city.people.len());
+    eprintln!(
+        "{NAME}: {} events of {} people",
+        city.events.len(),
+        city.people.len()
+    );
     town::agree(&backbone, &city).await?;
-    town::send(&backbone, city.events.into_iter().map(|told| told.event).collect()).await?;
+    town::send(
+        &backbone,
+        city.events.into_iter().map(|told| told.event).collect(),
+    )
+    .await?;
     town::stop(&backbone, &services);
     Ok(backbone)
 }
@@ -116,32 +135,46 @@ fn pages(place: &Backbone) -> Result<Vec<DecisionPage>, NoFigure> {
     let mut pages = Vec::new();
     for record in place.records(topics::DECISIONS) {
         let value = record.value.as_deref();
-        let (_, body) = walbrook_event::framing::unframe(value).map_err(|error| NoFigure(format!("{error:?}")))?;
+        let (_, body) = walbrook_event::framing::unframe(value)
+            .map_err(|error| NoFigure(format!("{error:?}")))?;
         pages.push(DecisionPage::decode_exact(body)?);
     }
     Ok(pages)
 }
 
 fn micros(page: &DecisionPage) -> i64 {
-    page.decided_at.as_ref().map_or(0, |at| at.seconds * 1_000_000 + i64::from(at.nanos) / 1_000)
+    page.decided_at
+        .as_ref()
+        .map_or(0, |at| at.seconds * 1_000_000 + i64::from(at.nanos) / 1_000)
 }
 
 fn events_of(page: &DecisionPage) -> u64 {
-    if page.kind == "LIVE" { u64::try_from(page.last_offset - page.first_offset + 1).unwrap_or(0) } else { 0 }
+    if page.kind == "LIVE" {
+        u64::try_from(page.last_offset - page.first_offset + 1).unwrap_or(0)
+    } else {
+        0
+    }
 }
 
 /// Events a second from the first transaction to the last, without the last one's.
 fn pace(pages: &[DecisionPage]) -> Result<f64, NoFigure> {
     let mut transactions: BTreeMap<(i64, i32), u64> = BTreeMap::new();
     for page in pages.iter().filter(|page| page.kind == "LIVE") {
-        *transactions.entry((micros(page), page.partition)).or_default() += events_of(page);
+        *transactions
+            .entry((micros(page), page.partition))
+            .or_default() += events_of(page);
     }
-    let (Some((first, _)), Some((last, in_last))) = (transactions.first_key_value(), transactions.last_key_value())
-    else {
+    let (Some((first, _)), Some((last, in_last))) = (
+        transactions.first_key_value(),
+        transactions.last_key_value(),
+    ) else {
         return Err(NoFigure("no live page".to_owned()));
     };
     demand(transactions.len() >= 5, || {
-        format!("{} transactions are too few to time: use a larger city", transactions.len())
+        format!(
+            "{} transactions are too few to time: use a larger city",
+            transactions.len()
+        )
     })?;
     let counted: u64 = transactions.values().sum::<u64>() - in_last;
     #[expect(clippy::cast_precision_loss, reason = "microseconds of minutes")]
@@ -157,42 +190,84 @@ fn rate_of(count: u64, seconds: f64) -> f64 {
 /// Pages join and cover every raw record once; permits on pages and releases on topics are as many.
 fn verify(place: &Backbone, pages: &[DecisionPage], raw: usize) -> Result<Output, NoFigure> {
     let mut next: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-    let mut output = Output { events: 0, pages: 0, permits: 0, releases: 0 };
+    let mut output = Output {
+        events: 0,
+        pages: 0,
+        permits: 0,
+        releases: 0,
+    };
     for page in pages.iter().filter(|page| page.kind == "LIVE") {
         let expected = next.entry((&page.raw_topic, page.partition)).or_default();
         demand(*expected == page.first_offset, || {
-            format!("{}[{}]: a page begins at {} instead of {expected}", page.raw_topic, page.partition, page.first_offset)
+            format!(
+                "{}[{}]: a page begins at {} instead of {expected}",
+                page.raw_topic, page.partition, page.first_offset
+            )
         })?;
         *expected = page.last_offset + 1;
         output.pages += 1;
         output.events += events_of(page);
     }
     let entries = |page: &DecisionPage| {
-        let redecided: Vec<_> = page.redecided.iter().flat_map(|event| event.entries.clone()).collect();
+        let redecided: Vec<_> = page
+            .redecided
+            .iter()
+            .flat_map(|event| event.entries.clone())
+            .collect();
         let all = page.entries.iter().cloned().chain(redecided);
-        all.filter(|entry| entry.outcome == Outcome::Permit.code() && entry.field_mask != 0).count()
+        all.filter(|entry| entry.outcome == Outcome::Permit.code() && entry.field_mask != 0)
+            .count()
     };
-    output.permits = pages.iter().map(|page| u64::try_from(entries(page)).unwrap_or(0)).sum();
+    output.permits = pages
+        .iter()
+        .map(|page| u64::try_from(entries(page)).unwrap_or(0))
+        .sum();
     let released = |record: &Record| {
         let kind = record.headers.text(headers::TYPE).unwrap_or_default();
-        ![Retraction::FULL_NAME, SubjectRecord::FULL_NAME, Heartbeat::FULL_NAME].contains(&kind)
+        ![
+            Retraction::FULL_NAME,
+            SubjectRecord::FULL_NAME,
+            Heartbeat::FULL_NAME,
+        ]
+        .contains(&kind)
     };
-    let shared = topics::PURPOSES.iter().map(|purpose| topics::shared(purpose));
+    let shared = topics::PURPOSES
+        .iter()
+        .map(|purpose| topics::shared(purpose));
     for topic in shared.chain(topics::DATASETS.iter().map(|dataset| topics::open(dataset))) {
-        let count = place.records(&topic).iter().filter(|record| released(record)).count();
+        let count = place
+            .records(&topic)
+            .iter()
+            .filter(|record| released(record))
+            .count();
         output.releases += u64::try_from(count).unwrap_or(0);
     }
-    demand(output.events == u64::try_from(raw).unwrap_or(0), || format!("{raw} raw records, but {output:?}"))?;
-    demand(output.permits == output.releases && output.releases > 0, || format!("permits are no releases: {output:?}"))?;
+    demand(output.events == u64::try_from(raw).unwrap_or(0), || {
+        format!("{raw} raw records, but {output:?}")
+    })?;
+    demand(
+        output.permits == output.releases && output.releases > 0,
+        || format!("permits are no releases: {output:?}"),
+    )?;
     Ok(output)
 }
 
 /// The auditor derives everything again.
 fn audit(place: &Backbone) -> Result<(), NoFigure> {
-    let report = walbrook_auditor::verify(&place.log(), &walbrook_auditor::Options::default()).report;
+    let report =
+        walbrook_auditor::verify(&place.log(), &walbrook_auditor::Options::default()).report;
     demand(report.is_clean(), || {
-        let first: Vec<String> = report.differences().iter().take(3).map(ToString::to_string).collect();
-        format!("the auditor finds {} differences, among them {}", report.difference_count(), first.join("; "))
+        let first: Vec<String> = report
+            .differences()
+            .iter()
+            .take(3)
+            .map(ToString::to_string)
+            .collect();
+        format!(
+            "the auditor finds {} differences, among them {}",
+            report.difference_count(),
+            first.join("; ")
+        )
     })
 }
 
@@ -202,10 +277,14 @@ async fn copy(place: &Backbone, raw: usize) -> Result<Pace, NoFigure> {
     let ends = town::ends(&place.kafka, &inputs)?;
     let inputs: Vec<_> = inputs.into_iter().zip(ends).collect();
     let (kafka, id) = (place.kafka.clone(), place.namespace.name("bench.copy"));
-    let pace = tokio::task::spawn_blocking(move || TransactionalCopy::new(&kafka, &id, &inputs, &output, BATCH)?.run()).await??;
+    let pace = tokio::task::spawn_blocking(move || {
+        TransactionalCopy::new(&kafka, &id, &inputs, &output, BATCH)?.run()
+    })
+    .await??;
     let copied = place.records("bench.copy").len();
-    demand(copied == raw && pace.records == u64::try_from(raw).unwrap_or(0), || {
-        format!("the copy has {copied} of {raw} records")
-    })?;
+    demand(
+        copied == raw && pace.records == u64::try_from(raw).unwrap_or(0),
+        || format!("the copy has {copied} of {raw} records"),
+    )?;
     Ok(pace)
 }

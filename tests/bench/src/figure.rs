@@ -2,6 +2,7 @@
 
 use crate::{Args, NoFigure};
 use serde_json::json;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Which way is better.
@@ -48,7 +49,10 @@ impl Figure {
     /// When there are no values or the file cannot be written.
     pub fn publish(&self, args: &Args) -> Result<(), NoFigure> {
         let value = median(&self.values).ok_or_else(|| NoFigure("no run ended".to_owned()))?;
-        let reference = self.reference.as_ref().and_then(|peer| Some((peer.name, median(&peer.values)?)));
+        let reference = self
+            .reference
+            .as_ref()
+            .and_then(|peer| Some((peer.name, median(&peer.values)?)));
         let ratio = reference.map(|(_, peer)| value / peer);
         let (unit, name) = (self.unit, self.name);
         match (reference, ratio) {
@@ -79,15 +83,37 @@ impl Figure {
             "full": args.full,
             "commit": commit(),
         });
-        let folder = walbrook_tests::backbone::root().join("target/bench");
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join(format!("{name}.json")), format!("{record:#}\n"))?;
+        let file = file(name);
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(file, format!("{record:#}\n"))?;
         Ok(())
     }
 }
 
+fn file(name: &str) -> PathBuf {
+    walbrook_tests::backbone::root()
+        .join("target/bench")
+        .join(format!("{name}.json"))
+}
+
+/// Removes the figure of an earlier run: a run without a figure leaves none.
+pub fn forget(name: &str) {
+    let file = file(name);
+    if let Err(error) = std::fs::remove_file(&file)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        eprintln!("{} of an earlier run stays: {error}", file.display());
+    }
+}
+
 fn shown(value: f64) -> String {
-    if value < 1_000.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+    if value < 1_000.0 {
+        format!("{value:.2}")
+    } else {
+        format!("{value:.0}")
+    }
 }
 
 /// The middle value; of an even number the mean of the two in the middle.
@@ -111,17 +137,27 @@ fn spread(values: &[f64]) -> Option<f64> {
 #[must_use]
 pub fn load_average() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
+    text.split(' ')
+        .next()
+        .and_then(|first| first.parse().ok())
+        .unwrap_or(0.0)
 }
 
 /// The commit this was built from, as far as git knows, with `+` where files were changed since.
 fn commit() -> Option<String> {
     let git = |words: &[&str]| {
-        let done = Command::new("git").args(words).current_dir(walbrook_tests::backbone::root()).output().ok()?;
-        done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+        let done = Command::new("git")
+            .args(words)
+            .current_dir(walbrook_tests::backbone::root())
+            .output()
+            .ok()?;
+        done.status
+            .success()
+            .then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
     };
     let head = git(&["rev-parse", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_none_or(|changes| !changes.is_empty());
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])
+        .is_none_or(|changes| !changes.is_empty());
     Some(if changed { format!("{head}+") } else { head })
 }
 

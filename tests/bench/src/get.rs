@@ -38,8 +38,16 @@ const ROLE: &str = "housing-options-officer";
 const CONNECTIONS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
 const COUNCILS: [&str; 3] = ["GSS:E09000007", "GSS:E09000022", "GSS:E09000033"];
-const SERVICES: [&str; 8] =
-    ["identity", "broker", "materialiser", "police", "health", "housing", "tfl", "social-care"];
+const SERVICES: [&str; 8] = [
+    "identity",
+    "broker",
+    "materialiser",
+    "police",
+    "health",
+    "housing",
+    "tfl",
+    "social-care",
+];
 
 /// A reader, and a row it may read.
 #[derive(Clone)]
@@ -68,21 +76,40 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
     town::create_keys(keys)?;
     let backbone = Backbone::start(Options::only(&SERVICES).with_keys(keys)).await;
     let city = town::city(people, args.seed);
-    let row_time = Timestamp { seconds: city.end.start().micros() / 1_000_000, nanos: 0 };
+    let row_time = Timestamp {
+        seconds: city.end.start().micros() / 1_000_000,
+        nanos: 0,
+    };
     town::agree(&backbone, &city).await?;
-    town::send(&backbone, city.events.into_iter().map(|told| told.event).collect()).await?;
+    town::send(
+        &backbone,
+        city.events.into_iter().map(|told| told.event).collect(),
+    )
+    .await?;
     town::committed(&backbone, &town::raw_partitions(&backbone)).await?;
     let town = Arc::new(settle(&backbone, row_time).await?);
-    eprintln!("{NAME}: {} rows to read, {per_second} reads a second", town.cases.len());
+    eprintln!(
+        "{NAME}: {} rows to read, {per_second} reads a second",
+        town.cases.len()
+    );
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
     let mut values = Vec::new();
     let mut answered = BTreeMap::new();
     for number in 0..=RUNS {
         let seconds = if number == 0 { WARM_UP_S } else { seconds };
         let mut reads = open_loop(&town, per_second, seconds, &mut rng).await?;
-        reads.sort_by(|a, b| a.latency.cmp(&b.latency));
-        let at = |hundredths: usize| reads.get(reads.len() * hundredths / 100).map_or(0.0, |read| read.latency.as_secs_f64() * 1e3);
-        eprintln!("{NAME} run {number}: p50 {:.2} ms, p99 {:.2} ms of {} reads", at(50), at(99), reads.len());
+        reads.sort_by_key(|read| read.latency);
+        let at = |hundredths: usize| {
+            reads
+                .get(reads.len() * hundredths / 100)
+                .map_or(0.0, |read| read.latency.as_secs_f64() * 1e3)
+        };
+        eprintln!(
+            "{NAME} run {number}: p50 {:.2} ms, p99 {:.2} ms of {} reads",
+            at(50),
+            at(99),
+            reads.len()
+        );
         if number > 0 {
             values.push(at(99));
         }
@@ -108,7 +135,10 @@ async fn settle(backbone: &Backbone, row_time: Timestamp) -> Result<Town, NoFigu
         for council in COUNCILS {
             let caller = TokenRequest::new(council, "bench.officer", ROLE);
             let credential = Credential::minted(backbone.issuer().clone(), caller);
-            clients.push(ViewsClient::new(InterceptedService::new(channel.clone(), credential)));
+            clients.push(ViewsClient::new(InterceptedService::new(
+                channel.clone(),
+                credential,
+            )));
         }
     }
     let deadline = Instant::now() + PATIENCE;
@@ -116,21 +146,36 @@ async fn settle(backbone: &Backbone, row_time: Timestamp) -> Result<Town, NoFigu
     loop {
         let mut cases = Vec::new();
         for reader in 0..COUNCILS.len() {
-            let Some(client) = clients.get_mut(reader) else { continue };
+            let Some(client) = clients.get_mut(reader) else {
+                continue;
+            };
             let rows = list(client, row_time).await?;
             cases.extend(rows.into_iter().map(|pseudonym| Case { reader, pseudonym }));
         }
         let now: Vec<Vec<u8>> = cases.iter().map(|case| case.pseudonym.clone()).collect();
         if !now.is_empty() && now == before {
-            return Ok(Town { clients, cases, row_time });
+            return Ok(Town {
+                clients,
+                cases,
+                row_time,
+            });
         }
-        demand(Instant::now() < deadline, || format!("the view does not come to rest: {} rows\n{}", now.len(), backbone.log_of("materialiser", 20)))?;
+        demand(Instant::now() < deadline, || {
+            format!(
+                "the view does not come to rest: {} rows\n{}",
+                now.len(),
+                backbone.log_of("materialiser", 20)
+            )
+        })?;
         before = now;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-async fn list(client: &mut ViewsClient<Connection>, row_time: Timestamp) -> Result<Vec<Vec<u8>>, NoFigure> {
+async fn list(
+    client: &mut ViewsClient<Connection>,
+    row_time: Timestamp,
+) -> Result<Vec<Vec<u8>>, NoFigure> {
     let (mut rows, mut token) = (Vec::new(), String::new());
     loop {
         let request = ListRowsRequest {
@@ -150,7 +195,10 @@ async fn list(client: &mut ViewsClient<Connection>, row_time: Timestamp) -> Resu
 }
 
 fn context() -> ReadContext {
-    ReadContext { role: ROLE.into(), case_reference: "BENCH-1".into() }
+    ReadContext {
+        role: ROLE.into(),
+        case_reference: "BENCH-1".into(),
+    }
 }
 
 /// One answered read.
@@ -160,16 +208,33 @@ struct Read {
     latency: Duration,
 }
 
-async fn open_loop(town: &Arc<Town>, per_second: u32, seconds: u32, rng: &mut ChaCha8Rng) -> Result<Vec<Read>, NoFigure> {
+async fn open_loop(
+    town: &Arc<Town>,
+    per_second: u32,
+    seconds: u32,
+    rng: &mut ChaCha8Rng,
+) -> Result<Vec<Read>, NoFigure> {
     let start = Instant::now() + Duration::from_millis(50);
     let mut reads = tokio::task::JoinSet::new();
     for number in 0..per_second * seconds {
         let intended = start + Duration::from_secs(1) * number / per_second;
         // A read whose time has passed starts at once, and its lateness counts.
         tokio::time::sleep_until(intended).await;
-        let Some(case) = town.cases.get(rng.random_range(0..town.cases.len())).cloned() else { continue };
+        let Some(case) = town
+            .cases
+            .get(rng.random_range(0..town.cases.len()))
+            .cloned()
+        else {
+            continue;
+        };
         let connection = usize::try_from(number)? % CONNECTIONS;
-        let Some(client) = town.clients.get(connection * COUNCILS.len() + case.reader).cloned() else { continue };
+        let Some(client) = town
+            .clients
+            .get(connection * COUNCILS.len() + case.reader)
+            .cloned()
+        else {
+            continue;
+        };
         let row_time = town.row_time;
         reads.spawn(async move { get(client, case, row_time, intended).await });
     }
@@ -180,7 +245,12 @@ async fn open_loop(town: &Arc<Town>, per_second: u32, seconds: u32, rng: &mut Ch
     Ok(done)
 }
 
-async fn get(mut client: ViewsClient<Connection>, case: Case, row_time: Timestamp, intended: Instant) -> Result<Read, NoFigure> {
+async fn get(
+    mut client: ViewsClient<Connection>,
+    case: Case,
+    row_time: Timestamp,
+    intended: Instant,
+) -> Result<Read, NoFigure> {
     let request = GetRowRequest {
         view: VIEW.into(),
         context: Some(context()),
@@ -190,23 +260,43 @@ async fn get(mut client: ViewsClient<Connection>, case: Case, row_time: Timestam
     let answer = client.get_row(request).await?.into_inner();
     let latency = intended.elapsed();
     let row = answer.row.map(|row| row.pseudonym);
-    demand(row.as_ref() == Some(&case.pseudonym), || "a read was answered without the row asked for".to_owned())?;
+    demand(row.as_ref() == Some(&case.pseudonym), || {
+        "a read was answered without the row asked for".to_owned()
+    })?;
     let id = answer.facts.map(|facts| facts.read_id).unwrap_or_default();
-    Ok(Read { id, pseudonym: case.pseudonym, latency })
+    Ok(Read {
+        id,
+        pseudonym: case.pseudonym,
+        latency,
+    })
 }
 
 /// Every answer is on record, as answered and about the person asked for.
 fn verify(backbone: &Backbone, mut answered: BTreeMap<String, Vec<u8>>) -> Result<(), NoFigure> {
     for record in backbone.records(topics::READS) {
         let value = record.value.as_deref();
-        let (_, body) = walbrook_event::framing::unframe(value).map_err(|error| NoFigure(format!("{error:?}")))?;
+        let (_, body) = walbrook_event::framing::unframe(value)
+            .map_err(|error| NoFigure(format!("{error:?}")))?;
         let read = ReadRecord::decode_exact(body)?;
-        let Some(pseudonym) = answered.remove(&read.read_id) else { continue };
+        let Some(pseudonym) = answered.remove(&read.read_id) else {
+            continue;
+        };
         let right = read.outcome == "ANSWERED"
             && read.operation == "GET"
             && read.asked == [pseudonym.clone()]
-            && read.answered.iter().map(|row| &row.person_pseudonym).eq([&pseudonym]);
-        demand(right, || format!("the record of read {} does not tell what was answered", read.read_id))?;
+            && read
+                .answered
+                .iter()
+                .map(|row| &row.person_pseudonym)
+                .eq([&pseudonym]);
+        demand(right, || {
+            format!(
+                "the record of read {} does not tell what was answered",
+                read.read_id
+            )
+        })?;
     }
-    demand(answered.is_empty(), || format!("{} answers are not on record", answered.len()))
+    demand(answered.is_empty(), || {
+        format!("{} answers are not on record", answered.len())
+    })
 }

@@ -18,7 +18,7 @@ use walbrook_tests::people::CAMDEN;
 /// Its name.
 pub const NAME: &str = "ingest.vs_producer";
 /// People of the city: short form, stated size.
-const PEOPLE: (usize, usize) = (20_000, 300_000);
+const PEOPLE: (usize, usize) = (80_000, 400_000);
 /// Events a frame.
 const FRAME: usize = 200;
 /// As the gateway's own.
@@ -36,27 +36,42 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
     let keys = &folder.path().join("keys");
     town::create_keys(keys)?;
     // The broker registers the schemas; then it is in the way.
-    let backbone = Backbone::start(Options::only(&["identity", "broker", "housing"]).with_keys(keys)).await;
+    let backbone =
+        Backbone::start(Options::only(&["identity", "broker", "housing"]).with_keys(keys)).await;
     town::stop(&backbone, &["broker"]);
     let (first_sight, known) = housing(people, args.seed);
-    eprintln!("{NAME}: {} subjects, then {} events about them", first_sight.len(), known.len());
+    eprintln!(
+        "{NAME}: {} subjects, then {} events about them",
+        first_sight.len(),
+        known.len()
+    );
     stream(&backbone, first_sight).await?;
     // One share more than runs: the first warms both sides up.
     let share = known.len() / (RUNS + 1);
-    demand(share >= FRAME, || format!("{} events are too few: use a larger city", known.len()))?;
+    demand(share >= FRAME, || {
+        format!("{} events are too few: use a larger city", known.len())
+    })?;
     let output = town::peer_topic(&backbone, "bench.ingest").await?;
     let peer = BareProducer::new(&backbone.kafka, &output, LINGER)?;
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     for (number, events) in known.chunks_exact(share).take(RUNS + 1).enumerate() {
-        let before = town::ends(&backbone.kafka, &town::partitions_of(&backbone, &topics::raw("housing")))?;
+        let before = town::ends(
+            &backbone.kafka,
+            &town::partitions_of(&backbone, &topics::raw("housing")),
+        )?;
         let took = stream(&backbone, events.to_vec()).await?;
         let records = verify(&backbone, &before, events)?;
         let pace = peer.run(&records)?;
         demand(pace.records == u64::try_from(share).unwrap_or(0), || {
-            format!("the producer has {} of {share} acknowledgements", pace.records)
+            format!(
+                "the producer has {} of {share} acknowledgements",
+                pace.records
+            )
         })?;
         let (rate, other) = (rate_of(share, took), rate_of(share, pace.took));
-        eprintln!("{NAME} run {number}: {rate:.0} events/s beside {other:.0} records/s, {share} each");
+        eprintln!(
+            "{NAME} run {number}: {rate:.0} events/s beside {other:.0} records/s, {share} each"
+        );
         if number > 0 {
             ours.push(rate);
             peers.push(other);
@@ -67,7 +82,10 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
         unit: "events/s",
         better: Better::Higher,
         values: ours,
-        reference: Some(Reference { name: "idempotent producer, the same bytes", values: peers }),
+        reference: Some(Reference {
+            name: "idempotent producer, the same bytes",
+            values: peers,
+        }),
         workload_hash: town::hash(people, args.seed),
         load_average: load,
     })
@@ -80,10 +98,16 @@ fn rate_of(count: usize, took: Duration) -> f64 {
 
 /// The city's housing events in their order: those that bring a subject's demographics, and all others.
 fn housing(people: usize, seed: u64) -> (Vec<Event>, Vec<Event>) {
-    let events = town::city(people, seed).events.into_iter().filter_map(|told| match told.event.body {
-        Body::Housing(body) => Some(Event { head: Some(told.event.head), body: Some(body) }),
-        _ => None,
-    });
+    let events = town::city(people, seed)
+        .events
+        .into_iter()
+        .filter_map(|told| match told.event.body {
+            Body::Housing(body) => Some(Event {
+                head: Some(told.event.head),
+                body: Some(body),
+            }),
+            _ => None,
+        });
     events.partition(|event| {
         let subject = event.head.as_ref().and_then(|head| head.subject.as_ref());
         subject.is_some_and(|subject| subject.demographics.is_some())
@@ -95,12 +119,18 @@ async fn stream(backbone: &Backbone, events: Vec<Event>) -> Result<Duration, NoF
     let sent = events.len();
     let mut frames = Vec::with_capacity(sent / FRAME + 1);
     for (number, chunk) in (1..).zip(events.chunks(FRAME)) {
-        frames.push(PublishFrame { sequence: number, events: chunk.to_vec() });
+        frames.push(PublishFrame {
+            sequence: number,
+            events: chunk.to_vec(),
+        });
     }
     drop(events);
     let mut client = backbone.housing(CAMDEN);
     let started = Instant::now();
-    let mut receipts = client.publish_stream(tokio_stream::iter(frames)).await?.into_inner();
+    let mut receipts = client
+        .publish_stream(tokio_stream::iter(frames))
+        .await?
+        .into_inner();
     let mut accepted = 0;
     while let Some(receipt) = receipts.next().await {
         for outcome in receipt?.outcomes {
@@ -111,7 +141,9 @@ async fn stream(backbone: &Backbone, events: Vec<Event>) -> Result<Duration, NoF
         }
     }
     let took = started.elapsed();
-    demand(accepted == sent, || format!("{accepted} receipts for {sent} events"))?;
+    demand(accepted == sent, || {
+        format!("{accepted} receipts for {sent} events")
+    })?;
     Ok(took)
 }
 
@@ -126,12 +158,25 @@ fn verify(backbone: &Backbone, before: &[i64], events: &[Event]) -> Result<Vec<R
     while records.len() < events.len() && Instant::now() < deadline {
         reader.poll(10_000, Duration::from_millis(100), &mut records)?;
     }
-    let id_of = |event: &Event| event.head.as_ref().map(|head| head.event_id.clone()).unwrap_or_default();
+    let id_of = |event: &Event| {
+        event
+            .head
+            .as_ref()
+            .map(|head| head.event_id.clone())
+            .unwrap_or_default()
+    };
     let sent: BTreeSet<String> = events.iter().map(id_of).collect();
-    let found: BTreeSet<String> =
-        records.iter().filter_map(|record| record.headers.text(headers::ID).map(str::to_owned)).collect();
+    let found: BTreeSet<String> = records
+        .iter()
+        .filter_map(|record| record.headers.text(headers::ID).map(str::to_owned))
+        .collect();
     demand(records.len() == events.len() && sent == found, || {
-        format!("{} events were sent, {} records came onto the log, {} of them with the ids sent", events.len(), records.len(), found.intersection(&sent).count())
+        format!(
+            "{} events were sent, {} records came onto the log, {} of them with the ids sent",
+            events.len(),
+            records.len(),
+            found.intersection(&sent).count()
+        )
     })?;
     Ok(records)
 }

@@ -49,12 +49,19 @@ impl<E: std::error::Error> From<E> for NoFigure {
 /// # Errors
 /// When it does not hold, with what was said of it.
 pub fn demand(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), NoFigure> {
-    if holds { Ok(()) } else { Err(NoFigure(otherwise())) }
+    if holds {
+        Ok(())
+    } else {
+        Err(NoFigure(otherwise()))
+    }
 }
 
 /// Runs what is asked for and says how it ended.
 pub fn run(args: &Args) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("no runtime: {error}");
@@ -66,8 +73,11 @@ pub fn run(args: &Args) -> ExitCode {
         if args.only.as_deref().is_some_and(|only| only != name) {
             continue;
         }
+        figure::forget(name);
+        let (size, named) = (args.clone(), name.to_owned());
         let done = runtime.block_on(async {
-            let figure = one(name, args).await?;
+            // On a task of its own: where the harness gives up by a panic, the other benchmarks still run.
+            let figure = tokio::spawn(async move { one(&named, &size).await }).await??;
             figure.publish(args)
         });
         if let Err(NoFigure(problem)) = done {

@@ -31,7 +31,9 @@ const CHUNK: usize = 10_000;
 /// A city whose calendar ends yesterday.
 #[must_use]
 pub fn city(people: usize, seed: u64) -> City {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     let now = walbrook_domain::Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
     City::generate(people, seed, now.london_day())
 }
@@ -65,7 +67,14 @@ pub fn hash(people: usize, seed: u64) -> String {
 pub fn create_keys(folder: &Path) -> Result<(), NoFigure> {
     let parties = keys::parties();
     let parties: Vec<&str> = parties.iter().map(String::as_str).collect();
-    create_local(folder, &LocalKeys { agencies: &keys::AGENCIES, purposes: &topics::PURPOSES, parties: &parties })?;
+    create_local(
+        folder,
+        &LocalKeys {
+            agencies: &keys::AGENCIES,
+            purposes: &topics::PURPOSES,
+            parties: &parties,
+        },
+    )?;
     Ok(())
 }
 
@@ -74,7 +83,11 @@ pub fn create_keys(folder: &Path) -> Result<(), NoFigure> {
 /// # Errors
 /// When an agreement cannot be read.
 pub async fn agree(backbone: &Backbone, city: &City) -> Result<(), NoFigure> {
-    let senders: BTreeSet<&str> = city.events.iter().map(|told| told.event.organisation.as_str()).collect();
+    let senders: BTreeSet<&str> = city
+        .events
+        .iter()
+        .map(|told| told.event.organisation.as_str())
+        .collect();
     let mut files: Vec<_> = std::fs::read_dir(root().join("deploy/agreements"))?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_, std::io::Error>>()?;
@@ -100,7 +113,10 @@ pub async fn agree(backbone: &Backbone, city: &City) -> Result<(), NoFigure> {
 pub async fn send(backbone: &Backbone, events: Vec<Outgoing>) -> Result<(), NoFigure> {
     let mut groups: BTreeMap<(&'static str, String), Vec<Outgoing>> = BTreeMap::new();
     for event in events {
-        groups.entry((event.body.agency(), event.organisation.clone())).or_default().push(event);
+        groups
+            .entry((event.body.agency(), event.organisation.clone()))
+            .or_default()
+            .push(event);
     }
     let mut streams = tokio::task::JoinSet::new();
     for ((agency, organisation), events) in groups {
@@ -115,11 +131,17 @@ pub async fn send(backbone: &Backbone, events: Vec<Outgoing>) -> Result<(), NoFi
                 for outcome in receipt?.outcomes {
                     match outcome.outcome {
                         Some(Outcome::Receipt(_)) => accepted += 1,
-                        other => return Err(NoFigure(format!("{agency} of {organisation} refused an event: {other:?}"))),
+                        other => {
+                            return Err(NoFigure(format!(
+                                "{agency} of {organisation} refused an event: {other:?}"
+                            )));
+                        }
                     }
                 }
             }
-            demand(accepted == sent, || format!("{agency} of {organisation}: {accepted} receipts for {sent} events"))
+            demand(accepted == sent, || {
+                format!("{agency} of {organisation}: {accepted} receipts for {sent} events")
+            })
         });
     }
     while let Some(done) = streams.join_next().await {
@@ -132,13 +154,18 @@ pub async fn send(backbone: &Backbone, events: Vec<Outgoing>) -> Result<(), NoFi
 #[must_use]
 pub fn partitions_of(backbone: &Backbone, topic: &str) -> Vec<TopicPartition> {
     let name = backbone.namespace.name(topic);
-    (0..backbone.partitions()).map(|partition| TopicPartition::new(name.as_str(), partition)).collect()
+    (0..backbone.partitions())
+        .map(|partition| TopicPartition::new(name.as_str(), partition))
+        .collect()
 }
 
 /// Every partition of the raw topics.
 #[must_use]
 pub fn raw_partitions(backbone: &Backbone) -> Vec<TopicPartition> {
-    topics::RAW.iter().flat_map(|topic| partitions_of(backbone, topic)).collect()
+    topics::RAW
+        .iter()
+        .flat_map(|topic| partitions_of(backbone, topic))
+        .collect()
 }
 
 /// The ends of partitions.
@@ -160,12 +187,20 @@ pub async fn committed(backbone: &Backbone, partitions: &[TopicPartition]) -> Re
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = positions.committed(&group, partitions, true, ANSWER)?;
-        let behind = found.iter().zip(&wanted).find(|(found, end)| found.offset.unwrap_or(0) < **end);
+        let behind = found
+            .iter()
+            .zip(&wanted)
+            .find(|(found, end)| found.offset.unwrap_or(0) < **end);
         let Some((found, end)) = behind else {
             return Ok(());
         };
         demand(Instant::now() < deadline, || {
-            format!("{} is committed up to {:?} of {end}\n{}", found.at, found.offset, backbone.log_of("broker", 20))
+            format!(
+                "{} is committed up to {:?} of {end}\n{}",
+                found.at,
+                found.offset,
+                backbone.log_of("broker", 20)
+            )
         })?;
         tokio::time::sleep(TICK).await;
     }
@@ -179,7 +214,10 @@ pub async fn pour(from: &Backbone, to: &Backbone, records: &[Record]) -> Result<
     let appender = to.kafka.appender(Duration::from_millis(5))?;
     for chunk in records.chunks(CHUNK) {
         let copies = chunk.iter().map(|record| {
-            let plain = from.namespace.strip(&record.at.topic).unwrap_or(&record.at.topic);
+            let plain = from
+                .namespace
+                .strip(&record.at.topic)
+                .unwrap_or(&record.at.topic);
             NewRecord {
                 topic: to.namespace.name(plain).into(),
                 partition: Some(record.at.partition),
@@ -190,7 +228,10 @@ pub async fn pour(from: &Backbone, to: &Backbone, records: &[Record]) -> Result<
             }
         });
         let (done, acknowledged) = tokio::sync::oneshot::channel();
-        appender.append(copies.collect(), Box::new(move |result| drop(done.send(result))));
+        appender.append(
+            copies.collect(),
+            Box::new(move |result| drop(done.send(result))),
+        );
         acknowledged.await??;
     }
     Ok(())
@@ -208,7 +249,11 @@ pub async fn peer_topic(backbone: &Backbone, plain: &str) -> Result<String, NoFi
         cleanup: topics::Cleanup::Delete,
         timestamps: topics::TimestampType::LogAppendTime,
     };
-    backbone.kafka.admin()?.create(std::slice::from_ref(&topic), 1, 1).await?;
+    backbone
+        .kafka
+        .admin()?
+        .create(std::slice::from_ref(&topic), 1, 1)
+        .await?;
     Ok(topic.name)
 }
 

@@ -44,7 +44,11 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let counter = if result.is_ok() { &self.delivered } else { &self.failed };
+        let counter = if result.is_ok() {
+            &self.delivered
+        } else {
+            &self.failed
+        };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -78,7 +82,8 @@ impl TransactionalCopy {
         let consumer: BaseConsumer = settings.create().map_err(|error| failed(&error))?;
         let mut list = TopicPartitionList::with_capacity(inputs.len());
         for (at, _) in inputs {
-            list.add_partition_offset(&at.topic, at.partition, Offset::Offset(0)).map_err(|error| failed(&error))?;
+            list.add_partition_offset(&at.topic, at.partition, Offset::Offset(0))
+                .map_err(|error| failed(&error))?;
         }
         consumer.assign(&list).map_err(|error| failed(&error))?;
         let mut settings = kafka.producer_config();
@@ -86,11 +91,23 @@ impl TransactionalCopy {
         settings.set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
         settings.set("message.timeout.ms", TRANSACTION_TIMEOUT_MS);
         settings.set("linger.ms", "1");
-        let producer: BaseProducer<Reports> =
-            settings.create_with_context(Reports::default()).map_err(|error| failed(&error))?;
-        producer.init_transactions(PATIENCE).map_err(|error| failed(&error))?;
-        let left = inputs.iter().map(|(_, end)| u64::try_from(*end).unwrap_or(0)).sum();
-        Ok(Self { consumer, producer, output: output.to_owned(), batch, left })
+        let producer: BaseProducer<Reports> = settings
+            .create_with_context(Reports::default())
+            .map_err(|error| failed(&error))?;
+        producer
+            .init_transactions(PATIENCE)
+            .map_err(|error| failed(&error))?;
+        let left = inputs
+            .iter()
+            .map(|(_, end)| u64::try_from(*end).unwrap_or(0))
+            .sum();
+        Ok(Self {
+            consumer,
+            producer,
+            output: output.to_owned(),
+            batch,
+            left,
+        })
     }
 
     /// Copies everything. The time runs from the end of the first transaction to the end of the last and covers the records of all but the first.
@@ -103,13 +120,18 @@ impl TransactionalCopy {
         let mut open = false;
         while self.left > 0 {
             if !open {
-                self.producer.begin_transaction().map_err(|error| plain("begin", &self.output, &error))?;
+                self.producer
+                    .begin_transaction()
+                    .map_err(|error| plain("begin", &self.output, &error))?;
                 open = true;
             }
             let (positions, sent) = self.send_batch()?;
             if sent == 0 {
                 if progress.elapsed() > PATIENCE {
-                    return Err(stuck(&self.output, format!("{} records never came", self.left)));
+                    return Err(stuck(
+                        &self.output,
+                        format!("{} records never came", self.left),
+                    ));
                 }
                 continue;
             }
@@ -122,14 +144,22 @@ impl TransactionalCopy {
                 (first, started) = (sent, Instant::now());
             }
         }
-        Ok(Pace { records, timed: records - first, took: started.elapsed() })
+        Ok(Pace {
+            records,
+            timed: records - first,
+            took: started.elapsed(),
+        })
     }
 
     fn send_batch(&self) -> Result<(Vec<Position>, u64), LogError> {
         let mut positions: Vec<Position> = Vec::new();
         let mut sent = 0;
         while sent < self.batch {
-            let wait = if sent == 0 { Duration::from_millis(10) } else { Duration::ZERO };
+            let wait = if sent == 0 {
+                Duration::from_millis(10)
+            } else {
+                Duration::ZERO
+            };
             match self.consumer.poll(wait) {
                 None => break,
                 Some(Err(error)) => return Err(plain("read", &self.output, &error)),
@@ -144,7 +174,8 @@ impl TransactionalCopy {
     }
 
     fn send(&self, message: &BorrowedMessage<'_>) -> Result<(), LogError> {
-        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.output).partition(message.partition());
+        let mut record: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(&self.output).partition(message.partition());
         if let Some(key) = message.key() {
             record = record.key(key);
         }
@@ -162,11 +193,23 @@ impl TransactionalCopy {
         drain(&self.producer, &self.output)?;
         let mut list = TopicPartitionList::with_capacity(positions.len());
         for position in positions {
-            list.add_partition_offset(&position.topic, position.partition, Offset::Offset(position.next)).map_err(|error| failed(&error))?;
+            list.add_partition_offset(
+                &position.topic,
+                position.partition,
+                Offset::Offset(position.next),
+            )
+            .map_err(|error| failed(&error))?;
         }
-        let group = self.consumer.group_metadata().ok_or_else(|| stuck(&self.output, "no group metadata".to_owned()))?;
-        self.producer.send_offsets_to_transaction(&list, &group, PATIENCE).map_err(|error| failed(&error))?;
-        self.producer.commit_transaction(Timeout::Never).map_err(|error| failed(&error))
+        let group = self
+            .consumer
+            .group_metadata()
+            .ok_or_else(|| stuck(&self.output, "no group metadata".to_owned()))?;
+        self.producer
+            .send_offsets_to_transaction(&list, &group, PATIENCE)
+            .map_err(|error| failed(&error))?;
+        self.producer
+            .commit_transaction(Timeout::Never)
+            .map_err(|error| failed(&error))
     }
 }
 
@@ -180,10 +223,17 @@ struct Position {
 fn pass(positions: &mut Vec<Position>, message: &BorrowedMessage<'_>) {
     let (partition, next) = (message.partition(), message.offset() + 1);
     // Records come in runs of one partition: the last position is nearly always the one.
-    let known = positions.iter_mut().rev().find(|one| one.partition == partition && one.topic == message.topic());
+    let known = positions
+        .iter_mut()
+        .rev()
+        .find(|one| one.partition == partition && one.topic == message.topic());
     match known {
         Some(position) => position.next = next,
-        None => positions.push(Position { topic: message.topic().to_owned(), partition, next }),
+        None => positions.push(Position {
+            topic: message.topic().to_owned(),
+            partition,
+            next,
+        }),
     }
 }
 
@@ -202,10 +252,17 @@ impl BareProducer {
         let mut settings = kafka.producer_config();
         settings.set("linger.ms", linger.as_millis().to_string());
         let failed = |error: &KafkaError| plain("prepare the producer", topic, error);
-        let producer: BaseProducer<Reports> =
-            settings.create_with_context(Reports::default()).map_err(|error| failed(&error))?;
-        producer.client().fetch_metadata(Some(topic), PATIENCE).map_err(|error| failed(&error))?;
-        Ok(Self { producer, topic: topic.to_owned() })
+        let producer: BaseProducer<Reports> = settings
+            .create_with_context(Reports::default())
+            .map_err(|error| failed(&error))?;
+        producer
+            .client()
+            .fetch_metadata(Some(topic), PATIENCE)
+            .map_err(|error| failed(&error))?;
+        Ok(Self {
+            producer,
+            topic: topic.to_owned(),
+        })
     }
 
     /// Sends key, value and headers of each record; the key chooses the partition. The time runs from the first send to the last acknowledgement.
@@ -213,11 +270,15 @@ impl BareProducer {
     /// # Errors
     /// When a record is refused or not acknowledged.
     pub fn run(&self, records: &[Record]) -> Result<Pace, LogError> {
-        let headers: Vec<OwnedHeaders> = records.iter().map(|record| owned_headers(&record.headers)).collect();
+        let headers: Vec<OwnedHeaders> = records
+            .iter()
+            .map(|record| owned_headers(&record.headers))
+            .collect();
         let before = self.producer.context().delivered.load(Ordering::Relaxed);
         let started = Instant::now();
         for (record, headers) in records.iter().zip(headers) {
-            let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.topic).headers(headers);
+            let mut message: BaseRecord<'_, [u8], [u8]> =
+                BaseRecord::to(&self.topic).headers(headers);
             if let Some(key) = &record.key {
                 message = message.key(key);
             }
@@ -229,7 +290,11 @@ impl BareProducer {
         drain(&self.producer, &self.topic)?;
         let took = started.elapsed();
         let delivered = self.producer.context().delivered.load(Ordering::Relaxed) - before;
-        Ok(Pace { records: delivered, timed: delivered, took })
+        Ok(Pace {
+            records: delivered,
+            timed: delivered,
+            took,
+        })
     }
 }
 
@@ -255,7 +320,10 @@ fn drain(producer: &BaseProducer<Reports>, topic: &str) -> Result<(), LogError> 
     while producer.in_flight_count() > 0 {
         producer.poll(Duration::from_millis(5));
         if Instant::now() > deadline {
-            return Err(stuck(topic, format!("{} records stay unacknowledged", producer.in_flight_count())));
+            return Err(stuck(
+                topic,
+                format!("{} records stay unacknowledged", producer.in_flight_count()),
+            ));
         }
     }
     match producer.context().failed.load(Ordering::Relaxed) {
