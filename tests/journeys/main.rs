@@ -3,8 +3,12 @@
 //! Build the programs first: `cargo build --workspace --bins`.
 
 mod gateway;
+mod merges;
 mod outages;
+mod quarantine;
 mod receipts;
+mod tampering;
+mod viewers;
 mod withdrawals;
 
 use std::sync::Arc;

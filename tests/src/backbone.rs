@@ -24,13 +24,14 @@ use walbrook_runtime::keystore::{FileKeyStore, LocalKeys, create_local};
 /// The issuer that local services trust.
 const ISSUER: &str = "walbrook-local";
 /// How long anything may take that is waited for. The machine may be busy with other things.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(90);
 /// How often a wait looks again.
 const TICK: Duration = Duration::from_millis(25);
 /// Agencies with a service.
 const AGENCIES: [&str; 5] = ["police", "health", "housing", "tfl", "social-care"];
 /// Organisations that have a signing key in tests.
-const PARTIES: [&str; 6] = [
+const PARTIES: [&str; 7] = [
+    "GSS:E09000022",
     "GSS:E09000007",
     "GSS:E09000019",
     "GSS:E09000033",

@@ -21,7 +21,7 @@ pub const PROGRAMS: [&str; 9] = [
 /// How long one may take to drain when it is asked to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// Lines of each log in a failure.
-const LOG_LINES: usize = 12;
+const LOG_LINES: usize = 5;
 
 /// A process that was started, running or killed by the test.
 pub(super) struct Child {
@@ -35,7 +35,9 @@ pub(super) struct Child {
 fn program(service: &str) -> PathBuf {
     let own = std::env::current_exe().expect("this program");
     let folders: Vec<_> = own.ancestors().skip(1).take(2).collect();
-    let places = folders.iter().map(|folder| folder.join(format!("walbrook-{service}")));
+    let places = folders
+        .iter()
+        .map(|folder| folder.join(format!("walbrook-{service}")));
     let found = places.into_iter().find(|path| path.exists());
     found.unwrap_or_else(|| {
         panic!("walbrook-{service} is not in {folders:?}: cargo build --workspace --bins first")
