@@ -202,6 +202,13 @@ struct Stage {
 }
 
 impl Stage {
+    /// This program as somebody standing here would type it.
+    fn name(&self) -> String {
+        let here = std::env::current_dir().unwrap_or_default();
+        let program = self.program.strip_prefix(&here).unwrap_or(&self.program);
+        program.display().to_string()
+    }
+
     fn say(&self, text: &str) {
         println!("\n{text}");
     }
@@ -210,7 +217,7 @@ impl Stage {
     async fn run(&self, words: &[&str]) -> Result<(), Failure> {
         let dir = self.dir.display().to_string();
         let quoted: Vec<&str> = words.to_vec();
-        println!("$ WALBROOK_DIR={dir} walbrook {}", quoted.join(" "));
+        println!("$ WALBROOK_DIR={dir} {} {}", self.name(), quoted.join(" "));
         let status = Command::new(&self.program)
             .args(words)
             .env("WALBROOK_DIR", &self.dir)
@@ -311,7 +318,7 @@ impl Stage {
             println!(
                 "  grpcurl -plaintext -H \"authorization: Bearer $TOKEN\" -d '{{}}' 127.0.0.1:{port} {method}"
             );
-            println!("  WALBROOK_DIR={dir} walbrook {words}");
+            println!("  WALBROOK_DIR={dir} {walbrook} {words}");
         }
     }
 }
