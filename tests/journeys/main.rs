@@ -22,6 +22,7 @@ async fn river() -> Arc<Backbone> {
     RIVER
         .get(|| async {
             let backbone = Backbone::start(Options::only(&[
+                "auditor",
                 "identity",
                 "broker",
                 "materialiser",

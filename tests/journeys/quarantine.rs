@@ -27,7 +27,10 @@ fn like(record: &Record) -> NewRecord {
 
 fn set(of: &mut Headers, name: &str, value: &str) {
     of.0.retain(|header| &*header.name != name);
-    of.0.push(Header { name: name.into(), value: Bytes::copy_from_slice(value.as_bytes()) });
+    of.0.push(Header {
+        name: name.into(),
+        value: Bytes::copy_from_slice(value.as_bytes()),
+    });
 }
 
 /// What the quarantine says of a record.
@@ -52,10 +55,16 @@ fn an_unreadable_record_is_quarantined_with_its_rule_never_its_content_and_the_l
         let backbone = river().await;
         let person = Person::number(601);
         let id = event_id();
-        backbone.publish(CAMDEN, contact(&id, &person, 6)).await.expect("a receipt");
+        backbone
+            .publish(CAMDEN, contact(&id, &person, 6))
+            .await
+            .expect("a receipt");
         backbone.await_contacts(CAMDEN, &person, 1).await;
         let records = backbone.records("raw.housing");
-        let good = records.iter().find(|record| record.headers.text(headers::ID) == Some(&id)).expect("on the log");
+        let good = records
+            .iter()
+            .find(|record| record.headers.text(headers::ID) == Some(&id))
+            .expect("on the log");
         let (schema, body) = unframe(good.value.as_deref()).expect("framed");
 
         let mut cases: Vec<(NewRecord, &str)> = Vec::new();
@@ -64,13 +73,36 @@ fn an_unreadable_record_is_quarantined_with_its_rule_never_its_content_and_the_l
             change(&mut record);
             cases.push((record, rule));
         };
-        case(&|record| record.value = Some(Bytes::from_static(b"\x07not framed")), "bad-framing");
+        case(
+            &|record| record.value = Some(Bytes::from_static(b"\x07not framed")),
+            "bad-framing",
+        );
         case(&|record| record.value = None, "bad-framing");
-        case(&|record| record.value = Some(frame(1_999_999_999, body).into()), "unknown-schema");
-        case(&|record| record.value = Some(frame(schema, &body[..body.len() - 3]).into()), "truncated-avro");
-        case(&|record| record.headers.0.retain(|header| &*header.name != headers::TYPE), "missing-header");
-        case(&|record| set(&mut record.headers, headers::ORGANISATION, "nobody"), "bad-header");
-        case(&|record| record.key = Some(Bytes::from_static(b"short")), "bad-key");
+        case(
+            &|record| record.value = Some(frame(1_999_999_999, body).into()),
+            "unknown-schema",
+        );
+        case(
+            &|record| record.value = Some(frame(schema, &body[..body.len() - 3]).into()),
+            "truncated-avro",
+        );
+        case(
+            &|record| {
+                record
+                    .headers
+                    .0
+                    .retain(|header| &*header.name != headers::TYPE)
+            },
+            "missing-header",
+        );
+        case(
+            &|record| set(&mut record.headers, headers::ORGANISATION, "nobody"),
+            "bad-header",
+        );
+        case(
+            &|record| record.key = Some(Bytes::from_static(b"short")),
+            "bad-key",
+        );
         for (record, expected) in cases {
             let length = record.value.as_ref().map_or(0, Bytes::len);
             let at = backbone.append(record).await;
@@ -79,9 +111,15 @@ fn an_unreadable_record_is_quarantined_with_its_rule_never_its_content_and_the_l
             assert_eq!(found.value_length, i64::try_from(length).expect("short"));
         }
         let said = format!("{:?}", backbone.records("quarantine.housing"));
-        assert!(!said.contains("not framed"), "the quarantine repeats what it holds back");
+        assert!(
+            !said.contains("not framed"),
+            "the quarantine repeats what it holds back"
+        );
 
-        backbone.publish(CAMDEN, contact(&event_id(), &person, 3)).await.expect("a receipt");
+        backbone
+            .publish(CAMDEN, contact(&event_id(), &person, 3))
+            .await
+            .expect("a receipt");
         backbone.await_contacts(CAMDEN, &person, 2).await;
         let report = backbone.assert_audit_is_clean();
         assert!(report.checked(walbrook_auditor::Checked::Quarantined) >= 7);

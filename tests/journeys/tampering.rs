@@ -10,10 +10,21 @@ use walbrook_tests::people::{CAMDEN, Person, event_id};
 /// `walbrook audit verify --from FOLDER`, as an auditor types it.
 fn verify(folder: &Path) -> Output {
     let own = std::env::current_exe().expect("this program");
-    let walbrook = own.parent().and_then(Path::parent).expect("a target folder").join("walbrook");
-    assert!(walbrook.exists(), "{} is not built: cargo build --workspace --bins first", walbrook.display());
+    let walbrook = own
+        .parent()
+        .and_then(Path::parent)
+        .expect("a target folder")
+        .join("walbrook");
+    assert!(
+        walbrook.exists(),
+        "{} is not built: cargo build --workspace --bins first",
+        walbrook.display()
+    );
     let mut command = Command::new(walbrook);
-    command.args(["audit", "verify", "--from"]).arg(folder).current_dir(root());
+    command
+        .args(["audit", "verify", "--from"])
+        .arg(folder)
+        .current_dir(root());
     command.output().expect("the command runs")
 }
 
@@ -31,14 +42,18 @@ fn middle_of_a_value(folder: &Path, topic: &str, kind: &str) -> (PathBuf, usize)
     for partition in 0..4 {
         let path = folder.join(format!("{topic}.{partition}.records"));
         let bytes = std::fs::read(&path).unwrap_or_default();
-        let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("4 bytes")) as usize;
+        let number =
+            |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("4 bytes")) as usize;
         let mut at = 0;
         while at < bytes.len() {
             let key = at + 4 + 16;
             let value = key + 4 + number(key);
             let end = value + 4 + number(value);
             let headers = &bytes[end..at + 4 + number(at)];
-            if headers.windows(kind.len()).any(|window| window == kind.as_bytes()) {
+            if headers
+                .windows(kind.len())
+                .any(|window| window == kind.as_bytes())
+            {
                 return (path, (value + 4 + end) / 2);
             }
             at += 4 + number(at);
@@ -52,15 +67,33 @@ fn one_changed_byte_of_an_agreement_a_page_a_release_or_a_read_is_found_and_its_
     journey(async {
         let backbone = river().await;
         let person = Person::number(501);
-        backbone.publish(CAMDEN, contact(&event_id(), &person, 5)).await.expect("a receipt");
+        backbone
+            .publish(CAMDEN, contact(&event_id(), &person, 5))
+            .await
+            .expect("a receipt");
         backbone.await_contacts(CAMDEN, &person, 1).await;
         backbone.decided().await;
+        // The auditor's signed tree heads hold what nothing else depends on: the time of a page on which nothing was decided, for one.
+        backbone
+            .until("tree heads over pages and reads", || async {
+                let heads = backbone.records("audit.checkpoints");
+                if heads.len() > 2 {
+                    Ok(())
+                } else {
+                    Err(format!("{} tree heads", heads.len()))
+                }
+            })
+            .await;
         let folder = tempfile::tempdir().expect("a folder");
         let copy = folder.path().join("copy");
-        walbrook_auditor::copy::write(backbone.source().as_mut(), &copy, &mut |_| {}).expect("a copy");
+        walbrook_auditor::copy::write(backbone.source().as_mut(), &copy, &mut |_| {})
+            .expect("a copy");
         let clean = verify(&copy);
         let said = String::from_utf8_lossy(&clean.stdout).into_owned();
-        assert!(clean.status.success() && said.ends_with("0 differences\n"), "{said}");
+        assert!(
+            clean.status.success() && said.ends_with("0 differences\n"),
+            "{said}"
+        );
 
         for (topic, kind) in [
             ("control.policy", "walbrook.control.v1.AgreementProposed"),
@@ -77,8 +110,15 @@ fn one_changed_byte_of_an_agreement_a_page_a_release_or_a_read_is_found_and_its_
             std::fs::write(&path, bytes).expect("written");
             let found = verify(&tampered);
             let said = String::from_utf8_lossy(&found.stdout).into_owned();
-            assert_eq!(found.status.code(), Some(1), "a changed byte of a {kind} was not found: {said}");
-            assert!(said.lines().any(|line| line.contains(topic)), "the place is named: {said}");
+            assert_eq!(
+                found.status.code(),
+                Some(1),
+                "a changed byte of a {kind} was not found: {said}"
+            );
+            assert!(
+                said.lines().any(|line| line.contains(topic)),
+                "the place is named: {said}"
+            );
         }
     });
 }
