@@ -188,9 +188,16 @@ pub struct People {
     pub calls: Mutex<usize>,
     handles: Mutex<BTreeMap<Vec<u8>, u8>>,
     down: AtomicBool,
+    slow: AtomicBool,
 }
 
 impl People {
+    /// From now on a larger question is answered later than a smaller one, as by the real one, which writes a record for
+    /// each new subject.
+    pub fn set_slow(&self) {
+        self.slow.store(true, Ordering::SeqCst);
+    }
+
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
     }
@@ -201,6 +208,10 @@ impl Identity for People {
         Box::pin(async move {
             // Others get their turn, as they do while the real one waits for the log.
             tokio::task::yield_now().await;
+            if self.slow.load(Ordering::SeqCst) {
+                let subjects = u32::try_from(items.len()).expect("few");
+                tokio::time::sleep(Duration::from_millis(50) * subjects).await;
+            }
             if self.down.load(Ordering::SeqCst) {
                 return Err(IdentityError::Unavailable {
                     address: "nowhere".into(),
@@ -297,6 +308,7 @@ impl House {
             calls: Mutex::default(),
             handles: Mutex::default(),
             down: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
         });
         let (ids, metrics, shutdown) = (Arc::new(Ids::default()), Metrics::new(), Shutdown::new());
         let parts = parts(&log, &people, &ids, limits, seal, &metrics, &shutdown);

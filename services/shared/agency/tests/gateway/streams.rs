@@ -9,7 +9,7 @@ use walbrook_agency::Limits;
 use walbrook_proto::common::v1::event_outcome::Outcome;
 use walbrook_proto::housing::v1::PublishFrame;
 
-use crate::house::{DEADLINE, House, event, head, id, reason, until};
+use crate::house::{DEADLINE, House, event, head, id, reason, subject, until};
 
 fn frame(sequence: u64, people: u64) -> PublishFrame {
     let number = u128::from(sequence);
@@ -253,4 +253,37 @@ async fn an_empty_frame_is_answered() {
     let answer = answers.message().await.expect("answer").expect("frame");
     assert_eq!((answer.sequence, answer.outcomes.len()), (1, 0));
     assert!(answers.message().await.expect("end").is_none());
+}
+
+#[tokio::test]
+async fn a_frame_may_rest_on_a_subject_that_the_frame_before_it_introduced() {
+    let house = House::open().await;
+    // The first frame's question has eight subjects, the second's one: asked side by side, the second would be answered
+    // first, by an identity that does not know its subject yet.
+    house.people.set_slow();
+    let introduced = PublishFrame {
+        sequence: 1,
+        events: (0..8).map(|at| event(at, &format!("P-{at}"))).collect(),
+    };
+    let mut known = event(100, "P-7");
+    subject(&mut known).demographics = None;
+    let resting = PublishFrame {
+        sequence: 2,
+        events: vec![known],
+    };
+    let mut answers = house
+        .client()
+        .publish_stream(tokio_stream::iter([introduced, resting]))
+        .await
+        .expect("stream")
+        .into_inner();
+    for (sequence, events) in [(1, 8), (2, 1)] {
+        let answer = answers.message().await.expect("answer").expect("frame");
+        assert_eq!((answer.sequence, answer.outcomes.len()), (sequence, events));
+        for outcome in answer.outcomes {
+            let outcome = outcome.outcome.expect("outcome");
+            assert!(matches!(outcome, Outcome::Receipt(_)), "{outcome:?}");
+        }
+    }
+    assert_eq!(house.log.records().len(), 9);
 }
