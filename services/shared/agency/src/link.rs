@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use parking_lot::Mutex;
 use walbrook_domain::{Handle, Organisation};
 use walbrook_event::pseudonym::keyed_hash;
 use walbrook_event::{Key, lookup_token};
@@ -67,7 +66,7 @@ pub(crate) struct Linker {
     agency: &'static str,
     key: Key,
     identity: Arc<dyn Identity>,
-    cache: Mutex<Cache>,
+    cache: Cache,
     numbers: Arc<Numbers>,
 }
 
@@ -89,7 +88,7 @@ impl Linker {
             agency,
             key,
             identity,
-            cache: Mutex::new(Cache::new(cache_subjects)),
+            cache: Cache::new(cache_subjects),
             numbers,
         }
     }
@@ -107,7 +106,6 @@ impl Linker {
         let mut questions: Vec<Question> = Vec::new();
         // For each subject: its handle, or the place of its question.
         let places: Vec<Result<Handle, usize>> = {
-            let mut cache = self.cache.lock();
             let mut asked: HashMap<Token, usize> = HashMap::new();
             let mut places = Vec::with_capacity(subjects.len());
             for subject in subjects {
@@ -117,7 +115,7 @@ impl Linker {
                     .demographics
                     .as_ref()
                     .map(|stated| self.digest(stated));
-                let known = cache.get(&token);
+                let known = self.cache.get(&token);
                 let told_before = asked.get(&token).copied();
                 let news = |told: Option<Digest>| digest.is_some() && digest != told;
                 match (known, told_before) {
@@ -178,15 +176,14 @@ impl Linker {
                 problem: "another number of answers than of questions",
             });
         }
-        let mut cache = self.cache.lock();
         let mut answers = Vec::with_capacity(outcomes.len());
         for (outcome, question) in outcomes.iter().zip(questions) {
             let answer = read(outcome)?;
             if let Ok(handle) = answer {
                 let told = question
                     .demographics
-                    .or_else(|| cache.get(&question.token)?.demographics);
-                cache.put(
+                    .or_else(|| self.cache.get(&question.token)?.demographics);
+                self.cache.put(
                     question.token,
                     Known {
                         handle,
