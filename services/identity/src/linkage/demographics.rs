@@ -3,7 +3,7 @@
 use super::name::Name;
 use sha2::{Digest, Sha256};
 use std::fmt;
-use walbrook_domain::Day;
+use walbrook_domain::{Day, number};
 
 /// Demographics as an organisation sent them. Kept for identity's own record only.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -72,8 +72,8 @@ impl Stated {
             family: Name::read(&self.family_name),
             birth_date: self.birth_date,
             postcode: postcode(&self.postcode),
-            nhs: nhs_number(&self.nhs_number),
-            upn: upn(&self.upn),
+            nhs: number::nhs_number(&self.nhs_number),
+            upn: number::permanent_upn(&self.upn),
             la_child_id: la_child_id(&self.la_child_id),
         }
     }
@@ -92,7 +92,7 @@ pub struct Known {
     pub postcode: Option<String>,
     /// Ten digits with a valid check digit.
     pub nhs: Option<String>,
-    /// A permanent UPN.
+    /// A permanent UPN with a valid check letter.
     pub upn: Option<String>,
     /// Upper case without spaces.
     pub la_child_id: Option<String>,
@@ -264,39 +264,6 @@ fn postcode(text: &str) -> Option<String> {
     });
     let starts = code.bytes().next().is_some_and(|b| b.is_ascii_uppercase());
     (full && shaped && starts && !code.starts_with("ZZ99")).then_some(code)
-}
-
-/// Ten digits whose check digit holds (modulus 11, domain reference §4), not all the same digit.
-fn nhs_number(text: &str) -> Option<String> {
-    let digits: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .collect();
-    let values: Vec<u32> = digits
-        .chars()
-        .map(|c| c.to_digit(10))
-        .collect::<Option<_>>()?;
-    let (check, first_nine) = values.split_last().filter(|_| values.len() == 10)?;
-    let sum: u32 = first_nine
-        .iter()
-        .zip((2..=10).rev())
-        .map(|(digit, weight)| digit * weight)
-        .sum();
-    let expected = match 11 - sum % 11 {
-        11 => 0,
-        other => other,
-    };
-    let repeated = first_nine.iter().all(|digit| digit == check);
-    (expected == *check && !repeated).then_some(digits)
-}
-
-/// A letter and twelve digits. One with a letter at the end is temporary: another school may give the same child another one, so it is no token.
-fn upn(text: &str) -> Option<String> {
-    let code = text.trim().to_ascii_uppercase();
-    let mut bytes = code.bytes();
-    let letter = bytes.next().is_some_and(|b| b.is_ascii_uppercase());
-    let digits = code.len() == 13 && bytes.all(|b| b.is_ascii_digit());
-    (letter && digits).then_some(code)
 }
 
 fn la_child_id(text: &str) -> Option<String> {

@@ -1,13 +1,13 @@
 //! The part of an event that is the same for all agencies: who, when, which, and the rules for it.
 
-use walbrook_domain::{Day, EventId, Instant, Precision};
+use walbrook_domain::{Day, EventId, Instant, Precision, number};
 use walbrook_proto::avro::SubjectOf;
 use walbrook_proto::common::v1::event_head::When;
 use walbrook_proto::common::v1::{Date, Demographics, EventHead, Subject};
 use walbrook_proto::identity::v1 as identity;
 
+use crate::Findings;
 use crate::facts::is_reference;
-use crate::{Findings, number};
 
 mod rules;
 

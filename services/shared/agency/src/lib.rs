@@ -17,7 +17,6 @@ mod gateway;
 mod head;
 mod identity;
 mod link;
-pub mod number;
 mod numbers;
 mod outcome;
 mod process;

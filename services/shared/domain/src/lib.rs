@@ -3,6 +3,7 @@
 //! - [`id`]: opaque 16-byte ids (handle, person, pseudonyms) and event ids.
 //! - [`organisation`]: who is a controller, as `scheme:code`.
 //! - [`name`]: event types, purposes, agreements.
+//! - [`number`]: the check digits of national numbers.
 //! - [`time`]: instants (µs UTC), London days, precision, the working-day calendar.
 //! - [`link`]: link status and restrictions.
 //! - [`control`]: what a record of the control plane says.
@@ -11,6 +12,7 @@ pub mod control;
 pub mod id;
 pub mod link;
 pub mod name;
+pub mod number;
 pub mod organisation;
 pub mod time;
 
