@@ -2,6 +2,7 @@
 //!
 //! Build the programs first: `cargo build --workspace --bins`.
 
+mod crashes;
 mod gateway;
 mod merges;
 mod outages;

@@ -70,7 +70,7 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
         })?;
         first.get_or_insert(output);
         if number == RUNS {
-            audit(&place)?;
+            town::audit(&place)?;
         }
         ours.push(rate);
         peers.push(peer);
@@ -250,25 +250,6 @@ fn verify(place: &Backbone, pages: &[DecisionPage], raw: usize) -> Result<Output
         || format!("permits are no releases: {output:?}"),
     )?;
     Ok(output)
-}
-
-/// The auditor derives everything again.
-fn audit(place: &Backbone) -> Result<(), NoFigure> {
-    let report =
-        walbrook_auditor::verify(&place.log(), &walbrook_auditor::Options::default()).report;
-    demand(report.is_clean(), || {
-        let first: Vec<String> = report
-            .differences()
-            .iter()
-            .take(3)
-            .map(ToString::to_string)
-            .collect();
-        format!(
-            "the auditor finds {} differences, among them {}",
-            report.difference_count(),
-            first.join("; ")
-        )
-    })
 }
 
 async fn copy(place: &Backbone, raw: usize) -> Result<Pace, NoFigure> {

@@ -263,3 +263,25 @@ pub fn stop(backbone: &Backbone, services: &[&str]) {
         backbone.stop(service);
     }
 }
+
+/// Has the auditor derive everything on the log again.
+///
+/// # Errors
+/// When it finds a difference.
+pub fn audit(place: &Backbone) -> Result<(), NoFigure> {
+    let report =
+        walbrook_auditor::verify(&place.log(), &walbrook_auditor::Options::default()).report;
+    demand(report.is_clean(), || {
+        let first: Vec<String> = report
+            .differences()
+            .iter()
+            .take(3)
+            .map(ToString::to_string)
+            .collect();
+        format!(
+            "the auditor finds {} differences, among them {}",
+            report.difference_count(),
+            first.join("; ")
+        )
+    })
+}
