@@ -257,7 +257,7 @@ impl Stage {
     }
 
     fn how_to_call(&self) {
-        let dir = self.dir.display();
+        let (dir, walbrook) = (self.dir.display(), self.name());
         println!("\nEverything stays up until Ctrl-C. How to call each service:\n");
         let rows = [
             (
@@ -311,7 +311,7 @@ impl Stage {
             ),
         ];
         println!(
-            "TOKEN=$(WALBROOK_DIR={dir} walbrook token --as GSS:E09000007 --event 'housing.*')   # or --role ROLE\n"
+            "TOKEN=$(WALBROOK_DIR={dir} {walbrook} token --as GSS:E09000007 --event 'housing.*')   # or --role ROLE\n"
         );
         for (service, port, method, words) in rows {
             println!("{service}");
