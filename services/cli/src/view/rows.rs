@@ -51,14 +51,20 @@ pub struct ListArgs {
 
 /// One person.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("subject").required(true).args(["record", "pseudonym"]))]
+#[command(group = clap::ArgGroup::new("person").required(true).args(["local_id", "pseudonym"]))]
 pub struct GetArgs {
     /// Who reads what, when
     #[command(flatten)]
     pub read: ReadArgs,
-    /// The reader's own record: agency:scheme:id, for example housing:LOCAL:4711
-    #[arg(long, value_name = "RECORD")]
-    pub record: Option<String>,
+    /// The agency whose service holds the reader's own record, for example housing
+    #[arg(long, requires = "local_id")]
+    pub agency: Option<String>,
+    /// What kind of number the local id is
+    #[arg(long, default_value = "LOCAL")]
+    pub scheme: String,
+    /// The reader's own number for the person
+    #[arg(long, value_name = "ID", requires = "agency")]
+    pub local_id: Option<String>,
     /// The person under the view's purpose, 32 hex characters
     #[arg(long, value_name = "HEX")]
     pub pseudonym: Option<String>,
@@ -66,6 +72,27 @@ pub struct GetArgs {
 
 fn wrong(problem: impl Into<String>) -> Failure {
     Failure::new(Exit::Usage, problem.into())
+}
+
+impl GetArgs {
+    fn subject(&self) -> Result<Subject, Failure> {
+        if let Some(hex) = &self.pseudonym {
+            let pseudonym: Pseudonym = hex
+                .parse()
+                .map_err(|error: walbrook_domain::WordError| wrong(error.to_string()))?;
+            return Ok(Subject::Pseudonym(pseudonym.as_bytes().to_vec()));
+        }
+        match (&self.agency, &self.local_id) {
+            (Some(agency), Some(local_id)) => Ok(Subject::Local(LocalRecord {
+                agency: agency.clone(),
+                id_scheme: self.scheme.clone(),
+                local_id: local_id.clone(),
+            })),
+            _ => Err(wrong(
+                "name a person with --agency and --local-id, or with --pseudonym",
+            )),
+        }
+    }
 }
 
 impl ReadArgs {
@@ -140,16 +167,7 @@ pub async fn list(args: ListArgs) -> Result<Exit, Failure> {
 /// # Errors
 /// When the service refuses or does not answer.
 pub async fn get(args: GetArgs) -> Result<Exit, Failure> {
-    let subject = match (&args.record, &args.pseudonym) {
-        (Some(record), _) => Subject::Local(local(record)?),
-        (None, Some(hex)) => {
-            let pseudonym: Pseudonym = hex
-                .parse()
-                .map_err(|error: walbrook_domain::WordError| wrong(error.to_string()))?;
-            Subject::Pseudonym(pseudonym.as_bytes().to_vec())
-        }
-        (None, None) => return Err(wrong("name a person with --record or --pseudonym")),
-    };
+    let subject = args.subject()?;
     let context = args.read.context()?;
     let connection = args
         .read
@@ -192,20 +210,6 @@ pub async fn get(args: GetArgs) -> Result<Exit, Failure> {
     }
     print_facts(&answer.facts.unwrap_or_default(), args.read.sources);
     Ok(Exit::Done)
-}
-
-fn local(text: &str) -> Result<LocalRecord, Failure> {
-    let mut parts = text.splitn(3, ':').map(str::to_owned);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(agency), Some(id_scheme), Some(local_id)) => Ok(LocalRecord {
-            agency,
-            id_scheme,
-            local_id,
-        }),
-        _ => Err(wrong(
-            "a record is agency:scheme:id, for example housing:LOCAL:4711",
-        )),
-    }
 }
 
 fn rows_table(rows: &[Row], only: &[String]) -> Table {
