@@ -18,6 +18,8 @@ use walbrook_runtime::shutdown::Shutdown;
 
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE_WITHIN_ROUND: Duration = Duration::from_millis(10);
+/// A round that waits longer than this says what it waits for, and says so again after each such time.
+const WAITS_LONG: Duration = Duration::from_secs(2);
 
 /// The instant through which all grounds are known to be applied, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -187,6 +189,7 @@ impl Rounds {
             None => return Ok(()),
         };
         let mut round = Round::new(policy_end, links_ends);
+        let mut patience = Patience::new();
         loop {
             let committed =
                 self.positions
@@ -197,13 +200,24 @@ impl Rounds {
             if stop.is_requested() {
                 return Ok(());
             }
+            if patience.is_over() {
+                let stands: Vec<_> = committed.iter().map(|p| (p.offset, &p.metadata)).collect();
+                tracing::warn!(topic = self.shelf.topic, wanted = ?ends, ?stands,
+                    "the grounds bound waits for the broker to pass control.policy and control.links");
+            }
             std::thread::sleep(PAUSE_WITHIN_ROUND);
         }
-        round.shared_ends(self.ends.high_watermarks(&self.shared, ASK_WITHIN)?);
+        let shared_ends = self.ends.high_watermarks(&self.shared, ASK_WITHIN)?;
+        round.shared_ends(shared_ends.clone());
         let applied = self.shelf.applied();
+        let mut patience = Patience::new();
         while !round.is_complete(&applied.borrow()) {
             if stop.is_requested() {
                 return Ok(());
+            }
+            if patience.is_over() {
+                tracing::warn!(topic = self.shelf.topic, wanted = ?shared_ends, stands = ?*applied.borrow(),
+                    "the grounds bound waits for the view to apply the shared topic");
             }
             std::thread::sleep(PAUSE_WITHIN_ROUND);
         }
@@ -261,6 +275,23 @@ impl Rounds {
             self.stated.0 = ends.to_vec();
         }
         Ok(())
+    }
+}
+
+/// How long one stage of a round has waited: a reader who is refused asks the operator why.
+struct Patience(Monotonic);
+
+impl Patience {
+    fn new() -> Self {
+        Self(Monotonic::now())
+    }
+
+    fn is_over(&mut self) -> bool {
+        let over = self.0.elapsed() >= WAITS_LONG;
+        if over {
+            *self = Self::new();
+        }
+        over
     }
 }
 

@@ -125,6 +125,8 @@ pub struct Place {
     schema_id: i32,
     /// Next offsets of control.policy and of each control.links partition, as this broker has applied them.
     policy_next: i64,
+    /// Where control.policy ends once the marker of its last transaction is written.
+    policy_end: i64,
 }
 
 impl Place {
@@ -177,6 +179,7 @@ impl Place {
             writer,
             schema_id,
             policy_next: 0,
+            policy_end: 0,
         }
     }
 
@@ -241,20 +244,23 @@ impl Place {
         for record in records {
             self.writer.send(record).unwrap();
         }
-        self.writer.drain().unwrap();
+        let policy = self.namespace.name(topics::POLICY);
+        let last = self.writer.drain().unwrap();
+        let last = last.iter().filter(|sent| *sent.0.topic == *policy);
+        self.policy_end = last.map(|sent| sent.1).max().unwrap() + 2;
         self.writer.commit().unwrap();
     }
 
-    /// The enforcing side applies what stands on control.policy.
+    /// The enforcing side applies what stands on control.policy, its last marker too: a commit is acknowledged before the marker is written,
+    /// and an enforcing side that stood still before the marker would never be past the end of the topic.
     pub fn catch_up(&mut self) {
         use walbrook_eventlog::Ends;
         let at = TopicPartition::new(self.namespace.name(topics::POLICY), 0);
-        self.policy_next = self
-            .kafka
-            .ends()
-            .unwrap()
-            .high_watermarks(&[at], WAIT)
-            .unwrap()[0];
+        let mut ends = self.kafka.ends().unwrap();
+        self.policy_next = eventually("the marker is written", || {
+            let end = ends.high_watermarks(std::slice::from_ref(&at), WAIT);
+            Some(end.unwrap()[0]).filter(|end| *end >= self.policy_end)
+        });
         self.commit(Vec::new());
     }
 

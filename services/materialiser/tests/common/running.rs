@@ -5,6 +5,10 @@ use super::*;
 impl Place {
     /// Starts the process on the folder's data, with this bound.
     pub async fn start(&self, bound_ms: u64) -> Running {
+        // RUST_LOG=warn shows why a process under test waits.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .try_init();
         let port = walbrook_testkit::cluster::free_port().unwrap();
         let text = format!(
             "local = true\nnamespace = \"{}\"\npartitions = {PARTITIONS}\nlisten = \"127.0.0.1:{port}\"\n\
