@@ -5,6 +5,7 @@
 mod crashes;
 mod gateway;
 mod merges;
+mod moves;
 mod outages;
 mod quarantine;
 mod receipts;

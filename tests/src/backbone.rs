@@ -53,6 +53,8 @@ pub struct Options {
     pub kafka: Option<String>,
     /// The registry, when it is not the shared one.
     pub registry: Option<String>,
+    /// Environment variables that all processes get.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Options {
@@ -65,6 +67,7 @@ impl Options {
             keys: None,
             kafka: None,
             registry: None,
+            environment: Vec::new(),
         }
     }
 
@@ -90,6 +93,7 @@ pub struct Backbone {
     pub kafka: Kafka,
     registry: String,
     partitions: i32,
+    environment: Vec<(&'static str, String)>,
     keys_dir: PathBuf,
     keys: FileKeyStore,
     issuer: Issuer,
@@ -163,6 +167,7 @@ impl Backbone {
             kafka,
             registry: shared.registry,
             partitions: options.partitions,
+            environment: options.environment.clone(),
             issuer: keys.issuer(ISSUER).expect("the issuer"),
             keys,
             keys_dir,

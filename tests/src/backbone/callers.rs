@@ -66,6 +66,14 @@ impl Backbone {
         )
     }
 
+    /// The same for a caller who waits for a minute.
+    #[must_use]
+    pub fn connect_patiently(&self, name: &str, caller: TokenRequest) -> Connection {
+        let endpoint = Endpoint::from_shared(self.address(name)).expect("an address");
+        let channel = endpoint.timeout(Duration::from_secs(60)).connect_lazy();
+        InterceptedService::new(channel, Credential::minted(self.issuer.clone(), caller))
+    }
+
     /// An organisation's housing system.
     #[must_use]
     pub fn housing(&self, organisation: &str) -> HousingEventsClient<Connection> {

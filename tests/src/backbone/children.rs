@@ -21,7 +21,7 @@ pub const PROGRAMS: [&str; 9] = [
 /// How long one may take to drain when it is asked to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// Lines of each log in a failure.
-const LOG_LINES: usize = 5;
+const LOG_LINES: usize = 8;
 
 /// A process that was started, running or killed by the test.
 pub(super) struct Child {
@@ -66,6 +66,9 @@ impl Backbone {
             .env("WALBROOK_METRICS", format!("127.0.0.1:{metrics}"));
         // Views and agreements are named relative to the root, as when `walbrook up` runs there.
         launch.folder = Some(root());
+        for (name, value) in &self.environment {
+            launch = launch.env(name, value.clone());
+        }
         let mut children = self.children.lock();
         children.insert(
             name.to_owned(),
@@ -244,10 +247,15 @@ impl Backbone {
         }
     }
 
-    /// The ends of all logs.
+    /// The ends of all logs, without what the Kafka library says of connections.
     pub(super) fn logs(&self) -> String {
         let names: Vec<String> = self.children.lock().keys().cloned().collect();
-        let log = |name: &String| format!("--- {name}\n{}", self.log_of(name, LOG_LINES));
+        let log = |name: &String| {
+            let whole = self.whole_log_of(name);
+            let ours: Vec<&str> = whole.lines().filter(|line| !line.contains("rdkafka")).collect();
+            let last = ours.get(ours.len().saturating_sub(LOG_LINES)..).unwrap_or_default();
+            format!("--- {name}\n{}", last.join("\n"))
+        };
         names.iter().map(log).collect::<Vec<_>>().join("\n")
     }
 }

@@ -1,0 +1,105 @@
+//! A partition moves to another broker process while a withdrawal is waiting in it.
+
+use std::collections::BTreeMap;
+use walbrook_event::headers;
+use walbrook_proto::control::v1::control_client::ControlClient;
+use walbrook_proto::control::v1::{GetReceiptRequest, ListAgreementsRequest, RecordGroundRequest};
+use walbrook_runtime::callers::{TokenRequest, role};
+use walbrook_tests::acts::{CONTACT, PURPOSE, contact};
+use walbrook_tests::backbone::{Backbone, Connection, Options, journey};
+use walbrook_tests::people::{CAMDEN, Person, event_id};
+
+const BROKERS: [&str; 2] = ["broker", "broker-2"];
+
+/// The council's control client at one of the brokers.
+fn control(backbone: &Backbone, broker: &str) -> ControlClient<Connection> {
+    let caller = TokenRequest::new(CAMDEN, "information-governance", role::CONTROL);
+    ControlClient::new(backbone.connect(broker, caller))
+}
+
+/// The broker that writes the control plane, and the other one.
+async fn writer(backbone: &Backbone) -> (&'static str, &'static str) {
+    backbone
+        .until("one broker to write the control plane", || async {
+            let mut said = Vec::new();
+            for (one, other) in [(BROKERS[0], BROKERS[1]), (BROKERS[1], BROKERS[0])] {
+                match control(backbone, one).list_agreements(ListAgreementsRequest {}).await {
+                    Ok(_) => return Ok((one, other)),
+                    Err(refused) => {
+                        assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused}");
+                        said.push(format!("{one}: {}", refused.message()));
+                    }
+                }
+            }
+            Err(said.join("; "))
+        })
+        .await
+}
+
+/// How many contacts were ever released under each pseudonym.
+fn ever_released(backbone: &Backbone) -> BTreeMap<Vec<u8>, usize> {
+    let mut found = BTreeMap::new();
+    for record in backbone.releases(PURPOSE, CONTACT) {
+        assert!(record.headers.text(headers::AGREEMENT).is_some());
+        *found.entry(record.key.as_deref().expect("a key").to_vec()).or_insert(0) += 1;
+    }
+    found
+}
+
+#[test]
+fn a_partition_that_moves_to_another_broker_with_a_withdrawal_pending_takes_back_and_releases_nothing_more() {
+    journey(async {
+        let backbone = Backbone::start(Options::river()).await;
+        backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
+        backbone.start_second_broker();
+        // Enough people that each broker has some of them, whichever partitions it has.
+        let people: Vec<Person> = (800..812).map(Person::number).collect();
+        for person in &people {
+            backbone.publish(CAMDEN, contact(&event_id(), person, 5)).await.expect("a receipt");
+        }
+        for person in &people {
+            backbone.await_contacts(CAMDEN, person, 1).await;
+        }
+        backbone.decided().await;
+        let before = ever_released(&backbone);
+        assert_eq!(before.len(), people.len());
+
+        let (writing, other) = writer(&backbone).await;
+        backbone.freeze(other);
+        let mut last = None;
+        for person in &people {
+            let request = RecordGroundRequest {
+                agency: "housing".into(),
+                id_scheme: "LOCAL".into(),
+                local_id: person.local_id.clone(),
+                kind: "CONSENT".into(),
+                state: "WITHDRAWN".into(),
+                ..RecordGroundRequest::default()
+            };
+            let answer = control(&backbone, writing).record_ground(request).await;
+            last = Some(answer.expect("acknowledged").into_inner());
+            backbone.publish(CAMDEN, contact(&event_id(), person, 4)).await.expect("still accepted");
+        }
+        let receipt = last.expect("a receipt");
+        let operator = TokenRequest::new("WALBROOK:local", "operator", role::OPERATOR);
+        let operator = ControlClient::new(backbone.connect(writing, operator));
+        let status = operator.clone().get_receipt(GetReceiptRequest { offset: receipt.offset }).await;
+        let status = status.expect("a status").into_inner();
+        assert!(status.views.iter().all(|view| !view.complete), "the frozen broker's partitions wait: {status:?}");
+
+        backbone.kill_9(other);
+        backbone
+            .until("the withdrawals to reach every view", || async {
+                let status = operator.clone().get_receipt(GetReceiptRequest { offset: receipt.offset }).await;
+                let status = status.map_err(|refused| refused.to_string())?.into_inner();
+                if status.views.iter().all(|view| view.complete) { Ok(()) } else { Err(format!("{status:?}")) }
+            })
+            .await;
+        backbone.decided().await;
+        for person in &people {
+            backbone.await_contacts(CAMDEN, person, 0).await;
+        }
+        assert_eq!(ever_released(&backbone), before, "nothing was released after the withdrawals");
+        backbone.assert_audit_is_clean();
+    });
+}
