@@ -76,6 +76,27 @@ impl City {
             end,
         }
     }
+
+    /// Whether an organisation's housing service and another organisation (by the start of its name) both sent events about somebody, and both
+    /// hold them under the name and postcode they have: so that identity can see that they are one person.
+    #[must_use]
+    pub fn seen_alike(&self, person: &Person, housing: &str, other: &str) -> bool {
+        let known_to = |wanted: &dyn Fn(&Outgoing) -> bool| {
+            self.events.iter().any(|told| {
+                let subject = told.event.head.subject.as_ref();
+                wanted(&told.event)
+                    && subject.is_some_and(|subject| {
+                        subject.local_id == local_id(&told.event.organisation, person.number)
+                            && subject.demographics.as_ref().is_some_and(|held| {
+                                held.family_name == person.family
+                                    && !held.postcode.starts_with("ZZ99")
+                            })
+                    })
+            })
+        };
+        known_to(&|event| event.body.agency() == "housing" && event.organisation == housing)
+            && known_to(&|event| event.organisation.starts_with(other))
+    }
 }
 
 impl CityArgs {

@@ -4,7 +4,6 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::process::Command;
-use walbrook_domain::Day;
 
 use crate::city::{City, CityArgs, Course, Person, local_id};
 use crate::{Exit, Failure};
@@ -48,151 +47,96 @@ pub async fn run(args: DemoArgs) -> Result<Exit, Failure> {
             .await
             .map_err(|error| Failure::new(Exit::Internal, error))?;
     }
-    let stopped = stage.run(&["down"]).await;
+    let stopped = stage.run("down").await;
     shown.and(stopped).map(|()| Exit::Done)
 }
 
 async fn show(stage: &Stage, args: &DemoArgs) -> Result<(), Failure> {
-    let city_args = CityArgs::of(args.people, args.seed);
-    let end = city_args.end()?;
+    let end = CityArgs::of(args.people, args.seed).end()?;
     let city = City::generate(args.people, args.seed, end);
     let cast = Cast::of(&city)?;
     let row_time = end.start().rfc3339();
-    let (people, seed) = (args.people.to_string(), args.seed.to_string());
 
     stage.say("1. Start Kafka, the schema registry and every service");
-    stage.run(&["up", "--detach", "--fresh"]).await?;
+    stage.run("up --detach --fresh").await?;
 
     stage.say(
         "2. Agreements: proposed from their files, then signed by each party with its own key",
     );
-    stage
-        .run(&["agreement", "propose", "deploy/agreements"])
-        .await?;
-    stage.run(&["agreement", "sign", "--all-local"]).await?;
+    stage.run("agreement propose deploy/agreements").await?;
+    stage.run("agreement sign --all-local").await?;
 
     stage.say("3. A synthetic city: half a year of events, sent by the organisations' own systems");
-    let last = end.plus(-1).to_string();
+    let (people, seed, last) = (args.people, args.seed, end.plus(-1));
     stage
-        .run(&[
-            "city", "--people", &people, "--seed", &seed, "--until", &last,
-        ])
+        .run(&format!(
+            "city --people {people} --seed {seed} --until {last}"
+        ))
         .await?;
-    stage.run(&["settle"]).await?;
+    stage.run("settle").await?;
 
     stage.say("4. A Camden housing officer's list: who is at risk of sleeping rough, and why");
-    stage.list(CAMDEN, &row_time, "8").await?;
+    stage.list(CAMDEN, &row_time, 8).await?;
 
     stage.say("5. The same agreement, another borough: nobody is on both lists");
-    stage.list(WESTMINSTER, &row_time, "4").await?;
+    stage.list(WESTMINSTER, &row_time, 4).await?;
 
     stage.say("6. One child in Camden's care: every clock that runs");
     let child = local_id(CAMDEN, cast.child.number);
     stage
-        .run(&[
-            "view",
-            "get",
-            "children_in_care",
-            "--agency",
-            "social-care",
-            "--scheme",
-            "LA_CHILD_ID",
-            "--local-id",
-            &child,
-            "--as",
-            CAMDEN,
-            "--role",
-            "social-worker",
-            "--name",
-            "demo.social-worker",
-            "--case",
-            "demo-1",
-            "--at",
-            &row_time,
-        ])
+        .run(&format!(
+            "view get children_in_care --agency social-care --scheme LA_CHILD_ID --local-id {child} --as {CAMDEN} --role social-worker \
+             --name demo.social-worker --case demo-1 --at {row_time}"
+        ))
         .await?;
 
-    stage.say("7. One of them objects: what rested on it leaves, and the receipt says so");
-    let person = local_id(CAMDEN, cast.objector.number);
-    let get = [
-        "view",
-        "get",
-        "rough_sleeping_risk",
-        "--agency",
-        "housing",
-        "--scheme",
-        "LOCAL",
-        "--local-id",
-        &person,
-        "--as",
-        CAMDEN,
-        "--role",
-        "housing-options-officer",
-        "--name",
-        "demo.officer",
-        "--case",
-        "demo-2",
-        "--at",
-        &row_time,
-    ];
+    stage.say("7. A person agrees that hospitals tell the council where they live, and takes it back: what rested on it comes and leaves");
+    let person = format!(
+        "--agency housing --scheme LOCAL --local-id {}",
+        local_id(CAMDEN, cast.patient.number)
+    );
+    let get = format!(
+        "view get rough_sleeping_risk {person} --as {CAMDEN} --role housing-options-officer --name demo.officer --case demo-2 --at {row_time}"
+    );
+    let consent = format!("{person} --purpose rough-sleeping --as {CAMDEN} --wait");
+    stage.run(&format!("consent give {consent}")).await?;
     stage.run(&get).await?;
-    stage
-        .run(&[
-            "consent",
-            "object",
-            "--agency",
-            "housing",
-            "--scheme",
-            "LOCAL",
-            "--local-id",
-            &person,
-            "--purpose",
-            "rough-sleeping",
-            "--as",
-            CAMDEN,
-            "--wait",
-        ])
-        .await?;
+    stage.run(&format!("consent withdraw {consent}")).await?;
     stage.run(&get).await?;
 
     stage.say("8. The auditor derives every decision, release and row again");
-    stage.run(&["audit", "verify"]).await
+    stage.run("audit verify").await
 }
 
 /// Whom the demo follows.
 struct Cast<'a> {
     child: &'a Person,
-    objector: &'a Person,
+    /// Known to Camden's housing service and to a hospital, under the same name.
+    patient: &'a Person,
 }
 
 impl<'a> Cast<'a> {
     fn of(city: &'a City) -> Result<Self, Failure> {
-        let find = |what: &str, wanted: &dyn Fn(&Person) -> bool| {
-            city.people
-                .iter()
-                .find(|person| person.authority == "E09000007" && wanted(person))
-                .ok_or_else(|| {
-                    Failure::new(
-                        Exit::Usage,
-                        format!(
-                            "this city has no {what} in Camden: give it more people or another seed"
-                        ),
-                    )
-                })
+        let missing = |what: &str| {
+            Failure::new(
+                Exit::Usage,
+                format!("this city has no {what} in Camden: give it more people or another seed"),
+            )
         };
+        let in_camden = |person: &&Person| CAMDEN.ends_with(person.authority);
+        let aged =
+            |person: &&Person| person.course == Course::LookedAfter && person.age_on(city.end) >= 4;
+        let child = city.people.iter().filter(in_camden).find(aged);
+        let patient = city
+            .people
+            .iter()
+            .filter(in_camden)
+            .find(|person| city.seen_alike(person, CAMDEN, "ODS:"));
         Ok(Self {
-            child: find("child in care", &|person| {
-                person.course == Course::LookedAfter && aged(person, city.end)
-            })?,
-            objector: find("person in arrears", &|person| {
-                person.course == Course::InArrears
-            })?,
+            child: child.ok_or_else(|| missing("child in care"))?,
+            patient: patient.ok_or_else(|| missing("person known to both council and hospital"))?,
         })
     }
-}
-
-fn aged(person: &Person, day: Day) -> bool {
-    person.age_on(day) >= 4
 }
 
 /// Where the commands run.
@@ -214,12 +158,11 @@ impl Stage {
     }
 
     /// Prints a command, runs it, and lets its output stand.
-    async fn run(&self, words: &[&str]) -> Result<(), Failure> {
-        let dir = self.dir.display().to_string();
-        let quoted: Vec<&str> = words.to_vec();
-        println!("$ WALBROOK_DIR={dir} {} {}", self.name(), quoted.join(" "));
+    async fn run(&self, command: &str) -> Result<(), Failure> {
+        let dir = self.dir.display();
+        println!("$ WALBROOK_DIR={dir} {} {command}", self.name());
         let status = Command::new(&self.program)
-            .args(words)
+            .args(command.split_whitespace())
             .env("WALBROOK_DIR", &self.dir)
             .stdin(Stdio::null())
             .status()
@@ -230,29 +173,14 @@ impl Stage {
         }
         Err(Failure::new(
             Exit::Difference,
-            format!(
-                "`walbrook {}` ended with {status}; logs are in {dir}/logs",
-                words.join(" ")
-            ),
+            format!("`walbrook {command}` ended with {status}; logs are in {dir}/logs"),
         ))
     }
 
-    async fn list(&self, organisation: &str, row_time: &str, limit: &str) -> Result<(), Failure> {
-        self.run(&[
-            "view",
-            "list",
-            "rough_sleeping_risk",
-            "--as",
-            organisation,
-            "--role",
-            "housing-options-officer",
-            "--name",
-            "demo.officer",
-            "--at",
-            row_time,
-            "--limit",
-            limit,
-        ])
+    async fn list(&self, organisation: &str, row_time: &str, limit: u32) -> Result<(), Failure> {
+        self.run(&format!(
+            "view list rough_sleeping_risk --as {organisation} --role housing-options-officer --name demo.officer --at {row_time} --limit {limit}"
+        ))
         .await
     }
 

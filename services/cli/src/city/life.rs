@@ -25,8 +25,18 @@ impl Teller<'_> {
     pub fn life(&mut self, person: &Person) {
         match person.course {
             Course::SleepingRough => self.sleeping_rough(person),
-            Course::InArrears => self.arrears(person),
-            Course::AppliedHomeless => self.application(person, false),
+            Course::InArrears => {
+                self.arrears(person);
+                if self.rng.random_bool(0.1) {
+                    self.emergency(person, "MA04");
+                }
+            }
+            Course::AppliedHomeless => {
+                self.application(person, false);
+                if self.rng.random_bool(0.4) {
+                    self.emergency(person, "HM04");
+                }
+            }
             Course::LookedAfter => self.looked_after(person),
             Course::Quiet => {
                 if self.rng.random_bool(0.05) {
