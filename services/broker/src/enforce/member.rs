@@ -8,6 +8,7 @@ use super::decide::Entropy;
 use super::feed::Feed;
 use super::lane::{Clients, Lane, LaneError, raw_topics};
 use super::metrics::EnforceMetrics;
+use super::trace;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
@@ -16,7 +17,6 @@ use walbrook_eventlog::{
     Ends, GroupReader, LogError, Reader, Record, Severity, TopicPartition, topics,
 };
 use walbrook_runtime::readiness::Readiness;
-use walbrook_runtime::telemetry;
 
 /// The part of readiness that says whether enforcement works.
 pub const PART: &str = "enforcement";
@@ -265,7 +265,7 @@ impl Member {
         };
         let shared = Arc::clone(&self.shared);
         let started = Monotonic::now();
-        let (transaction, decided) = {
+        let (transaction, decided, span) = {
             // Held from fixing the epoch to the end of decide.
             let book = shared.feed.read();
             let due = running.lane.behind(&*book)
@@ -275,8 +275,8 @@ impl Member {
                 return;
             }
             let records = std::mem::take(&mut running.pending);
-            let span = tracing::info_span!("enforce", partition = number, events = records.len());
-            let _entered = span.enter();
+            let span = trace::batch(number, &records);
+            let deciding = tracing::info_span!(parent: &span, "decide").entered();
             let decided = running.lane.decide(
                 records,
                 &*book,
@@ -285,9 +285,11 @@ impl Member {
                 (shared.clock)(),
                 self.entropy.as_mut(),
             );
-            (decided, started.elapsed())
+            drop(deciding);
+            (decided, started.elapsed(), span)
         };
         let committing = Monotonic::now();
+        let within = tracing::info_span!(parent: &span, "commit").entered();
         let done = transaction.and_then(|transaction| {
             let generation = self.group.generation()?;
             let group = shared.setting.namespace.name("broker");
@@ -295,13 +297,14 @@ impl Member {
                 .lane
                 .commit(transaction, &group, Some(generation.as_ref()))
         });
+        drop(within);
         match done {
             Ok(transaction) => {
                 running.committed_at = Monotonic::now();
                 shared
                     .metrics
                     .committed(&transaction, decided, committing.elapsed());
-                export_traces(&transaction.traces);
+                trace::releases(&span, &transaction.traces);
             }
             Err(error) => self.give_up(number, &error),
         }
@@ -371,14 +374,5 @@ impl Member {
                 self.shared.metrics.lag(number, waiting);
             }
         }
-    }
-}
-
-/// Tells the operator's backend which new trace a release carries: on the topic itself nothing ties the two together.
-fn export_traces(traces: &[(String, String)]) {
-    for (raw, new) in traces {
-        let span = tracing::info_span!("release");
-        telemetry::set_parent(&span, new);
-        telemetry::link(&span, raw);
     }
 }

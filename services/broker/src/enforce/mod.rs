@@ -25,3 +25,4 @@ pub mod stamp;
 pub mod standing;
 pub mod start;
 mod thing;
+mod trace;

@@ -216,7 +216,13 @@ impl<A: Agency> Gateway<A> {
             received,
             span,
         } = prepared;
-        let span = tracing::info_span!(parent: &span, "append", records = records.len());
+        let span = tracing::info_span!(
+            parent: &span,
+            "append",
+            otel.kind = "producer",
+            messaging.system = "kafka",
+            records = records.len()
+        );
         let (report, reported) = oneshot::channel();
         // When nobody waits any more the caller is gone; the events stay.
         shared
