@@ -9,7 +9,7 @@
 //! - [`demanded`], [`shared`], [`quarantine`], [`pseudonyms`]: everything that pages demand elsewhere, and nothing else.
 //! - [`reads`], [`fold`]: who read what, and whether the rows come out the same.
 //! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.
-//! - [`process`], [`notary`], [`grpc`], [`config`]: the process that signs tree heads and proves again and again.
+//! - [`process`], [`notary`], [`grpc`], [`numbers`], [`config`]: the process that signs tree heads and proves again and again.
 //! - [`verify`](verify::verify), [`report`]: the whole, and its result.
 
 mod causes;
@@ -30,6 +30,7 @@ mod marks;
 pub mod merkle;
 pub mod notary;
 pub mod note;
+pub mod numbers;
 pub mod pages;
 pub mod process;
 pub mod pseudonyms;

@@ -22,6 +22,7 @@ use crate::error::AuditError;
 use crate::grpc::{Ask, Service, Verified};
 use crate::log::Log;
 use crate::notary::Notary;
+use crate::numbers::Numbers;
 use crate::source::{LiveSource, LogSource};
 use crate::verify::{Options, verify};
 
@@ -74,6 +75,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), ProcessError> {
     let schema_id = checkpoint_schema(&context).await?;
     let topics = wait_for_topics(&context, &kafka).await?;
 
+    let numbers = Numbers::new(&context.metrics);
     let public_key = key.verifying_key();
     let notary = Notary::new(key, Arc::new(kafka.appender(LINGER)?), schema_id);
     notarise(
@@ -81,6 +83,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), ProcessError> {
         config,
         notary,
         source(&kafka, &common.namespace, topics.clone())?,
+        numbers.clone(),
     );
     let (asks, asked) = mpsc::channel(ASKS);
     let (told, last) = watch::channel(Verified::default());
@@ -91,7 +94,14 @@ pub async fn run(config: Config, context: Context) -> Result<(), ProcessError> {
     };
     context.tasks.spawn(
         Kind::essential("prover"),
-        prove(context.clone(), config, fresh, options, told, asked),
+        prove(
+            context.clone(),
+            config,
+            fresh,
+            options,
+            numbers,
+            (told, asked),
+        ),
     );
 
     Services::new(verifier)
@@ -181,6 +191,7 @@ fn notarise(
     config: Config,
     mut notary: Notary,
     mut source: impl LogSource + Send + 'static,
+    numbers: Numbers,
 ) {
     let shutdown = context.shutdown.clone();
     let rounds = async move {
@@ -195,7 +206,10 @@ fn notarise(
             (notary, source) = (back, reader);
             match done {
                 Ok(0) => {}
-                Ok(heads) => tracing::debug!(heads, "signed tree heads"),
+                Ok(heads) => {
+                    numbers.signed(heads);
+                    tracing::debug!(heads, "signed tree heads");
+                }
                 Err(error @ crate::notary::NotaryError::Changed { .. }) => {
                     return Err(error.to_string());
                 }
@@ -216,8 +230,8 @@ async fn prove<S: LogSource + Send + 'static>(
     config: Config,
     fresh: impl Fn() -> Result<S, LogError> + Send + Sync + 'static,
     options: Options,
-    told: watch::Sender<Verified>,
-    mut asked: mpsc::Receiver<Ask>,
+    numbers: Numbers,
+    (told, mut asked): (watch::Sender<Verified>, mpsc::Receiver<Ask>),
 ) -> Result<(), String> {
     let (fresh, options) = (Arc::new(fresh), Arc::new(options));
     loop {
@@ -230,15 +244,19 @@ async fn prove<S: LogSource + Send + 'static>(
             },
         };
         let (open, given) = (Arc::clone(&fresh), Arc::clone(&options));
-        let at = now();
+        let (at, began) = (now(), std::time::Instant::now());
         let proof = tokio::task::spawn_blocking(move || {
             let log = Log::read(&mut open().map_err(AuditError::from)?, &mut |_| {})?;
             Ok::<_, AuditError>(verify(&log, &given).report)
         });
         match proof.await {
             Err(error) => return Err(error.to_string()),
-            Ok(Err(error)) => tracing::warn!(%error, "the log could not be verified"),
+            Ok(Err(error)) => {
+                numbers.failed();
+                tracing::warn!(%error, "the log could not be verified");
+            }
             Ok(Ok(report)) => {
+                numbers.verified(&report, began.elapsed());
                 tracing::info!(differences = report.difference_count(), "verified the log");
                 told.send_replace(Verified {
                     at: Some(at),
