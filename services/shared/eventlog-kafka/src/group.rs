@@ -135,6 +135,15 @@ impl KafkaGroupReader {
         })
     }
 
+    fn resume(&self, partitions: &[TopicPartition]) -> Result<(), LogError> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        self.consumer
+            .resume(&list_of(partitions))
+            .map_err(|error| plain("start reading", self.group.as_str(), &error))
+    }
+
     /// Settles what the callback noted: the caller first, then librdkafka.
     fn settle(&mut self, on_event: &mut dyn FnMut(GroupEvent)) -> Result<(), LogError> {
         let events = std::mem::take(&mut *self.consumer.context().events.lock());
@@ -231,14 +240,15 @@ impl GroupReader for KafkaGroupReader {
         if !self.started {
             // librdkafka waits for the whole assignment; what has no start yet is assigned and paused.
             let mut list = TopicPartitionList::with_capacity(self.assigned.len());
-            let mut paused = Vec::new();
+            let (mut paused, mut reading) = (Vec::new(), Vec::new());
             for at in &self.assigned {
                 let start = starts
                     .iter()
                     .find(|(other, _)| other == at)
                     .map(|(_, start)| *start);
-                if start.is_none() {
-                    paused.push(at.clone());
+                match start {
+                    Some(_) => reading.push(at.clone()),
+                    None => paused.push(at.clone()),
                 }
                 list.add_partition_offset(
                     &at.topic,
@@ -251,6 +261,8 @@ impl GroupReader for KafkaGroupReader {
                 .assign(&list)
                 .map_err(|error| plain("start reading", self.group.as_str(), &error))?;
             self.started = true;
+            // A partition that was paused before it was taken away is still paused when it comes back.
+            self.resume(&reading)?;
             return self.pause(&paused);
         }
         for (at, start) in starts {
@@ -264,9 +276,7 @@ impl GroupReader for KafkaGroupReader {
                 .map_err(|error| plain("start reading", at.to_string(), &error))?;
         }
         let partitions: Vec<_> = starts.iter().map(|(at, _)| at.clone()).collect();
-        self.consumer
-            .resume(&list_of(&partitions))
-            .map_err(|error| plain("start reading", self.group.as_str(), &error))
+        self.resume(&partitions)
     }
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), LogError> {

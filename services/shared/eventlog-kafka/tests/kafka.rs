@@ -307,6 +307,47 @@ fn two_members_share_partitions_and_a_thrown_out_generation_is_fenced() {
     assert_eq!(values(&seen), ["y"]);
 }
 
+#[test]
+fn a_partition_paused_before_a_rebalance_is_read_again_after_it() {
+    let place = Place::new();
+    let topic = place.topic("a", 2);
+    place.create(std::slice::from_ref(&topic));
+    let names = [topic.name.as_str()];
+    let group = place.namespace.name("members");
+    let session = Duration::from_secs(6);
+    let mut first = place.kafka.group_reader(&group, &names, session).unwrap();
+    let assigned = assignment(&mut first);
+    let starts: Vec<_> = assigned.iter().map(|at| (at.clone(), 0)).collect();
+    first.start(&starts).unwrap();
+    first.pause(&assigned).unwrap();
+    let mut second = place.kafka.group_reader(&group, &names, session).unwrap();
+    let (mut mine, mut theirs) = (None, None);
+    until("both have a share", || {
+        poll_once(&mut first, &mut mine);
+        poll_once(&mut second, &mut theirs);
+        (mine.as_ref().is_some_and(|share: &Vec<_>| share.len() == 1)
+            && theirs.as_ref().is_some_and(|share| share.len() == 1))
+        .then_some(())
+    });
+    let mine = mine.unwrap();
+    let mut writer = place
+        .kafka
+        .transactor(&place.namespace.name("w"), Duration::from_secs(5));
+    writer.init().unwrap();
+    writer.begin().unwrap();
+    writer.send(record(&mine[0], "after")).unwrap();
+    writer.drain().unwrap();
+    writer.commit().unwrap();
+    let mut seen = Vec::new();
+    until("the member reads what it had paused", || {
+        first
+            .poll(10, Duration::from_millis(100), &mut seen, &mut |_| {})
+            .unwrap();
+        (!seen.is_empty()).then_some(())
+    });
+    assert_eq!(values(&seen), ["after"]);
+}
+
 fn poll_once(member: &mut impl GroupReader, share: &mut Option<Vec<TopicPartition>>) {
     let mut records = Vec::new();
     let mut news = None;
