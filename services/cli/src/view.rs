@@ -2,6 +2,8 @@
 
 mod files;
 mod rows;
+mod sheet;
+mod words;
 
 use clap::{Args, Subcommand};
 

@@ -5,21 +5,47 @@ use crate::clock::timestamp;
 use walbrook_domain::Day;
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::view::v1 as proto;
+use walbrook_view::model::Unit;
 use walbrook_view::row::{self, Cell, Row};
-use walbrook_view::{Freshness, Known, Value};
+use walbrook_view::{Freshness, Known, Value, View};
 
 fn date(day: Day) -> Option<Date> {
     Date::from_days(day.0)
 }
 
 /// What an answer rests on.
-pub fn facts(answer: &Answer) -> proto::AnswerFacts {
+pub fn facts(answer: &Answer, view: &View) -> proto::AnswerFacts {
     proto::AnswerFacts {
         read_id: answer.read_id.clone(),
         evaluated_at: Some(timestamp(answer.evaluated_at)),
         grounds_applied_through: Some(timestamp(answer.grounds_applied_through)),
         sources: answer.sources.iter().map(source).collect(),
         withheld: answer.withheld.clone(),
+        view: Some(shape(view)),
+    }
+}
+
+fn shape(view: &View) -> proto::ViewShape {
+    let columns = view.columns.iter().map(|column| proto::Column {
+        name: column.output.clone(),
+        label: column.label.clone(),
+        meaning: column.meaning.clone(),
+        unit: column.unit.map_or("", Unit::word).to_owned(),
+        codes: column.codes.clone().unwrap_or_default(),
+        listed: column.listed,
+    });
+    let sources = view.silent_after_days.iter().map(|(event_type, days)| {
+        let label = view.source_labels.get(event_type);
+        proto::SourceLabel {
+            event_type: event_type.to_string(),
+            label: label.map_or_else(|| event_type.to_string(), String::clone),
+            silent_after_days: *days,
+        }
+    });
+    proto::ViewShape {
+        title: view.title.clone(),
+        columns: columns.collect(),
+        sources: sources.collect(),
     }
 }
 

@@ -84,7 +84,7 @@ impl Service {
         let answer = self.reads.answer(&served, ask).await?;
         Ok(proto::GetRowResponse {
             row: answer.rows.first().map(convert::row),
-            facts: Some(convert::facts(&answer)),
+            facts: Some(convert::facts(&answer, &served.view)),
         })
     }
 
@@ -149,7 +149,7 @@ impl Service {
         Ok(proto::ListRowsResponse {
             rows: answer.rows.iter().map(convert::row).collect(),
             next_page_token: next.map(|next| next.text(&served.view)).unwrap_or_default(),
-            facts: Some(convert::facts(&answer)),
+            facts: Some(convert::facts(&answer, &served.view)),
             total: u32::try_from(answer.total).unwrap_or(u32::MAX),
         })
     }

@@ -97,14 +97,15 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     for rule in &view.rules {
         let points = match rule.points_hundredths {
             0 => "flag".to_owned(),
-            points => super::rows::points(points),
+            points => super::sheet::points(points),
         };
         rules.add_row([rule.id.clone(), points]);
     }
     println!("{rules}");
-    let mut columns = table(["Column", "Heading", "Meaning"]);
+    let mut columns = table(["Column", "Heading", "In lists", "Meaning"]);
     for column in &view.columns {
-        columns.add_row([&column.output, &column.label, &column.meaning]);
+        let listed = if column.listed { "yes" } else { "" };
+        columns.add_row([&column.output, &column.label, listed, &column.meaning]);
     }
     println!("{columns}");
     Ok(Exit::Done)

@@ -1,19 +1,18 @@
-//! Rows as tables a person can read.
+//! `walbrook view list` and `get`: rows, asked for and printed.
 
 use clap::Args;
-use comfy_table::Table;
 use prost_types::Timestamp;
 use walbrook_domain::{Day, Instant, Pseudonym};
-use walbrook_proto::view::v1::cell::Value;
 use walbrook_proto::view::v1::get_row_request::Subject;
 use walbrook_proto::view::v1::views_client::ViewsClient;
 use walbrook_proto::view::v1::{
-    AnswerFacts, Cell, GetRowRequest, ListRowsRequest, LocalRecord, ReadContext, Row,
+    AnswerFacts, GetRowRequest, ListRowsRequest, LocalRecord, ReadContext, Row, ViewShape,
 };
 
 use crate::caller::{CallerArgs, refused};
-use crate::table::table;
 use crate::{Exit, Failure};
+
+use super::sheet::{self, Columns};
 
 /// What both reads take.
 #[derive(Debug, Clone, Args)]
@@ -27,9 +26,12 @@ pub struct ReadArgs {
     /// The day or instant (RFC 3339) the rows are stated for; now when left out
     #[arg(long, value_name = "WHEN")]
     pub at: Option<String>,
-    /// How each source stands, too
+    /// How each source of the view stands, too
     #[arg(long)]
     pub sources: bool,
+    /// Print JSON, with everything
+    #[arg(long)]
+    pub json: bool,
     /// Who reads; `--role` is one of the reader roles of an agreement
     #[command(flatten)]
     pub caller: CallerArgs,
@@ -44,9 +46,12 @@ pub struct ListArgs {
     /// Rows to show at most
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
     pub limit: u32,
-    /// Only these columns; all when left out
+    /// These columns, by name, instead of the few that the view's file marks for lists
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub columns: Vec<String>,
+    /// All columns, however wide
+    #[arg(long, conflicts_with = "columns")]
+    pub wide: bool,
 }
 
 /// One person.
@@ -106,6 +111,16 @@ impl ReadArgs {
         })
     }
 
+    /// What the answer rests on, below the rows.
+    fn rest(&self, facts: &AnswerFacts) {
+        if self.sources {
+            let shape = facts.view.clone().unwrap_or_default();
+            println!("Sources of the view, whoever the person:");
+            println!("{}", sheet::sources(&facts.sources, &shape));
+        }
+        println!("{}", sheet::footing(facts));
+    }
+
     fn evaluate_at(&self) -> Result<Option<Timestamp>, Failure> {
         let Some(text) = &self.at else {
             return Ok(None);
@@ -152,13 +167,27 @@ pub async fn list(args: ListArgs) -> Result<Exit, Failure> {
             break (answer.total, answer.facts.unwrap_or_default());
         }
     };
-    if rows.is_empty() {
-        println!("nothing to show");
-    } else {
-        println!("{}", rows_table(&rows, &args.columns));
-        println!("{} of {total} rows", rows.len());
+    if args.read.json {
+        println!("{:#}", sheet::json(&rows, total, &facts));
+        return Ok(Exit::Done);
     }
-    print_facts(&facts, args.read.sources);
+    let shape = facts.view.clone().unwrap_or_default();
+    let columns = match (args.wide, args.columns.as_slice()) {
+        (true, _) => Columns::Wide,
+        (false, []) => Columns::Listed,
+        (false, named) => {
+            known_columns(named, &shape)?;
+            Columns::Named(named)
+        }
+    };
+    if rows.is_empty() {
+        println!("Nothing to show.");
+    } else {
+        println!("{}", shape.title);
+        println!("{}", sheet::list(&rows, &shape, &columns));
+        println!("{} of {total} people.", rows.len());
+    }
+    args.read.rest(&facts);
     Ok(Exit::Done)
 }
 
@@ -182,122 +211,31 @@ pub async fn get(args: GetArgs) -> Result<Exit, Failure> {
     };
     let response = ViewsClient::new(connection).get_row(request).await;
     let answer = response.map_err(refused("get"))?.into_inner();
-    match &answer.row {
-        None => println!("nothing to show"),
-        Some(row) => {
-            let mut cells = table(["Column", "Value"]);
-            cells.add_row(["person".to_owned(), hex(&row.pseudonym)]);
-            if !row.band.is_empty() {
-                cells.add_row(["points".to_owned(), points(row.points_hundredths)]);
-                cells.add_row(["band".to_owned(), row.band.clone()]);
-            }
-            for cell in &row.cells {
-                cells.add_row([cell.column.clone(), shown(cell)]);
-            }
-            println!("{cells}");
-            for reason in &row.reasons {
-                println!("- {}", reason.sentence);
-            }
-            if args.read.sources {
-                for source in &row.sources {
-                    println!(
-                        "  {} {}: {}",
-                        source.event_type, source.organisation, source.statement
-                    );
-                }
-            }
-        }
+    let facts = answer.facts.unwrap_or_default();
+    if args.read.json {
+        let total = u32::from(answer.row.is_some());
+        println!("{:#}", sheet::json(answer.row.as_slice(), total, &facts));
+        return Ok(Exit::Done);
     }
-    print_facts(&answer.facts.unwrap_or_default(), args.read.sources);
+    match &answer.row {
+        None => println!("Nothing to show."),
+        Some(row) => println!("{}", sheet::person(row, &facts)),
+    }
+    args.read.rest(&facts);
     Ok(Exit::Done)
 }
 
-fn rows_table(rows: &[Row], only: &[String]) -> Table {
-    let scored = rows.iter().any(|row| !row.band.is_empty());
-    let wanted = |cell: &&Cell| only.is_empty() || only.contains(&cell.column);
-    let mut heads = vec!["person".to_owned()];
-    if scored {
-        heads.extend(["points".to_owned(), "band".to_owned()]);
-    }
-    if let Some(first) = rows.first() {
-        heads.extend(
-            first
-                .cells
-                .iter()
-                .filter(wanted)
-                .map(|cell| cell.column.clone()),
-        );
-    }
-    heads.push("reasons".to_owned());
-    let mut table = table([""; 0]);
-    table.set_header(heads);
-    for row in rows {
-        let mut line = vec![hex(&row.pseudonym).chars().take(8).collect()];
-        if scored {
-            line.extend([points(row.points_hundredths), row.band.clone()]);
-        }
-        line.extend(row.cells.iter().filter(wanted).map(shown));
-        let reasons: Vec<&str> = row
-            .reasons
-            .iter()
-            .map(|reason| reason.sentence.as_str())
-            .collect();
-        line.push(reasons.join("\n"));
-        table.add_row(line);
-    }
-    table
-}
-
-/// Hundredths of a point as points.
-pub fn points(hundredths: i64) -> String {
-    let sign = if hundredths < 0 { "-" } else { "" };
-    let number = hundredths.unsigned_abs();
-    match number % 100 {
-        0 => format!("{sign}{}", number / 100),
-        rest => format!("{sign}{}.{rest:02}", number / 100),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn shown(cell: &Cell) -> String {
-    match &cell.value {
-        None => "–".to_owned(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Text(text) | Value::NotKnown(text)) => text.clone(),
-        Some(Value::Flag(true)) => "yes".to_owned(),
-        Some(Value::Flag(false)) => "no".to_owned(),
-        Some(Value::Date(date)) => {
-            format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
-        }
-        Some(Value::Instant(at)) => instant(at),
-    }
-}
-
-fn instant(at: &Timestamp) -> String {
-    Instant::from_seconds_nanos(at.seconds, at.nanos)
-        .map_or_else(|| "–".to_owned(), Instant::rfc3339)
-}
-
-fn print_facts(facts: &AnswerFacts, sources: bool) {
-    let at = |at: &Option<Timestamp>| at.as_ref().map_or_else(|| "–".to_owned(), instant);
-    println!(
-        "stated for {}; every withdrawal through {} is applied; read {}",
-        at(&facts.evaluated_at),
-        at(&facts.grounds_applied_through),
-        facts.read_id
-    );
-    for line in &facts.withheld {
-        println!("{line}");
-    }
-    if sources {
-        for source in &facts.sources {
-            println!(
-                "{} {}: {}",
-                source.event_type, source.organisation, source.statement
-            );
-        }
+fn known_columns(named: &[String], shape: &ViewShape) -> Result<(), Failure> {
+    let known: Vec<&str> = shape
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    match named.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(wrong(format!(
+            "there is no column {name}; there are {}",
+            known.join(", ")
+        ))),
     }
 }

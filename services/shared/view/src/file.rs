@@ -66,7 +66,7 @@ impl<'c> Reading<'c> {
             );
         }
         let modes = modes(d, &mut top);
-        let silent_after_days = self.sources(d, &mut top);
+        let (silent_after_days, source_labels) = self.sources(d, &mut top);
         let mut outputs = Outputs::new();
         let mut features = Vec::new();
         for table in top.tables(d, "feature") {
@@ -85,6 +85,7 @@ impl<'c> Reading<'c> {
             modes,
             points,
             silent_after_days,
+            source_labels,
             features,
             rules,
             bands,
@@ -94,12 +95,22 @@ impl<'c> Reading<'c> {
         })
     }
 
-    fn sources<'t>(&self, d: &mut Document<'t>, top: &mut Table<'t>) -> BTreeMap<EventType, u32> {
+    /// The silence of each source and its words.
+    fn sources<'t>(
+        &self,
+        d: &mut Document<'t>,
+        top: &mut Table<'t>,
+    ) -> (BTreeMap<EventType, u32>, BTreeMap<EventType, String>) {
         let mut sources = BTreeMap::new();
+        let mut labels = BTreeMap::new();
         for mut table in top.tables(d, "source") {
             let shape = self.event(d, &mut table);
             let days = table.count(d, "silent_after_days");
+            let label = table.optional_text(d, "label");
             let line = table.line;
+            if let (Some(shape), Some((_, label))) = (shape, label) {
+                labels.insert(shape.event_type.clone(), label);
+            }
             if let (Some(shape), Some(days)) = (shape, days)
                 && sources.insert(shape.event_type.clone(), days).is_some()
             {
@@ -107,7 +118,7 @@ impl<'c> Reading<'c> {
             }
             table.finish(d);
         }
-        sources
+        (sources, labels)
     }
 
     fn every_source_stands(

@@ -3,7 +3,7 @@
 use crate::model::{Select, View};
 use crate::reading::{Reading, Source, Standing};
 use crate::state::Person;
-use crate::value::Value;
+use crate::value::{Value, day_words};
 use std::collections::{BTreeMap, BTreeSet};
 use walbrook_domain::{Day, EventType, Organisation};
 use walbrook_policy::class::Who;
@@ -34,7 +34,7 @@ impl Known {
     pub fn words(&self) -> Option<String> {
         match self {
             Known::Value(_) | Known::Nothing => None,
-            Known::NotKnown(Some(day)) => Some(format!("not known since {day}")),
+            Known::NotKnown(Some(day)) => Some(format!("not known since {}", day_words(*day))),
             Known::NotKnown(None) => Some("not known".to_owned()),
             Known::Withheld(words) => Some(words.to_string()),
         }
@@ -194,7 +194,7 @@ impl<'a> Sources<'a> {
             (Standing::InForce, Some(day)) if self.fresh(&source.event_type, day) => {
                 "heard".to_owned()
             }
-            (Standing::InForce, Some(day)) => format!("not known since {day}"),
+            (Standing::InForce, Some(day)) => format!("not known since {}", day_words(day)),
         };
         Freshness {
             event_type: source.event_type.clone(),

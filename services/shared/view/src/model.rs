@@ -200,6 +200,8 @@ pub enum Piece {
     Output(String),
     /// A feature's value in pence, as pounds.
     Pounds(String),
+    /// A code written as capitals with underscores, as small words.
+    Small(String),
 }
 
 /// A reason: points, or a flag, with a plain sentence.
@@ -224,6 +226,43 @@ pub struct Band {
     pub from_hundredths: i64,
 }
 
+/// What a number in a column counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Days.
+    Days,
+    /// Weeks.
+    Weeks,
+    /// How often.
+    Times,
+    /// Pence, shown as pounds.
+    Pence,
+    /// Tenths of a mile, shown as miles.
+    TenthsOfMile,
+}
+
+impl Unit {
+    /// Every unit by its word.
+    pub const WORDS: [(&str, Self); 5] = [
+        ("days", Self::Days),
+        ("weeks", Self::Weeks),
+        ("times", Self::Times),
+        ("pence", Self::Pence),
+        ("tenths-of-mile", Self::TenthsOfMile),
+    ];
+
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Days => "days",
+            Self::Weeks => "weeks",
+            Self::Times => "times",
+            Self::Pence => "pence",
+            Self::TenthsOfMile => "tenths-of-mile",
+        }
+    }
+}
+
 /// A column of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -233,6 +272,12 @@ pub struct Column {
     pub label: String,
     /// What it means, in a sentence.
     pub meaning: String,
+    /// What its numbers count.
+    pub unit: Option<Unit>,
+    /// The code list its codes are of, for example `ssda903_ls`.
+    pub codes: Option<String>,
+    /// Whether it stands in a list of rows, and not only in a single row.
+    pub listed: bool,
 }
 
 /// A view.
@@ -252,6 +297,8 @@ pub struct View {
     pub points: bool,
     /// A source silent for longer than so many days is not known, by event type.
     pub silent_after_days: BTreeMap<EventType, u32>,
+    /// What a source's events are called by people, by event type; the event type itself where the file has no words.
+    pub source_labels: BTreeMap<EventType, String>,
     /// Features in file order; a flag sees those before it.
     pub features: Vec<Feature>,
     /// Rules in file order.

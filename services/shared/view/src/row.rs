@@ -7,7 +7,7 @@ use crate::model::{Piece, Population, Rule, View};
 use crate::reading::Reading;
 use crate::state::Person;
 use crate::united::{self, IntegrityError};
-use crate::value::Value;
+use crate::value::{Value, day_words};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use walbrook_domain::{AgreementId, Day, Instant, Pseudonym, WorkingCalendar};
@@ -225,6 +225,7 @@ fn sentence(rule: &Rule, outputs: &Outputs) -> String {
         .map(|piece| match piece {
             Piece::Words(words) => words.clone(),
             Piece::Output(name) => plain(outputs.get(name)),
+            Piece::Small(name) => small(&plain(outputs.get(name))),
             Piece::Pounds(name) => match outputs.get(name).and_then(Known::value) {
                 Some(Value::Int(pence)) => pounds(*pence),
                 _ => plain(outputs.get(name)),
@@ -241,20 +242,26 @@ fn plain(known: Option<&Known>) -> String {
     }
 }
 
-/// A value in words: yes or no, digits, a code, an ISO date, an instant, codes with commas.
+/// A value in words: yes or no, digits, a code, a date, an instant, codes with commas.
 pub fn words(value: &Value) -> String {
     match value {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Int(number) => number.to_string(),
         Value::Text(text) => text.to_string(),
-        Value::Day(day) => day.to_string(),
+        Value::Day(day) => day_words(*day),
         Value::Instant(at) => at.rfc3339(),
         Value::Texts(texts) => texts.join(", "),
     }
 }
 
-fn pounds(pence: i64) -> String {
+/// A code written as capitals with underscores, as small words.
+pub fn small(code: &str) -> String {
+    code.to_lowercase().replace('_', " ")
+}
+
+/// Pence as pounds with thousands apart, for example `£2,364.00`.
+pub fn pounds(pence: i64) -> String {
     let sign = if pence < 0 { "-" } else { "" };
     let pence = pence.unsigned_abs();
     let mut whole = (pence / 100).to_string();

@@ -20,6 +20,19 @@ pub enum Value {
     Texts(Vec<Box<str>>),
 }
 
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// A day as people in London write it, for example `31 May 2026`.
+pub fn day_words(day: Day) -> String {
+    let (year, month, number) = day.ymd();
+    let name = usize::try_from(month - 1)
+        .ok()
+        .and_then(|at| MONTHS.get(at));
+    name.map_or_else(|| day.to_string(), |name| format!("{number} {name} {year}"))
+}
+
 /// The type's word in faults and listings.
 pub const fn kind_name(kind: FieldKind) -> &'static str {
     match kind {

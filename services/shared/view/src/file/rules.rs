@@ -3,7 +3,7 @@
 use super::Outputs;
 use crate::condition::Condition;
 use crate::document::{Document, Table};
-use crate::model::{Band, Column, Piece, Rule};
+use crate::model::{Band, Column, Piece, Rule, Unit};
 use walbrook_policy::catalogue::FieldKind;
 
 pub(super) fn output_condition<'t>(
@@ -79,7 +79,10 @@ pub(super) fn rules<'t>(
     rules
 }
 
-/// `{output}` and `{output:pounds}` stand for values.
+/// More columns than this do not fit beside the reasons on a page.
+const MOST_LISTED: usize = 5;
+
+/// `{output}`, `{output:pounds}` and `{output:small}` stand for values.
 fn pieces(text: &str, outputs: &Outputs) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -90,21 +93,20 @@ fn pieces(text: &str, outputs: &Outputs) -> Result<Vec<Piece>, String> {
         let (name, after) = after
             .split_once('}')
             .ok_or_else(|| "a `{` is not closed".to_owned())?;
-        let (output, pounds) = match name.split_once(':') {
-            None => (name, false),
-            Some((output, "pounds")) => (output, true),
+        let (output, format) = match name.split_once(':') {
+            None => (name, ""),
+            Some((output, format @ ("pounds" | "small"))) => (output, format),
             Some((_, format)) => return Err(format!("there is no format {format}")),
         };
         let kind = outputs
             .get(output)
             .ok_or_else(|| format!("there is no output {output}"))?;
-        pieces.push(if pounds {
-            if *kind != FieldKind::Integer {
-                return Err(format!("{output} is no whole number of pence"));
-            }
-            Piece::Pounds(output.to_owned())
-        } else {
-            Piece::Output(output.to_owned())
+        pieces.push(match (format, kind) {
+            ("pounds", FieldKind::Integer) => Piece::Pounds(output.to_owned()),
+            ("pounds", _) => return Err(format!("{output} is no whole number of pence")),
+            ("small", FieldKind::Text) => Piece::Small(output.to_owned()),
+            ("small", _) => return Err(format!("{output} is no code")),
+            _ => Piece::Output(output.to_owned()),
         });
         rest = after;
     }
@@ -148,6 +150,13 @@ pub(super) fn columns<'t>(
         let output = table.text(d, "output");
         let label = table.text(d, "label");
         let meaning = table.text(d, "meaning");
+        let unit = shown_as(d, &mut table, output.as_ref(), outputs);
+        let codes = table.optional_text(d, "codes").map(|(_, codes)| codes);
+        let listed = table.flag(d, "list");
+        if listed && columns.iter().filter(|column| column.listed).count() == MOST_LISTED {
+            let reason = format!("at most {MOST_LISTED} columns stand in a list");
+            d.fault(table.line, table.path("list"), reason);
+        }
         if let Some((line, output)) = &output {
             if !outputs.contains_key(output) {
                 let reason = format!("there is no output {output}");
@@ -164,6 +173,9 @@ pub(super) fn columns<'t>(
                 output,
                 label,
                 meaning,
+                unit,
+                codes,
+                listed,
             });
         }
     }
@@ -171,4 +183,23 @@ pub(super) fn columns<'t>(
         d.fault(1, "column", "a view has at least one column");
     }
     columns
+}
+
+/// The unit of a column: only a whole number has one.
+fn shown_as<'t>(
+    d: &mut Document<'t>,
+    table: &mut Table<'t>,
+    output: Option<&(usize, String)>,
+    outputs: &Outputs,
+) -> Option<Unit> {
+    if !table.has("unit") {
+        return None;
+    }
+    let line = table.line_of("unit");
+    let unit = table.choice(d, "unit", &Unit::WORDS);
+    let kind = output.and_then(|(_, output)| outputs.get(output));
+    if kind.is_some_and(|kind| *kind != FieldKind::Integer) {
+        d.fault(line, table.path("unit"), "only a whole number has a unit");
+    }
+    unit
 }

@@ -337,7 +337,7 @@ fn silence_is_not_none() {
     );
     assert_eq!(
         cell(&row, "contacts_28d").words().unwrap(),
-        "not known since 2026-05-31"
+        "not known since 31 May 2026"
     );
     let statement = |row: &Row| {
         row.sources
@@ -347,7 +347,7 @@ fn silence_is_not_none() {
             .statement
             .clone()
     };
-    assert_eq!(statement(&row), "not known since 2026-05-31");
+    assert_eq!(statement(&row), "not known since 31 May 2026");
     // An unsigned source is not heard, whatever it once sent.
     for source in &mut setting.reading.sources {
         if source.event_type.as_str() == CONTACT {
