@@ -16,6 +16,7 @@ use crate::error::{JournalError, StartError};
 use std::sync::Arc;
 use walbrook_domain::Instant;
 use walbrook_domain::control::PinFact;
+use walbrook_event::{Plain, Seal};
 use walbrook_eventlog::{Namespace, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_policy::catalogue::Catalogue;
@@ -42,6 +43,18 @@ const CONTROL: &str = "control";
 /// # Errors
 /// When something it needs does not come, or the log holds what cannot be read.
 pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
+    run_sealed(config, context, Arc::new(Plain)).await
+}
+
+/// The same, with another seal than the identity function.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_sealed(
+    config: Config,
+    context: Context,
+    seal: Arc<dyn Seal>,
+) -> Result<(), StartError> {
     context
         .readiness
         .not_ready(CONTRACTS, "registering schemas");
@@ -67,6 +80,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
         &namespace,
         &catalogue,
         config.enforce_threads,
+        seal,
     )?;
     context.readiness.ready(CONTRACTS);
     let service = grpc::Service {

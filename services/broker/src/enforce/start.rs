@@ -11,7 +11,7 @@ use super::metrics::EnforceMetrics;
 use std::sync::Arc;
 use std::time::Duration;
 use walbrook_domain::{Instant, Purpose};
-use walbrook_event::{Key, Plain, PurposeKey};
+use walbrook_event::{Key, PurposeKey, Seal};
 use walbrook_eventlog::{
     Ends, LogError, Namespace, Positions, Reader, TopicPartition, Transactor, topics,
 };
@@ -104,6 +104,7 @@ pub fn start(
     namespace: &Namespace,
     catalogue: &Arc<Catalogue>,
     threads: usize,
+    seal: Arc<dyn Seal>,
 ) -> Result<(), EnforceError> {
     context
         .readiness
@@ -111,7 +112,7 @@ pub fn start(
     let keys = purpose_keys(&FileKeyStore::open(&context.common.keys_dir)?)?;
     let setting = Arc::new(Setting {
         keys,
-        seal: Arc::new(Plain),
+        seal,
         namespace: namespace.clone(),
         partitions: context.common.partitions,
     });

@@ -32,7 +32,7 @@ pub use gateway::{Clock, Gateway, Limits, Parts};
 pub use head::RULES as HEAD_RULES;
 pub use identity::GrpcIdentity;
 pub use link::{Identity, IdentityError};
-pub use process::run;
+pub use process::{run, run_sealed};
 pub use rules::{Finding, Findings, Rule, Severity};
 pub use schema::{RegistrySchemas, SchemaError, Schemas};
 pub use stream::{Frame, FrameReceipts};

@@ -9,7 +9,7 @@ use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::server::NamedService;
 use walbrook_domain::Instant;
-use walbrook_event::{Key, Plain};
+use walbrook_event::{Key, Plain, Seal};
 use walbrook_eventlog::{LogError, Namespace, topics};
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender, Registry};
 use walbrook_runtime::callers::{Credential, CredentialError};
@@ -95,18 +95,38 @@ where
         + 'static,
     S::Future: Send + 'static,
 {
+    run_sealed(descriptor_set, make, Arc::new(Plain))
+}
+
+/// The same, with another seal than the identity function.
+pub fn run_sealed<A, S>(
+    descriptor_set: &'static [u8],
+    make: impl FnOnce(Gateway<A>) -> S,
+    seal: Arc<dyn Seal>,
+) -> ExitCode
+where
+    A: Agency,
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
     let process = Process {
         name: A::NAME,
         grpc_port: A::GRPC_PORT,
     };
     process::run(process, |settings: AgencySettings, context| {
-        serve(descriptor_set, make, settings, context)
+        serve(descriptor_set, make, seal, settings, context)
     })
 }
 
 async fn serve<A, S>(
     descriptor_set: &'static [u8],
     make: impl FnOnce(Gateway<A>) -> S,
+    seal: Arc<dyn Seal>,
     settings: AgencySettings,
     context: Context,
 ) -> Result<(), ProcessError>
@@ -128,7 +148,7 @@ where
     );
     check_topic::<A>(&kafka, &context).await?;
     let appender = Arc::new(kafka.appender(settings.linger).map_err(ProcessError::Log)?);
-    let gateway = gateway::<A>(settings, &context, Arc::clone(&appender))?;
+    let gateway = gateway::<A>(settings, &context, Arc::clone(&appender), seal)?;
 
     context
         .readiness
@@ -163,6 +183,7 @@ fn gateway<A: Agency>(
     settings: AgencySettings,
     context: &Context,
     log: Arc<KafkaAppender>,
+    seal: Arc<dyn Seal>,
 ) -> Result<Gateway<A>, ProcessError> {
     let common = &context.common;
     let keys = FileKeyStore::open(&common.keys_dir).map_err(ProcessError::Key)?;
@@ -174,7 +195,7 @@ fn gateway<A: Agency>(
         log,
         identity: Arc::new(GrpcIdentity::new(&common.peers.identity, credential)),
         schemas: Arc::new(RegistrySchemas(Registry::new(&common.registry.to_string()))),
-        seal: Arc::new(Plain),
+        seal,
         clock: Arc::new(now),
         limits: settings.limits,
         metrics: context.metrics.clone(),
