@@ -37,9 +37,16 @@ fn round(round: u32) -> Vec<Event> {
     let day = 1 + round.cast_signed();
     let known = (0..PEOPLE).filter(|number| number / 2 <= round);
     let event = |number: u32| {
-        let id = uuid::Uuid::from_u128(0x5eed_0000_0000_4000_8000_0000_0000_0000 + u128::from(round * 1_000 + number));
+        let id = uuid::Uuid::from_u128(
+            0x5eed_0000_0000_4000_8000_0000_0000_0000 + u128::from(round * 1_000 + number),
+        );
         if (round + number).is_multiple_of(4) {
-            arrears_on(&id.to_string(), &person(number), i64::from(round * 100 + number), day)
+            arrears_on(
+                &id.to_string(),
+                &person(number),
+                i64::from(round * 100 + number),
+                day,
+            )
         } else {
             contact(&id.to_string(), &person(number), day)
         }
@@ -49,7 +56,11 @@ fn round(round: u32) -> Vec<Event> {
 
 fn arrears_on(id: &str, person: &Person, pence: i64, day: i32) -> Event {
     let mut event = arrears(id, person, pence);
-    event.head = Some(walbrook_tests::people::head(id, person, walbrook_tests::people::days_ago(day)));
+    event.head = Some(walbrook_tests::people::head(
+        id,
+        person,
+        walbrook_tests::people::days_ago(day),
+    ));
     event
 }
 
@@ -77,7 +88,10 @@ async fn consent(backbone: &Backbone, number: u32, state: &str, expected_version
     };
     backbone
         .until("an acknowledgement", || async {
-            let answer = backbone.control(CAMDEN).record_ground(request.clone()).await;
+            let answer = backbone
+                .control(CAMDEN)
+                .record_ground(request.clone())
+                .await;
             answer.map(|_| ()).map_err(|refused| retryable(&refused))
         })
         .await;
@@ -85,8 +99,17 @@ async fn consent(backbone: &Backbone, number: u32, state: &str, expected_version
 
 /// While a process is down its callers are told to try again, and nothing else.
 fn retryable(refused: &tonic::Status) -> String {
-    let passing = matches!(refused.code(), tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled | tonic::Code::Unknown);
-    assert!(passing, "a caller was told that its call can never succeed: {refused}");
+    let passing = matches!(
+        refused.code(),
+        tonic::Code::Unavailable
+            | tonic::Code::DeadlineExceeded
+            | tonic::Code::Cancelled
+            | tonic::Code::Unknown
+    );
+    assert!(
+        passing,
+        "a caller was told that its call can never succeed: {refused}"
+    );
     refused.to_string()
 }
 
@@ -105,10 +128,16 @@ async fn run(victim: Option<&str>) -> (Backbone, Rows) {
             // Many at a time: batches are under way whenever something happens.
             futures::future::join_all(sending).await;
             if number == 4 {
-                futures::future::join_all([0, 3, 6, 9].map(|number| consent(&backbone, number, "WITHDRAWN", 0))).await;
+                futures::future::join_all(
+                    [0, 3, 6, 9].map(|number| consent(&backbone, number, "WITHDRAWN", 0)),
+                )
+                .await;
             }
             if number == ROUNDS - 3 {
-                futures::future::join_all([3, 9].map(|number| consent(&backbone, number, "GIVEN", 1))).await;
+                futures::future::join_all(
+                    [3, 9].map(|number| consent(&backbone, number, "GIVEN", 1)),
+                )
+                .await;
             }
         }
     };
@@ -134,7 +163,12 @@ async fn rows(backbone: &Backbone) -> Rows {
     for number in 0..PEOPLE {
         let local_id = person(number).local_id;
         let row = backbone
-            .until("an answer", || async { backbone.row(CAMDEN, &local_id).await.map_err(|refused| refused.to_string()) })
+            .until("an answer", || async {
+                backbone
+                    .row(CAMDEN, &local_id)
+                    .await
+                    .map_err(|refused| refused.to_string())
+            })
             .await;
         let encoded = row.map(|mut row| {
             row.pseudonym.clear();
@@ -152,8 +186,16 @@ async fn undisturbed() -> &'static Rows {
         let (backbone, _) = run(None).await;
         // Until the view has everything: what each row must count follows from the numbers.
         for number in (0..PEOPLE).filter(|number| ![0, 6].contains(number)) {
-            let contacts = (0..ROUNDS).filter(|round| number / 2 <= *round && !(round + number).is_multiple_of(4)).count();
-            backbone.await_contacts(CAMDEN, &person(number), i64::try_from(contacts).expect("few")).await;
+            let contacts = (0..ROUNDS)
+                .filter(|round| number / 2 <= *round && !(round + number).is_multiple_of(4))
+                .count();
+            backbone
+                .await_contacts(
+                    CAMDEN,
+                    &person(number),
+                    i64::try_from(contacts).expect("few"),
+                )
+                .await;
         }
         let rows = rows(&backbone).await;
         for (number, (_, row)) in (0..).zip(&rows) {
@@ -171,7 +213,10 @@ async fn killed(victim: &str) {
     backbone
         .until("the rows of an undisturbed run", || async {
             let found = rows(&backbone).await;
-            let differing = found.iter().zip(expected).find(|(found, expected)| found != expected);
+            let differing = found
+                .iter()
+                .zip(expected)
+                .find(|(found, expected)| found != expected);
             differing.map_or(Ok(()), |(found, expected)| Err(differs(found, expected)))
         })
         .await;
@@ -181,10 +226,23 @@ async fn killed(victim: &str) {
 
 fn differs(found: &(String, Option<Vec<u8>>), expected: &(String, Option<Vec<u8>>)) -> String {
     let contacts = |row: &Option<Vec<u8>>| {
-        let row = row.as_ref().and_then(|bytes| <walbrook_proto::view::v1::Row as prost::Message>::decode(bytes.as_slice()).ok());
-        row.map(|row| (number(&row, "contacts_365d"), number(&row, "arrears_pence"), row.sources))
+        let row = row.as_ref().and_then(|bytes| {
+            <walbrook_proto::view::v1::Row as prost::Message>::decode(bytes.as_slice()).ok()
+        });
+        row.map(|row| {
+            (
+                number(&row, "contacts_365d"),
+                number(&row, "arrears_pence"),
+                row.sources,
+            )
+        })
     };
-    format!("{}: {:?} instead of {:?}", found.0, contacts(&found.1), contacts(&expected.1))
+    format!(
+        "{}: {:?} instead of {:?}",
+        found.0,
+        contacts(&found.1),
+        contacts(&expected.1)
+    )
 }
 
 #[test]

@@ -9,7 +9,9 @@ mod moves;
 mod outages;
 mod quarantine;
 mod receipts;
+mod sealed;
 mod tampering;
+mod telemetry;
 mod viewers;
 mod withdrawals;
 

@@ -23,7 +23,10 @@ async fn writer(backbone: &Backbone) -> (&'static str, &'static str) {
         .until("one broker to write the control plane", || async {
             let mut said = Vec::new();
             for (one, other) in [(BROKERS[0], BROKERS[1]), (BROKERS[1], BROKERS[0])] {
-                match control(backbone, one).list_agreements(ListAgreementsRequest {}).await {
+                match control(backbone, one)
+                    .list_agreements(ListAgreementsRequest {})
+                    .await
+                {
                     Ok(_) => return Ok((one, other)),
                     Err(refused) => {
                         assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused}");
@@ -41,13 +44,16 @@ fn ever_released(backbone: &Backbone) -> BTreeMap<Vec<u8>, usize> {
     let mut found = BTreeMap::new();
     for record in backbone.releases(PURPOSE, CONTACT) {
         assert!(record.headers.text(headers::AGREEMENT).is_some());
-        *found.entry(record.key.as_deref().expect("a key").to_vec()).or_insert(0) += 1;
+        *found
+            .entry(record.key.as_deref().expect("a key").to_vec())
+            .or_insert(0) += 1;
     }
     found
 }
 
 #[test]
-fn a_partition_that_moves_to_another_broker_with_a_withdrawal_pending_takes_back_and_releases_nothing_more() {
+fn a_partition_that_moves_to_another_broker_with_a_withdrawal_pending_takes_back_and_releases_nothing_more()
+ {
     journey(async {
         let backbone = Backbone::start(Options::river()).await;
         backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
@@ -55,7 +61,10 @@ fn a_partition_that_moves_to_another_broker_with_a_withdrawal_pending_takes_back
         // Enough people that each broker has some of them, whichever partitions it has.
         let people: Vec<Person> = (800..812).map(Person::number).collect();
         for person in &people {
-            backbone.publish(CAMDEN, contact(&event_id(), person, 5)).await.expect("a receipt");
+            backbone
+                .publish(CAMDEN, contact(&event_id(), person, 5))
+                .await
+                .expect("a receipt");
         }
         for person in &people {
             backbone.await_contacts(CAMDEN, person, 1).await;
@@ -78,28 +87,52 @@ fn a_partition_that_moves_to_another_broker_with_a_withdrawal_pending_takes_back
             };
             let answer = control(&backbone, writing).record_ground(request).await;
             last = Some(answer.expect("acknowledged").into_inner());
-            backbone.publish(CAMDEN, contact(&event_id(), person, 4)).await.expect("still accepted");
+            backbone
+                .publish(CAMDEN, contact(&event_id(), person, 4))
+                .await
+                .expect("still accepted");
         }
         let receipt = last.expect("a receipt");
         let operator = TokenRequest::new("WALBROOK:local", "operator", role::OPERATOR);
         let operator = ControlClient::new(backbone.connect(writing, operator));
-        let status = operator.clone().get_receipt(GetReceiptRequest { offset: receipt.offset }).await;
+        let status = operator
+            .clone()
+            .get_receipt(GetReceiptRequest {
+                offset: receipt.offset,
+            })
+            .await;
         let status = status.expect("a status").into_inner();
-        assert!(status.views.iter().all(|view| !view.complete), "the frozen broker's partitions wait: {status:?}");
+        assert!(
+            status.views.iter().all(|view| !view.complete),
+            "the frozen broker's partitions wait: {status:?}"
+        );
 
         backbone.kill_9(other);
         backbone
             .until("the withdrawals to reach every view", || async {
-                let status = operator.clone().get_receipt(GetReceiptRequest { offset: receipt.offset }).await;
+                let status = operator
+                    .clone()
+                    .get_receipt(GetReceiptRequest {
+                        offset: receipt.offset,
+                    })
+                    .await;
                 let status = status.map_err(|refused| refused.to_string())?.into_inner();
-                if status.views.iter().all(|view| view.complete) { Ok(()) } else { Err(format!("{status:?}")) }
+                if status.views.iter().all(|view| view.complete) {
+                    Ok(())
+                } else {
+                    Err(format!("{status:?}"))
+                }
             })
             .await;
         backbone.decided().await;
         for person in &people {
             backbone.await_contacts(CAMDEN, person, 0).await;
         }
-        assert_eq!(ever_released(&backbone), before, "nothing was released after the withdrawals");
+        assert_eq!(
+            ever_released(&backbone),
+            before,
+            "nothing was released after the withdrawals"
+        );
         backbone.assert_audit_is_clean();
     });
 }

@@ -27,6 +27,8 @@ const ISSUER: &str = "walbrook-local";
 pub const DEADLINE: Duration = Duration::from_secs(90);
 /// How often a wait looks again.
 const TICK: Duration = Duration::from_millis(25);
+/// Marks a folder that is kept because its test failed.
+const KEEP: &str = "failed";
 /// Agencies with a service.
 const AGENCIES: [&str; 5] = ["police", "health", "housing", "tfl", "social-care"];
 /// Organisations that have a signing key in tests.
@@ -53,6 +55,8 @@ pub struct Options {
     pub kafka: Option<String>,
     /// The registry, when it is not the shared one.
     pub registry: Option<String>,
+    /// Gateway, broker and materialiser run with a seal that hides every body.
+    pub sealed: bool,
     /// Environment variables that all processes get.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -67,6 +71,7 @@ impl Options {
             keys: None,
             kafka: None,
             registry: None,
+            sealed: false,
             environment: Vec::new(),
         }
     }
@@ -75,6 +80,13 @@ impl Options {
     #[must_use]
     pub fn river() -> Self {
         Self::only(&["identity", "broker", "materialiser", "housing"])
+    }
+
+    /// The same with a seal that hides every body.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        self.sealed = true;
+        self
     }
 
     /// The same with these keys.
@@ -92,6 +104,7 @@ pub struct Backbone {
     /// Kafka.
     pub kafka: Kafka,
     registry: String,
+    sealed: bool,
     partitions: i32,
     environment: Vec<(&'static str, String)>,
     keys_dir: PathBuf,
@@ -124,6 +137,42 @@ pub fn root() -> PathBuf {
         .to_owned()
 }
 
+/// A folder named after this process. A backbone that tests share is never dropped: what dead processes left is removed here.
+fn folder_of_this_process() -> tempfile::TempDir {
+    const PREFIX: &str = "walbrook-journey-";
+    let entries = std::fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        let keeps = entry.path().join(KEEP).exists();
+        if owner.is_some_and(|pid| !keeps && !Path::new("/proc").join(pid).exists()) {
+            // Another test process may be doing the same.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir()
+        .expect("a folder")
+}
+
+impl Drop for Backbone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The logs are what a failure is understood from.
+            let _ = std::fs::write(self.folder.path().join(KEEP), "");
+            self.folder.disable_cleanup(true);
+            eprintln!("logs and data stay in {}", self.folder.path().display());
+        }
+    }
+}
+
 /// New local keys in a folder.
 pub fn create_keys(folder: &Path) {
     let keys = LocalKeys {
@@ -150,7 +199,7 @@ impl Backbone {
     /// As [`Backbone::start`] without any process: topics, keys and clients.
     pub async fn prepare(options: &Options) -> Self {
         let shared = Shared::or(options.kafka.clone(), options.registry.clone());
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder_of_this_process();
         let keys_dir = options
             .keys
             .clone()
@@ -166,6 +215,7 @@ impl Backbone {
             namespace,
             kafka,
             registry: shared.registry,
+            sealed: options.sealed,
             partitions: options.partitions,
             environment: options.environment.clone(),
             issuer: keys.issuer(ISSUER).expect("the issuer"),

@@ -52,7 +52,10 @@ impl Backbone {
         std::fs::create_dir_all(&data).expect("a data folder");
         let log = self.folder.path().join("logs").join(format!("{name}.log"));
         let config = root().join("deploy/config").join(format!("{service}.toml"));
-        let mut launch = Launch::new(name, program(service), log)
+        let stand_in = self.sealed && ["housing", "broker", "materialiser"].contains(&service);
+        let program = program(if stand_in { "sealed" } else { service });
+        let mut launch = Launch::new(name, program, log)
+            .env("WALBROOK_SEALED", service)
             .arg("--local")
             .arg("--config")
             .arg(config.display().to_string())
@@ -252,10 +255,46 @@ impl Backbone {
         let names: Vec<String> = self.children.lock().keys().cloned().collect();
         let log = |name: &String| {
             let whole = self.whole_log_of(name);
-            let ours: Vec<&str> = whole.lines().filter(|line| !line.contains("rdkafka")).collect();
-            let last = ours.get(ours.len().saturating_sub(LOG_LINES)..).unwrap_or_default();
-            format!("--- {name}\n{}", last.join("\n"))
+            let ours: Vec<&str> = whole
+                .lines()
+                .filter(|line| !line.contains("rdkafka"))
+                .collect();
+            let last = ours
+                .get(ours.len().saturating_sub(LOG_LINES)..)
+                .unwrap_or_default();
+            format!("--- {name}\n{}\n{}", last.join("\n"), self.lags(name))
         };
         names.iter().map(log).collect::<Vec<_>>().join("\n")
     }
+
+    /// What a running process says of how far behind it is.
+    fn lags(&self, name: &str) -> String {
+        let url = self
+            .children
+            .lock()
+            .get(name)
+            .filter(|child| child.running.is_some())
+            .map(|child| child.metrics);
+        let text = url
+            .and_then(|port| http_text(port).ok())
+            .unwrap_or_default();
+        let telling = |line: &&str| {
+            !line.starts_with('#') && (line.contains("lag") || line.contains("stopped"))
+        };
+        text.lines()
+            .filter(telling)
+            .take(24)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+fn http_text(port: u16) -> std::io::Result<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }
