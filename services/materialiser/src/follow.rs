@@ -5,6 +5,7 @@ use crate::clock::now;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
 use crate::store::{Owed, Store, StoreError, owed_key};
+use crate::trace;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,7 +125,8 @@ impl Follower {
             let at = self.at(number);
             let mut inputs = Vec::new();
             for record in records.iter().filter(|record| record.at == at) {
-                inputs.push((record.offset, self.input(record, stop)?));
+                let input = trace::applying(record).in_scope(|| self.input(record, stop))?;
+                inputs.push((record.offset, input));
             }
             // Markers and aborted records move the position on without a record.
             let position = self.reader.position(&at).unwrap_or(0);
@@ -237,8 +239,10 @@ impl Follower {
         } else {
             None
         };
-        let opened = match (&schema, record.headers.text(headers::KEY)) {
-            (Some(_), Some(key_id)) => {
+        // Internal records are sealed like releases; a release that no view needs is not decoded, so its key may be gone.
+        let decoded = schema.is_some() || !release;
+        let opened = match record.headers.text(headers::KEY) {
+            Some(key_id) if decoded => {
                 let handle = record.headers.text(headers::HANDLE).unwrap_or_default();
                 let subject = hex::decode(handle).unwrap_or_default();
                 self.seal
