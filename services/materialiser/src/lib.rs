@@ -24,6 +24,7 @@ pub mod setup;
 pub mod shelf;
 pub mod store;
 pub mod token;
+mod trace;
 
 use crate::answer::{Reads, Served};
 use crate::audit::Audit;

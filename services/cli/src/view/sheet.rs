@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::table::table;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableComponent, Width};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use walbrook_proto::view::v1::cell::Value;
@@ -10,6 +10,10 @@ use walbrook_proto::view::v1::{AnswerFacts, Cell, Column, Row, SourceFreshness, 
 
 /// What a sheet may be wide: a terminal, and a page of paper.
 const WIDTH: u16 = 120;
+/// What reasons get of it at least.
+const SENTENCES: u16 = 44;
+/// A blank on either side of a cell.
+const PADDING: u16 = 2;
 /// Characters of a pseudonym that tell the people of a list apart.
 const SHORT: usize = 8;
 /// A source all of whose organisations are silent is not spelt out by name beyond this many.
@@ -30,6 +34,20 @@ fn sheet() -> Table {
     table
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH);
+    table
+}
+
+/// A sheet of short lines, without a rule between them.
+fn close_sheet() -> Table {
+    let mut table = sheet();
+    for rule in [
+        TableComponent::HorizontalLines,
+        TableComponent::MiddleIntersections,
+        TableComponent::LeftBorderIntersections,
+        TableComponent::RightBorderIntersections,
+    ] {
+        table.remove_style(rule);
+    }
     table
 }
 
@@ -74,7 +92,33 @@ pub fn list(rows: &[Row], shape: &ViewShape, columns: &Columns<'_>) -> String {
         line.push(reasons(row, words::NOTHING));
         table.add_row(line);
     }
+    if !matches!(columns, Columns::Wide) {
+        make_room(&mut table);
+    }
     lines(&table)
+}
+
+/// Sentences need the room: the other columns wrap first, but never within a word of their heads.
+fn make_room(table: &mut Table) {
+    let heads: Vec<u16> = table
+        .header()
+        .into_iter()
+        .flat_map(comfy_table::Row::cell_iter)
+        .map(|head| {
+            let words = head.content();
+            let longest = words.split(' ').map(|word| word.chars().count()).max();
+            u16::try_from(longest.unwrap_or(0)).unwrap_or(u16::MAX)
+        })
+        .collect();
+    let last = heads.len().saturating_sub(1);
+    for (number, (column, head)) in table.column_iter_mut().zip(heads).enumerate() {
+        let least = if number == last {
+            SENTENCES
+        } else {
+            head + PADDING
+        };
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+    }
 }
 
 fn reasons(row: &Row, none: &str) -> String {
@@ -95,13 +139,9 @@ pub fn person(row: &Row, facts: &AnswerFacts) -> String {
     let shape = facts.view.as_ref().unwrap_or(&unknown);
     let mut parts = vec![
         shape.title.clone(),
-        format!(
-            "Person {}, as of {}",
-            hex::encode(&row.pseudonym),
-            words::instant(facts.evaluated_at.as_ref())
-        ),
+        format!("Person {}", hex::encode(&row.pseudonym)),
     ];
-    let mut table = sheet();
+    let mut table = close_sheet();
     table.set_header(["What", "Value", "What it means"]);
     for (cell, column) in row.cells.iter().zip(&shape.columns) {
         table.add_row([
@@ -151,7 +191,7 @@ pub fn sources(sources: &[SourceFreshness], shape: &ViewShape) -> String {
             .or_default()
             .insert(words::organisation(&source.organisation));
     }
-    let mut table = sheet();
+    let mut table = close_sheet();
     table.set_header(["Source", "From", "How it stands"]);
     for ((label, standing), who) in by_standing {
         let from = if who.len() > NAMED {

@@ -5,6 +5,7 @@ use walbrook_domain::{Day, Instant};
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::view::v1::cell::Value;
 use walbrook_proto::view::v1::{Cell, Column, SourceFreshness};
+use walbrook_view::model::Unit;
 use walbrook_view::row;
 use walbrook_view::value::day_words;
 
@@ -28,24 +29,7 @@ pub fn cell(cell: &Cell, column: Option<&Column>) -> String {
 }
 
 fn counted(number: i64, unit: &str) -> String {
-    let of = |one: &str| {
-        let ending = if number.abs() == 1 { "" } else { "s" };
-        format!("{number} {one}{ending}")
-    };
-    match unit {
-        "days" => of("day"),
-        "weeks" => of("week"),
-        "times" if number == 0 => "never".to_owned(),
-        "times" if number == 1 => "once".to_owned(),
-        "times" => of("time"),
-        "pence" => row::pounds(number),
-        "tenths-of-mile" => {
-            let sign = if number < 0 { "-" } else { "" };
-            let tenths = number.unsigned_abs();
-            format!("{sign}{}.{} miles", tenths / 10, tenths % 10)
-        }
-        _ => number.to_string(),
-    }
+    Unit::of_word(unit).map_or_else(|| number.to_string(), |unit| unit.counted(number))
 }
 
 /// What a code means, and the code itself where the meaning does not say it.

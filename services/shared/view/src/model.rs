@@ -198,8 +198,8 @@ pub enum Piece {
     Words(String),
     /// A feature's value.
     Output(String),
-    /// A feature's value in pence, as pounds.
-    Pounds(String),
+    /// A feature's number with its unit, for example pence as pounds.
+    Counted(String, Unit),
     /// A code written as capitals with underscores, as small words.
     Small(String),
 }
@@ -250,6 +250,36 @@ impl Unit {
         ("pence", Self::Pence),
         ("tenths-of-mile", Self::TenthsOfMile),
     ];
+
+    /// A number of it in words, for example `1 day`, `twice` or `£2,364.00`.
+    pub fn counted(self, number: i64) -> String {
+        let of = |one: &str| {
+            let ending = if number.abs() == 1 { "" } else { "s" };
+            format!("{number} {one}{ending}")
+        };
+        match self {
+            Self::Days => of("day"),
+            Self::Weeks => of("week"),
+            Self::Times => match number {
+                0 => "never".to_owned(),
+                1 => "once".to_owned(),
+                2 => "twice".to_owned(),
+                _ => of("time"),
+            },
+            Self::Pence => crate::row::pounds(number),
+            Self::TenthsOfMile => {
+                let sign = if number < 0 { "-" } else { "" };
+                let tenths = number.unsigned_abs();
+                format!("{sign}{}.{} miles", tenths / 10, tenths % 10)
+            }
+        }
+    }
+
+    /// The unit of a word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let found = Self::WORDS.iter().find(|(known, _)| *known == word);
+        found.map(|(_, unit)| *unit)
+    }
 
     /// Its word.
     pub const fn word(self) -> &'static str {

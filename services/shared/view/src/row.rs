@@ -226,8 +226,8 @@ fn sentence(rule: &Rule, outputs: &Outputs) -> String {
             Piece::Words(words) => words.clone(),
             Piece::Output(name) => plain(outputs.get(name)),
             Piece::Small(name) => small(&plain(outputs.get(name))),
-            Piece::Pounds(name) => match outputs.get(name).and_then(Known::value) {
-                Some(Value::Int(pence)) => pounds(*pence),
+            Piece::Counted(name, unit) => match outputs.get(name).and_then(Known::value) {
+                Some(Value::Int(number)) => unit.counted(*number),
                 _ => plain(outputs.get(name)),
             },
         })

@@ -71,7 +71,8 @@ impl SharedSchema {
             .event
             .ok_or_else(|| fault(format!("schema {name} is of no event type")))?;
         let mut fields = Vec::new();
-        for field in schema["fields"].as_array().into_iter().flatten() {
+        let stated = schema.get("fields").and_then(serde_json::Value::as_array);
+        for field in stated.into_iter().flatten() {
             let field_name = field["name"].as_str().unwrap_or_default();
             let number = (0u8..64)
                 .zip(info.fields)

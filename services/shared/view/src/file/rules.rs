@@ -82,7 +82,7 @@ pub(super) fn rules<'t>(
 /// More columns than this do not fit beside the reasons on a page.
 const MOST_LISTED: usize = 5;
 
-/// `{output}`, `{output:pounds}` and `{output:small}` stand for values.
+/// `{output}`, `{output:<unit>}` and `{output:small}` stand for values.
 fn pieces(text: &str, outputs: &Outputs) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -93,20 +93,22 @@ fn pieces(text: &str, outputs: &Outputs) -> Result<Vec<Piece>, String> {
         let (name, after) = after
             .split_once('}')
             .ok_or_else(|| "a `{` is not closed".to_owned())?;
-        let (output, format) = match name.split_once(':') {
-            None => (name, ""),
-            Some((output, format @ ("pounds" | "small"))) => (output, format),
-            Some((_, format)) => return Err(format!("there is no format {format}")),
-        };
+        let (output, format) = name.split_once(':').unwrap_or((name, ""));
         let kind = outputs
             .get(output)
             .ok_or_else(|| format!("there is no output {output}"))?;
         pieces.push(match (format, kind) {
-            ("pounds", FieldKind::Integer) => Piece::Pounds(output.to_owned()),
-            ("pounds", _) => return Err(format!("{output} is no whole number of pence")),
+            ("", _) => Piece::Output(output.to_owned()),
             ("small", FieldKind::Text) => Piece::Small(output.to_owned()),
             ("small", _) => return Err(format!("{output} is no code")),
-            _ => Piece::Output(output.to_owned()),
+            (word, kind) => {
+                let unit =
+                    Unit::of_word(word).ok_or_else(|| format!("there is no format {word}"))?;
+                if *kind != FieldKind::Integer {
+                    return Err(format!("{output} is no whole number of {word}"));
+                }
+                Piece::Counted(output.to_owned(), unit)
+            }
         });
         rest = after;
     }

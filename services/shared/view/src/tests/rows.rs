@@ -158,7 +158,7 @@ fn points_add_up_and_each_has_its_sentence() {
     assert_eq!(
         sentences,
         [
-            "Seen bedded down by outreach in the last 28 days: 1 time(s).",
+            "Seen bedded down by outreach once in the last 28 days.",
             "Owes 9 weeks of rent (£1,234.56)."
         ]
     );
