@@ -11,9 +11,7 @@ pub(crate) fn applying(record: &Record) -> Span {
         return Span::none();
     };
     let span = tracing::info_span!(parent: None, "apply", otel.kind = "consumer");
-    // Without an exporter there is no trace to join.
-    if telemetry::traceparent(&span).is_some() {
-        telemetry::set_parent(&span, release);
-    }
+    // First of all: a span that was asked for its own trace has one and keeps it.
+    telemetry::set_parent(&span, release);
     span
 }
