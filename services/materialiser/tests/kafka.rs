@@ -92,13 +92,7 @@ async fn each_reader_sees_their_own_and_every_read_is_on_record_first() {
     assert_eq!(status.code(), tonic::Code::InvalidArgument);
 
     let (place, reads) = blocking(place, |place| place.read::<ReadRecord>(topics::READS)).await;
-    let of = |id: &str| {
-        reads
-            .iter()
-            .filter(|read| read.read_id == id)
-            .next_back()
-            .unwrap()
-    };
+    let of = |id: &str| reads.iter().rfind(|read| read.read_id == id).unwrap();
     let read = of(&camden.facts.as_ref().unwrap().read_id);
     assert_eq!(
         (read.outcome.as_str(), read.operation.as_str()),

@@ -149,7 +149,7 @@ fn another_meaning_empties_the_store_and_what_is_owed_is_kept_until_it_is_settle
     drop(store);
     let store = Store::open(folder.path(), &FINGERPRINT).unwrap();
     assert_eq!(store.restore(0).unwrap(), (fold(1), 1));
-    assert_eq!(store.owed().unwrap(), [owed.clone()]);
+    assert_eq!(store.owed().unwrap(), std::slice::from_ref(&owed));
     store.settle(vec![owed.0]).unwrap();
     assert!(store.owed().unwrap().is_empty());
     drop(store);
