@@ -3,6 +3,14 @@
 //! Each rule is a function from facts to a list of faults. One test applies it to this repository, another to a planted
 //! breach of it, so that a rule that has stopped working is seen.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
 mod edges;
 mod history;
 mod manifests;

@@ -2,6 +2,14 @@
 //!
 //! Build the programs first: `cargo build --workspace --bins`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
 mod crashes;
 mod gateway;
 mod merges;

@@ -51,25 +51,76 @@ fn ever_released(backbone: &Backbone) -> BTreeMap<Vec<u8>, usize> {
     found
 }
 
+/// Two brokers, and enough people that each has some of them, whichever partitions it has: each with one contact in view.
+async fn two_brokers(first: u32) -> (Backbone, Vec<Person>) {
+    let backbone = Backbone::start(Options::river()).await;
+    backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
+    backbone.start_second_broker();
+    let people: Vec<Person> = (first..first + 12).map(Person::number).collect();
+    for person in &people {
+        let sent = backbone
+            .publish(CAMDEN, contact(&event_id(), person, 5))
+            .await;
+        sent.expect("a receipt");
+    }
+    for person in &people {
+        backbone.await_contacts(CAMDEN, person, 1).await;
+    }
+    backbone.decided().await;
+    (backbone, people)
+}
+
+/// What the council's client said of every purpose.
+fn consent(person: &Person, state: &str, expected_version: u32) -> RecordGroundRequest {
+    RecordGroundRequest {
+        agency: "housing".into(),
+        id_scheme: "LOCAL".into(),
+        local_id: person.local_id.clone(),
+        kind: "CONSENT".into(),
+        state: state.into(),
+        expected_version,
+        ..RecordGroundRequest::default()
+    }
+}
+
+#[test]
+fn a_withdrawal_and_a_new_consent_that_one_barrier_finds_together_leave_what_the_last_word_says() {
+    journey(async {
+        let (backbone, people) = two_brokers(840).await;
+        let (writing, other) = writer(&backbone).await;
+        // While it hangs, both words about the people of its partitions reach the log: its next barrier finds them together.
+        backbone.freeze(other);
+        let mut client = control(&backbone, writing);
+        for (number, person) in people.iter().enumerate() {
+            let words: &[&str] = match number % 3 {
+                0 => &["WITHDRAWN", "GIVEN"],
+                1 => &["WITHDRAWN", "GIVEN", "WITHDRAWN"],
+                _ => &["GIVEN", "WITHDRAWN", "GIVEN"],
+            };
+            for (version, word) in (0..).zip(words) {
+                let answer = client.record_ground(consent(person, word, version)).await;
+                answer.expect("acknowledged");
+            }
+            let sent = backbone
+                .publish(CAMDEN, contact(&event_id(), person, 4))
+                .await;
+            sent.expect("a receipt");
+        }
+        backbone.thaw(other);
+        for (number, person) in people.iter().enumerate() {
+            let contacts = if number % 3 == 1 { 0 } else { 2 };
+            backbone.await_contacts(CAMDEN, person, contacts).await;
+        }
+        backbone.decided().await;
+        backbone.assert_audit_is_clean();
+    });
+}
+
 #[test]
 fn a_partition_that_moves_to_another_broker_with_a_withdrawal_pending_takes_back_and_releases_nothing_more()
  {
     journey(async {
-        let backbone = Backbone::start(Options::river()).await;
-        backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
-        backbone.start_second_broker();
-        // Enough people that each broker has some of them, whichever partitions it has.
-        let people: Vec<Person> = (800..812).map(Person::number).collect();
-        for person in &people {
-            backbone
-                .publish(CAMDEN, contact(&event_id(), person, 5))
-                .await
-                .expect("a receipt");
-        }
-        for person in &people {
-            backbone.await_contacts(CAMDEN, person, 1).await;
-        }
-        backbone.decided().await;
+        let (backbone, people) = two_brokers(800).await;
         let before = ever_released(&backbone);
         assert_eq!(before.len(), people.len());
 
@@ -77,14 +128,7 @@ fn a_partition_that_moves_to_another_broker_with_a_withdrawal_pending_takes_back
         backbone.freeze(other);
         let mut last = None;
         for person in &people {
-            let request = RecordGroundRequest {
-                agency: "housing".into(),
-                id_scheme: "LOCAL".into(),
-                local_id: person.local_id.clone(),
-                kind: "CONSENT".into(),
-                state: "WITHDRAWN".into(),
-                ..RecordGroundRequest::default()
-            };
+            let request = consent(person, "WITHDRAWN", 0);
             let answer = control(&backbone, writing).record_ground(request).await;
             last = Some(answer.expect("acknowledged").into_inner());
             backbone

@@ -15,13 +15,20 @@ fn with_a_sealing_implementation_rows_come_out_and_no_body_on_the_log_can_be_rea
         backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
         let person = Person::number(951);
         for days in [3, 5] {
-            let sent = backbone.publish(CAMDEN, contact(&event_id(), &person, days)).await;
+            let sent = backbone
+                .publish(CAMDEN, contact(&event_id(), &person, days))
+                .await;
             sent.expect("a receipt");
         }
-        let sent = backbone.publish(CAMDEN, arrears(&event_id(), &person, 77_700)).await;
+        let sent = backbone
+            .publish(CAMDEN, arrears(&event_id(), &person, 77_700))
+            .await;
         sent.expect("a receipt");
         backbone.decided().await;
-        let row = backbone.await_contacts(CAMDEN, &person, 2).await.expect("a row");
+        let row = backbone
+            .await_contacts(CAMDEN, &person, 2)
+            .await
+            .expect("a row");
         assert_eq!(number(&row, "arrears_pence"), Some(77_700));
 
         let raw = backbone.records("raw.housing");
@@ -30,15 +37,27 @@ fn with_a_sealing_implementation_rows_come_out_and_no_body_on_the_log_can_be_rea
         for record in raw.iter().chain(&shared) {
             assert_eq!(record.headers.text(headers::KEY), Some("journey-1"));
             let (_, body) = unframe(record.value.as_deref()).expect("framed");
-            let readable = RentArrearsChanged::decode_exact(body).is_ok_and(|read| read.tenancy_ref == "T-100")
-                || RoughSleepingContact::decode_exact(body).is_ok_and(|read| read.outreach_team == "TEAM-1");
+            let readable = RentArrearsChanged::decode_exact(body)
+                .is_ok_and(|read| read.tenancy_ref == "T-100")
+                || RoughSleepingContact::decode_exact(body)
+                    .is_ok_and(|read| read.outreach_team == "TEAM-1");
             assert!(!readable, "a body stands open on {}", record.at);
-            assert!(!body.windows(6).any(|part| part == b"TEAM-1"), "a body stands open on {}", record.at);
+            assert!(
+                !body.windows(6).any(|part| part == b"TEAM-1"),
+                "a body stands open on {}",
+                record.at
+            );
         }
 
-        backbone.consent(CAMDEN, &person, "WITHDRAWN", 0).await.expect("acknowledged");
+        backbone
+            .consent(CAMDEN, &person, "WITHDRAWN", 0)
+            .await
+            .expect("acknowledged");
         backbone.await_contacts(CAMDEN, &person, 0).await;
-        backbone.consent(CAMDEN, &person, "GIVEN", 1).await.expect("acknowledged");
+        backbone
+            .consent(CAMDEN, &person, "GIVEN", 1)
+            .await
+            .expect("acknowledged");
         backbone.await_contacts(CAMDEN, &person, 2).await;
     });
 }

@@ -20,7 +20,7 @@ use walbrook_tests::shelf::Shelf;
 /// When it starts, ms.
 pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 
-struct Counting(u128);
+pub(crate) struct Counting(u128);
 
 impl Entropy for Counting {
     fn bytes16(&mut self) -> [u8; 16] {
