@@ -120,6 +120,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "walbrook-tests",
         &[
+            "agency",
             "auditor",
             "broker",
             "cli",
@@ -127,6 +128,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "event",
             "eventlog",
             "eventlog-kafka",
+            "housing",
             "identity",
             "materialiser",
             "policy",

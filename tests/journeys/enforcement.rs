@@ -1,5 +1,13 @@
 //! Enforcement on real Kafka: withdrawals against events in flight, across partitions and merges, and through kill -9 and rebalances.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test and its helpers fail by panicking"
+)]
+
 #[path = "enforcement_town.rs"]
 mod town;
 

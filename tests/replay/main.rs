@@ -1,5 +1,13 @@
 //! The audit of simulated runs of the real enforcement core: clean as they are, and not clean after any tampering.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test and its helpers fail by panicking"
+)]
+
 #[path = "../simulation/faulty.rs"]
 mod faulty;
 #[allow(dead_code, reason = "shared with the simulation, which uses the rest")]

@@ -249,7 +249,7 @@ fn every_byte_of_a_released_body() {
         record.value = Some(value.into());
         let at = place(&mut held, &spot);
         let report = held.audit();
-        assert_eq!(report.difference_count() > 0, true, "byte {byte}");
+        assert!(report.difference_count() > 0, "byte {byte}");
         says(
             &report,
             if (1..5).contains(&byte) {

@@ -1,5 +1,13 @@
 //! What the rest of the system relies on in librdkafka and Kafka, shown on a real broker.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test and its helpers fail by panicking"
+)]
+
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use walbrook_eventlog::topics::{Cleanup, TimestampType, Topic};

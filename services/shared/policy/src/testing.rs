@@ -228,7 +228,9 @@ impl Fields for Map {
 /// Compares a table with the file of that name. `make golden` (or `WALBROOK_GOLDEN=write cargo test -p walbrook-policy`)
 /// writes it anew: the difference is then read by whoever reviews the change.
 pub(crate) fn golden(name: &str, table: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
     if std::env::var("WALBROOK_GOLDEN").is_ok_and(|value| value == "write") {
         std::fs::write(&path, table).unwrap();
         return;

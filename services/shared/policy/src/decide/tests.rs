@@ -4,7 +4,9 @@ use crate::facts::{FieldValue, LinkFacts, Precedence};
 use crate::testing::{Log, Map, at, catalogue, golden, ground, org, shipped};
 use proptest::prelude::*;
 use walbrook_domain::control::{GroundFact, GroundKind, GroundState, Standing};
-use walbrook_domain::{EventId, EventType, Handle, LinkStatus, Organisation, PersonId, Restriction};
+use walbrook_domain::{
+    EventId, EventType, Handle, LinkStatus, Organisation, PersonId, Restriction,
+};
 
 /// One organisation of each class, and City Hall, which belongs to none.
 pub(crate) const ORGANISATIONS: [&str; 7] = [
@@ -76,7 +78,9 @@ impl Case {
     fn child(log: &Log) -> Self {
         let mut case = Self::new(log);
         case.adult = None;
-        case.fields.0.insert("subject_kind", FieldValue::Text("CHILD"));
+        case.fields
+            .0
+            .insert("subject_kind", FieldValue::Text("CHILD"));
         case
     }
 
@@ -90,14 +94,23 @@ impl Case {
         self
     }
 
-    fn decide(&self, organisation: &Organisation, event_type: &EventType, kind: SubjectKind) -> Vec<Decision> {
+    fn decide(
+        &self,
+        organisation: &Organisation,
+        event_type: &EventType,
+        kind: SubjectKind,
+    ) -> Vec<Decision> {
         let now = Instant(self.log.clock.0 + 3_600_000_000);
         let occurred_at = now.london_day().plus(-self.occurred_days_ago).start();
         let event = EventFacts {
             event_type,
             organisation,
             event_id: EventId::new(uuid::Uuid::from_u128(EVENT)),
-            accepted_at: if self.accepted_before_signature { at("2025-12-01T00:00:00Z") } else { now },
+            accepted_at: if self.accepted_before_signature {
+                at("2025-12-01T00:00:00Z")
+            } else {
+                now
+            },
             occurred_at,
             precision: Precision::Minute,
             precedence: self.precedence,
@@ -110,7 +123,9 @@ impl Case {
                 person: PersonId::new([9; 16]),
                 status: self.status,
                 restrictions: &self.restrictions,
-                adult_from: self.adult.map(|adult| occurred_at.london_day().plus(if adult { -400 } else { 1 })),
+                adult_from: self
+                    .adult
+                    .map(|adult| occurred_at.london_day().plus(if adult { -400 } else { 1 })),
                 members: &members,
             }),
             SubjectKind::Area => Subject::Area,
@@ -130,7 +145,12 @@ fn recall(handle: Handle) -> GroundFact {
 }
 
 fn standing_of_all(log: &mut Log, standing: Standing) {
-    let ids: Vec<_> = log.state.book().agreements().map(|(id, _)| id.to_string()).collect();
+    let ids: Vec<_> = log
+        .state
+        .book()
+        .agreements()
+        .map(|(id, _)| id.to_string())
+        .collect();
     for id in ids {
         log.stand(&id, None, standing).unwrap();
     }
@@ -163,52 +183,131 @@ fn cases() -> Vec<(&'static str, Case)> {
         ("adult", base()),
         ("child", Case::child(&log)),
         ("not signed", Case::new(&unsigned)),
-        ("suspended", base().with(|case| standing_of_all(&mut case.log, Standing::Suspended))),
-        ("terminated", base().with(|case| standing_of_all(&mut case.log, Standing::Terminated))),
-        ("expired", base().with(|case| case.log.clock = at("2031-01-01T00:00:00Z"))),
-        ("not yet", base().with(|case| case.log.clock = at("2025-01-01T00:00:00Z"))),
-        ("accepted before signature", base().with(|case| case.accepted_before_signature = true)),
+        (
+            "suspended",
+            base().with(|case| standing_of_all(&mut case.log, Standing::Suspended)),
+        ),
+        (
+            "terminated",
+            base().with(|case| standing_of_all(&mut case.log, Standing::Terminated)),
+        ),
+        (
+            "expired",
+            base().with(|case| case.log.clock = at("2031-01-01T00:00:00Z")),
+        ),
+        (
+            "not yet",
+            base().with(|case| case.log.clock = at("2025-01-01T00:00:00Z")),
+        ),
+        (
+            "accepted before signature",
+            base().with(|case| case.accepted_before_signature = true),
+        ),
         ("consent given", base().on(OWN, Consent, Given)),
-        ("consent given on another handle", base().on(OTHER, Consent, Given)),
+        (
+            "consent given on another handle",
+            base().on(OTHER, Consent, Given),
+        ),
         ("consent refused", base().on(OWN, Consent, Refused)),
         ("consent withdrawn", base().on(OWN, Consent, Withdrawn)),
-        ("consent given and withdrawn on another handle", base().on(OWN, Consent, Given).on(OTHER, Consent, Withdrawn)),
-        ("consent ended", base().with(|case| drop(case.log.ground(ended).unwrap()))),
-        ("consent ends", base().with(|case| drop(case.log.ground(ending).unwrap()))),
+        (
+            "consent given and withdrawn on another handle",
+            base().on(OWN, Consent, Given).on(OTHER, Consent, Withdrawn),
+        ),
+        (
+            "consent ended",
+            base().with(|case| drop(case.log.ground(ended).unwrap())),
+        ),
+        (
+            "consent ends",
+            base().with(|case| drop(case.log.ground(ending).unwrap())),
+        ),
         ("objection raised", base().on(OTHER, Objection, Raised)),
-        ("objection upheld", base().on(OWN, Objection, Raised).with(|case| {
-            case.log.ground(ground(OWN, Objection, Upheld, 2)).unwrap();
-        })),
-        ("objection rejected", base().on(OWN, Objection, Raised).with(|case| {
-            case.log.ground(ground(OWN, Objection, Rejected, 2)).unwrap();
-        })),
-        ("child, objection raised", Case::child(&log).on(OWN, Objection, Raised)),
+        (
+            "objection upheld",
+            base().on(OWN, Objection, Raised).with(|case| {
+                case.log.ground(ground(OWN, Objection, Upheld, 2)).unwrap();
+            }),
+        ),
+        (
+            "objection rejected",
+            base().on(OWN, Objection, Raised).with(|case| {
+                case.log
+                    .ground(ground(OWN, Objection, Rejected, 2))
+                    .unwrap();
+            }),
+        ),
+        (
+            "child, objection raised",
+            Case::child(&log).on(OWN, Objection, Raised),
+        ),
         ("opt-out", base().on(OTHER, NationalDataOptOut, On)),
         ("safety hold", base().on(OTHER, SafetyHold, On)),
-        ("child, safety hold", Case::child(&log).on(OTHER, SafetyHold, On)),
-        ("recalled", base().with(|case| drop(case.log.ground(recall(OWN)).unwrap()))),
-        ("same id recalled on another handle", base().with(|case| drop(case.log.ground(recall(OTHER)).unwrap()))),
-        ("restricted", base().with(|case| case.restrictions = vec![Restriction::Restricted])),
-        ("child, adoption", Case::child(&log).with(|case| case.restrictions = vec![Restriction::Adoption])),
-        ("potential match", base().with(|case| case.status = LinkStatus::PotentialMatch)),
+        (
+            "child, safety hold",
+            Case::child(&log).on(OTHER, SafetyHold, On),
+        ),
+        (
+            "recalled",
+            base().with(|case| drop(case.log.ground(recall(OWN)).unwrap())),
+        ),
+        (
+            "same id recalled on another handle",
+            base().with(|case| drop(case.log.ground(recall(OTHER)).unwrap())),
+        ),
+        (
+            "restricted",
+            base().with(|case| case.restrictions = vec![Restriction::Restricted]),
+        ),
+        (
+            "child, adoption",
+            Case::child(&log).with(|case| case.restrictions = vec![Restriction::Adoption]),
+        ),
+        (
+            "potential match",
+            base().with(|case| case.status = LinkStatus::PotentialMatch),
+        ),
         ("age not known", base().with(|case| case.adult = None)),
-        ("turns adult later", base().with(|case| case.adult = Some(false))),
-        ("occurred 800 days ago", base().with(|case| case.occurred_days_ago = 800)),
-        ("predicate false", base().with(|case| {
-            case.fields.0.insert("housing_concern", FieldValue::Bool(false));
-            case.fields.0.insert("accommodation_status", FieldValue::Absent);
-        })),
+        (
+            "turns adult later",
+            base().with(|case| case.adult = Some(false)),
+        ),
+        (
+            "occurred 800 days ago",
+            base().with(|case| case.occurred_days_ago = 800),
+        ),
+        (
+            "predicate false",
+            base().with(|case| {
+                case.fields
+                    .0
+                    .insert("housing_concern", FieldValue::Bool(false));
+                case.fields
+                    .0
+                    .insert("accommodation_status", FieldValue::Absent);
+            }),
+        ),
         ("predicate fails", base().with(|case| case.fields.0.clear())),
-        ("duplicate", base().with(|case| case.precedence = Precedence::Duplicate)),
-        ("conflicting", base().with(|case| case.precedence = Precedence::Conflicting)),
-        ("superseded", base().with(|case| case.precedence = Precedence::Superseded)),
+        (
+            "duplicate",
+            base().with(|case| case.precedence = Precedence::Duplicate),
+        ),
+        (
+            "conflicting",
+            base().with(|case| case.precedence = Precedence::Conflicting),
+        ),
+        (
+            "superseded",
+            base().with(|case| case.precedence = Precedence::Superseded),
+        ),
     ]
 }
 
 #[test]
 fn decisions_are_those_of_the_golden_table() {
     let catalogue = catalogue();
-    let mut table = "organisation,event,case,agreement,reason,fields,precision,not_after\n".to_owned();
+    let mut table =
+        "organisation,event,case,agreement,reason,fields,precision,not_after\n".to_owned();
     for organisation in ORGANISATIONS {
         for shape in catalogue.events() {
             for (name, case) in cases() {
@@ -217,11 +316,15 @@ fn decisions_are_those_of_the_golden_table() {
                         organisation.to_owned(),
                         shape.event_type.to_string(),
                         format!("\"{name}\""),
-                        decision.agreement().map_or("-".to_owned(), ToString::to_string),
+                        decision
+                            .agreement()
+                            .map_or("-".to_owned(), ToString::to_string),
                         decision.reason.to_string(),
                         format!("{:x}", decision.field_mask),
                         decision.precision.to_string(),
-                        decision.not_after.map_or(String::new(), |day| day.to_string()),
+                        decision
+                            .not_after
+                            .map_or(String::new(), |day| day.to_string()),
                     ];
                     // Without a flow no case makes a difference: one row says so.
                     if decision.reason == Reason::NoAgreement && name != "adult" {
@@ -245,14 +348,20 @@ fn every_reason_has_a_code_of_its_own_and_its_outcome() {
     for reason in Reason::ALL {
         assert_eq!(Reason::from_code(reason.code()), Some(*reason));
         assert!(reason.sentence().ends_with('.') && !reason.ask().is_empty());
-        assert_eq!(reason.outcome() == Outcome::Permit, *reason == Reason::Permitted);
+        assert_eq!(
+            reason.outcome() == Outcome::Permit,
+            *reason == Reason::Permitted
+        );
     }
 }
 
 #[test]
 fn rules_that_this_build_lacks_decide_nothing() {
     let log = signed();
-    let (event_type, organisation) = ("housing.RentArrearsChanged".parse().unwrap(), org(ORGANISATIONS[0]));
+    let (event_type, organisation) = (
+        "housing.RentArrearsChanged".parse().unwrap(),
+        org(ORGANISATIONS[0]),
+    );
     let event = EventFacts {
         event_type: &event_type,
         organisation: &organisation,
@@ -263,13 +372,28 @@ fn rules_that_this_build_lacks_decide_nothing() {
         precedence: Precedence::First,
         fields: &Map::default(),
     };
-    let decided = decide(&event, &Subject::Area, &log.state, log.clock, RULES_VERSION + 1);
-    assert_eq!(decided, Err(UnknownRules { wanted: RULES_VERSION + 1 }));
+    let decided = decide(
+        &event,
+        &Subject::Area,
+        &log.state,
+        log.clock,
+        RULES_VERSION + 1,
+    );
+    assert_eq!(
+        decided,
+        Err(UnknownRules {
+            wanted: RULES_VERSION + 1
+        })
+    );
 }
 
 #[test]
 fn an_event_from_before_a_version_gets_what_both_versions_grant() {
-    let document = shipped().into_iter().find(|(name, _)| name == "pan-london-rough-sleeping.toml").unwrap().1;
+    let document = shipped()
+        .into_iter()
+        .find(|(name, _)| name == "pan-london-rough-sleeping.toml")
+        .unwrap()
+        .1;
     let first = document.replacen("\"arrears_pence\", \"owed_weeks\"", "\"owed_weeks\"", 1);
     let camden = "GSS:E09000007";
     let mut log = Log::new();
@@ -283,7 +407,10 @@ fn an_event_from_before_a_version_gets_what_both_versions_grant() {
     log.propose(&second).unwrap();
     log.sign("pan-london-rough-sleeping", 2, camden).unwrap();
     let shape = catalogue();
-    let shape = shape.event(&"housing.RentArrearsChanged".parse().unwrap()).unwrap().clone();
+    let shape = shape
+        .event(&"housing.RentArrearsChanged".parse().unwrap())
+        .unwrap()
+        .clone();
     let decided = |accepted_at: Instant| {
         let now = Instant(log.clock.0 + 3_600_000_000);
         let event = EventFacts {
@@ -309,18 +436,48 @@ fn an_event_from_before_a_version_gets_what_both_versions_grant() {
     };
     let (old, new) = (decided(between), decided(log.clock));
     let fields = |names: &[&str]| shape.mask(names.iter().copied());
-    assert_eq!(new.field_mask, fields(&["landlord_type", "arrears_pence", "owed_weeks", "shortfall_pence", "contact_made"]));
+    assert_eq!(
+        new.field_mask,
+        fields(&[
+            "landlord_type",
+            "arrears_pence",
+            "owed_weeks",
+            "shortfall_pence",
+            "contact_made"
+        ])
+    );
     assert_eq!(new.precision, Precision::Minute);
-    assert_eq!(old.field_mask, fields(&["landlord_type", "owed_weeks", "shortfall_pence", "contact_made"]));
+    assert_eq!(
+        old.field_mask,
+        fields(&[
+            "landlord_type",
+            "owed_weeks",
+            "shortfall_pence",
+            "contact_made"
+        ])
+    );
     assert_eq!(old.precision, Precision::Day);
-    assert_eq!((old.version(), new.version()), (Some(AgreementVersion(2)), Some(AgreementVersion(2))));
-    assert_eq!(decided(at("2025-12-01T00:00:00Z")).reason, Reason::AcceptedBeforeInForce);
+    assert_eq!(
+        (old.version(), new.version()),
+        (Some(AgreementVersion(2)), Some(AgreementVersion(2)))
+    );
+    assert_eq!(
+        decided(at("2025-12-01T00:00:00Z")).reason,
+        Reason::AcceptedBeforeInForce
+    );
 }
 
 #[test]
 fn the_national_opt_out_stops_what_it_applies_to() {
-    let document = shipped().into_iter().find(|(name, _)| name == "nhs-to-housing.toml").unwrap().1;
-    let applies = document.replace("national_opt_out = \"does-not-apply\"", "national_opt_out = \"applies\"");
+    let document = shipped()
+        .into_iter()
+        .find(|(name, _)| name == "nhs-to-housing.toml")
+        .unwrap()
+        .1;
+    let applies = document.replace(
+        "national_opt_out = \"does-not-apply\"",
+        "national_opt_out = \"applies\"",
+    );
     for (text, expected) in [(document, Reason::Permitted), (applies, Reason::OptOut)] {
         let mut log = Log::new();
         log.propose(&text).unwrap();
@@ -328,8 +485,15 @@ fn the_national_opt_out_stops_what_it_applies_to() {
         let case = Case::new(&log)
             .on(OWN, GroundKind::Consent, GroundState::Given)
             .on(OTHER, GroundKind::NationalDataOptOut, GroundState::On);
-        let decided = case.decide(&org("ODS:RRV"), &"health.EdAttendance".parse().unwrap(), SubjectKind::Person);
-        assert_eq!(decided.iter().map(|one| one.reason).collect::<Vec<_>>(), [expected]);
+        let decided = case.decide(
+            &org("ODS:RRV"),
+            &"health.EdAttendance".parse().unwrap(),
+            SubjectKind::Person,
+        );
+        assert_eq!(
+            decided.iter().map(|one| one.reason).collect::<Vec<_>>(),
+            [expected]
+        );
     }
 }
 
@@ -340,9 +504,16 @@ fn permits(case: &Case) -> Vec<(String, String, u64)> {
         for shape in catalogue.events() {
             for decision in case.decide(&org(organisation), &shape.event_type, shape.subject) {
                 if decision.outcome() == Outcome::Permit {
-                    assert!(decision.field_mask != 0 && decision.edition.is_some(), "a permit without a ground");
+                    assert!(
+                        decision.field_mask != 0 && decision.edition.is_some(),
+                        "a permit without a ground"
+                    );
                     let agreement = decision.agreement().unwrap().to_string();
-                    found.push((format!("{organisation}/{}", shape.event_type), agreement, decision.field_mask));
+                    found.push((
+                        format!("{organisation}/{}", shape.event_type),
+                        agreement,
+                        decision.field_mask,
+                    ));
                 } else {
                     assert_eq!(decision.field_mask, 0);
                 }
@@ -358,7 +529,11 @@ fn subset(less: &[(String, String, u64)], more: &[(String, String, u64)]) -> boo
 
 fn state_of(kind: GroundKind) -> BoxedStrategy<GroundState> {
     let first = match kind {
-        GroundKind::Consent => vec![GroundState::Given, GroundState::Refused, GroundState::Withdrawn],
+        GroundKind::Consent => vec![
+            GroundState::Given,
+            GroundState::Refused,
+            GroundState::Withdrawn,
+        ],
         GroundKind::Objection => vec![GroundState::Raised],
         _ => vec![GroundState::On],
     };
@@ -366,9 +541,18 @@ fn state_of(kind: GroundKind) -> BoxedStrategy<GroundState> {
 }
 
 fn any_ground() -> impl Strategy<Value = (Handle, GroundKind, GroundState)> {
-    let kinds = vec![GroundKind::Consent, GroundKind::Objection, GroundKind::NationalDataOptOut, GroundKind::SafetyHold];
+    let kinds = vec![
+        GroundKind::Consent,
+        GroundKind::Objection,
+        GroundKind::NationalDataOptOut,
+        GroundKind::SafetyHold,
+    ];
     prop::sample::select(kinds).prop_flat_map(|kind| {
-        (prop::sample::select(vec![OWN, OTHER]), Just(kind), state_of(kind))
+        (
+            prop::sample::select(vec![OWN, OTHER]),
+            Just(kind),
+            state_of(kind),
+        )
     })
 }
 
@@ -376,10 +560,20 @@ fn any_ground() -> impl Strategy<Value = (Handle, GroundKind, GroundState)> {
 fn any_case() -> impl Strategy<Value = Case> {
     let adult = prop::sample::select(vec![None, Some(true), Some(false)]);
     let status = prop::sample::select(LinkStatus::ALL.to_vec());
-    (prop::collection::vec(any_ground(), 0..4), adult, status, any::<bool>(), any::<bool>()).prop_map(
-        |(grounds, adult, status, restricted, child)| {
+    (
+        prop::collection::vec(any_ground(), 0..4),
+        adult,
+        status,
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(grounds, adult, status, restricted, child)| {
             let log = SIGNED.get_or_init(signed);
-            let mut case = if child { Case::child(log) } else { Case::new(log) };
+            let mut case = if child {
+                Case::child(log)
+            } else {
+                Case::new(log)
+            };
             case.adult = adult;
             case.status = status;
             if restricted {
@@ -390,8 +584,7 @@ fn any_case() -> impl Strategy<Value = Case> {
                 let _ = case.log.ground(ground(handle, kind, state, 1));
             }
             case
-        },
-    )
+        })
 }
 
 static SIGNED: std::sync::OnceLock<Log> = std::sync::OnceLock::new();

@@ -4,12 +4,27 @@ use crate::decide::tests::{ORGANISATIONS, signed};
 use crate::testing::{Log, at, golden, org, shipped};
 use walbrook_domain::control::{AgreementFact, ControlFact, ReaderRevocation, Standing};
 
-const ROLES: [&str; 5] =
-    ["housing-options-officer", "outreach-worker", "social-worker", "looked-after-nurse", "missing-coordinator"];
-const VIEWS: [(&str, &str); 2] = [("rough_sleeping_risk", "rough-sleeping"), ("children_in_care", "children-in-care")];
+const ROLES: [&str; 5] = [
+    "housing-options-officer",
+    "outreach-worker",
+    "social-worker",
+    "looked-after-nurse",
+    "missing-coordinator",
+];
+const VIEWS: [(&str, &str); 2] = [
+    ("rough_sleeping_risk", "rough-sleeping"),
+    ("children_in_care", "children-in-care"),
+];
 const CAMDEN: &str = "GSS:E09000007";
 
-fn entitled(log: &Log, organisation: &str, role: &str, view: &str, purpose: &str, mode: Mode) -> Vec<Entitlement> {
+fn entitled(
+    log: &Log,
+    organisation: &str,
+    role: &str,
+    view: &str,
+    purpose: &str,
+    mode: Mode,
+) -> Vec<Entitlement> {
     let viewer = Viewer {
         organisation: &org(organisation),
         reader: "p.green",
@@ -36,11 +51,26 @@ fn subjects(organisation: &str) -> Vec<(&'static str, Vec<HandleFacts>)> {
     let stranger = "GSS:E09000033";
     vec![
         ("own", vec![handle(organisation, None, false)]),
-        ("own and another's", vec![handle(stranger, None, false), handle(organisation, None, false)]),
+        (
+            "own and another's",
+            vec![
+                handle(stranger, None, false),
+                handle(organisation, None, false),
+            ],
+        ),
         ("another's", vec![handle(stranger, Some(stranger), false)]),
-        ("responsible", vec![handle(stranger, Some(organisation), false)]),
-        ("own restricted", vec![handle(organisation, Some(stranger), true)]),
-        ("responsible restricted", vec![handle(organisation, Some(organisation), true)]),
+        (
+            "responsible",
+            vec![handle(stranger, Some(organisation), false)],
+        ),
+        (
+            "own restricted",
+            vec![handle(organisation, Some(stranger), true)],
+        ),
+        (
+            "responsible restricted",
+            vec![handle(organisation, Some(organisation), true)],
+        ),
         ("nobody known", vec![]),
     ]
 }
@@ -49,7 +79,8 @@ fn subjects(organisation: &str) -> Vec<(&'static str, Vec<HandleFacts>)> {
 fn readers_see_what_the_golden_table_says_and_nothing_else() {
     let log = signed();
     let today = log.clock.london_day();
-    let mut table = "viewer,role,view,agreement,source,event,fields,precision,subjects\n".to_owned();
+    let mut table =
+        "viewer,role,view,agreement,source,event,fields,precision,subjects\n".to_owned();
     for organisation in ORGANISATIONS {
         for role in ROLES {
             for (view, purpose) in VIEWS {
@@ -60,10 +91,15 @@ fn readers_see_what_the_golden_table_says_and_nothing_else() {
                 for entitlement in found {
                     let admitted: Vec<_> = subjects(organisation)
                         .iter()
-                        .map(|(name, handles)| format!("{name}: {:?}", entitlement.admits(&SubjectFacts(handles))))
+                        .map(|(name, handles)| {
+                            format!("{name}: {:?}", entitlement.admits(&SubjectFacts(handles)))
+                        })
                         .collect();
                     for row in contributions(&log, &entitlement, today) {
-                        table.push_str(&format!("{organisation},{role},{view},{row},\"{}\"\n", admitted.join("; ")));
+                        table.push_str(&format!(
+                            "{organisation},{role},{view},{row},\"{}\"\n",
+                            admitted.join("; ")
+                        ));
                     }
                 }
                 assert!(entitled(&log, organisation, role, view, purpose, Mode::Cohort).is_empty());
@@ -77,9 +113,15 @@ fn readers_see_what_the_golden_table_says_and_nothing_else() {
 fn contributions(log: &Log, entitlement: &Entitlement, today: Day) -> Vec<String> {
     let book = log.state.book();
     let mut rows = Vec::new();
-    let edition = book.edition(entitlement.agreement(), entitlement.version()).unwrap();
+    let edition = book
+        .edition(entitlement.agreement(), entitlement.version())
+        .unwrap();
     for flow in &edition.agreement.flows {
-        for source in ORGANISATIONS.iter().map(|text| org(text)).filter(|one| flow.source.includes(one)) {
+        for source in ORGANISATIONS
+            .iter()
+            .map(|text| org(text))
+            .filter(|one| flow.source.includes(one))
+        {
             let contribution = ContributionFacts {
                 agreement: entitlement.agreement(),
                 version: entitlement.version(),
@@ -93,13 +135,22 @@ fn contributions(log: &Log, entitlement: &Entitlement, today: Day) -> Vec<String
                 Ok(readable) => format!("{:x},{}", readable.field_mask, readable.precision),
                 Err(hidden) => format!("0,\"{hidden}\""),
             };
-            rows.push(format!("{},{source},{},{answer}", entitlement.agreement(), flow.event_type));
+            rows.push(format!(
+                "{},{source},{},{answer}",
+                entitlement.agreement(),
+                flow.event_type
+            ));
         }
     }
     rows
 }
 
-fn arrears<'a>(agreement: &'a AgreementId, event: &'a EventType, source: &'a Organisation, today: Day) -> ContributionFacts<'a> {
+fn arrears<'a>(
+    agreement: &'a AgreementId,
+    event: &'a EventType,
+    source: &'a Organisation,
+    today: Day,
+) -> ContributionFacts<'a> {
     ContributionFacts {
         agreement,
         version: AgreementVersion(1),
@@ -111,7 +162,10 @@ fn arrears<'a>(agreement: &'a AgreementId, event: &'a EventType, source: &'a Org
     }
 }
 
-fn look(log: &Log, change: impl FnOnce(&mut ContributionFacts<'_>)) -> Option<Result<Readable, Hidden>> {
+fn look(
+    log: &Log,
+    change: impl FnOnce(&mut ContributionFacts<'_>),
+) -> Option<Result<Readable, Hidden>> {
     let (agreement, event, source) = (
         "pan-london-rough-sleeping".parse().unwrap(),
         "housing.RentArrearsChanged".parse().unwrap(),
@@ -119,8 +173,17 @@ fn look(log: &Log, change: impl FnOnce(&mut ContributionFacts<'_>)) -> Option<Re
     );
     let mut contribution = arrears(&agreement, &event, &source, log.clock.london_day());
     change(&mut contribution);
-    let found = entitled(log, CAMDEN, "housing-options-officer", "rough_sleeping_risk", "rough-sleeping", Mode::Case);
-    let entitlement = found.into_iter().find(|one| *one.agreement() == agreement)?;
+    let found = entitled(
+        log,
+        CAMDEN,
+        "housing-options-officer",
+        "rough_sleeping_risk",
+        "rough-sleeping",
+        Mode::Case,
+    );
+    let entitlement = found
+        .into_iter()
+        .find(|one| *one.agreement() == agreement)?;
     Some(entitlement.readable(log.state.book(), &contribution))
 }
 
@@ -140,13 +203,27 @@ fn leaving_suspension_and_expiry_hide_at_once_and_rejoining_shows_again() {
     let charity = org("CHARITY:street-outreach");
     let contact = "housing.RoughSleepingContact".parse().unwrap();
     let of_charity = |log: &Log| {
-        let found = entitled(log, CAMDEN, "housing-options-officer", "rough_sleeping_risk", "rough-sleeping", Mode::Case);
-        let entitlement = found.into_iter().find(|one| one.agreement().as_str() == id).unwrap();
+        let found = entitled(
+            log,
+            CAMDEN,
+            "housing-options-officer",
+            "rough_sleeping_risk",
+            "rough-sleeping",
+            Mode::Case,
+        );
+        let entitlement = found
+            .into_iter()
+            .find(|one| one.agreement().as_str() == id)
+            .unwrap();
         let id = id.parse().unwrap();
-        entitlement.readable(log.state.book(), &arrears(&id, &contact, &charity, log.clock.london_day()))
+        entitlement.readable(
+            log.state.book(),
+            &arrears(&id, &contact, &charity, log.clock.london_day()),
+        )
     };
     assert!(of_charity(&log).is_ok());
-    log.stand(id, Some("CHARITY:street-outreach"), Standing::Terminated).unwrap();
+    log.stand(id, Some("CHARITY:street-outreach"), Standing::Terminated)
+        .unwrap();
     assert_eq!(of_charity(&log), Err(Hidden::SourceNotInForce));
     log.clock = at("2031-01-01T00:00:00Z");
     assert_eq!(look(&log, |_| {}), None);
@@ -156,11 +233,28 @@ fn leaving_suspension_and_expiry_hide_at_once_and_rejoining_shows_again() {
 fn retention_and_last_day_hide() {
     let log = signed();
     let today = log.clock.london_day();
-    assert!(look(&log, |one| one.occurred_on = today.plus(-730)).unwrap().is_ok());
-    assert_eq!(look(&log, |one| one.occurred_on = today.plus(-731)), Some(Err(Hidden::PastRetention)));
-    assert!(look(&log, |one| one.not_after = Some(today)).unwrap().is_ok());
-    assert_eq!(look(&log, |one| one.not_after = Some(today.plus(-1))), Some(Err(Hidden::PastLastDay)));
-    assert_eq!(look(&log, |one| one.version = AgreementVersion(7)), Some(Err(Hidden::UnknownVersion)));
+    assert!(
+        look(&log, |one| one.occurred_on = today.plus(-730))
+            .unwrap()
+            .is_ok()
+    );
+    assert_eq!(
+        look(&log, |one| one.occurred_on = today.plus(-731)),
+        Some(Err(Hidden::PastRetention))
+    );
+    assert!(
+        look(&log, |one| one.not_after = Some(today))
+            .unwrap()
+            .is_ok()
+    );
+    assert_eq!(
+        look(&log, |one| one.not_after = Some(today.plus(-1))),
+        Some(Err(Hidden::PastLastDay))
+    );
+    assert_eq!(
+        look(&log, |one| one.version = AgreementVersion(7)),
+        Some(Err(Hidden::UnknownVersion))
+    );
 }
 
 #[test]
@@ -181,8 +275,13 @@ fn a_revoked_reader_is_entitled_to_nothing() {
 }
 
 #[test]
-fn a_new_version_narrows_at_once_and_changed_conditions_hide_what_was_released_under_the_old_ones() {
-    let document = shipped().into_iter().find(|(name, _)| name == "pan-london-rough-sleeping.toml").unwrap().1;
+fn a_new_version_narrows_at_once_and_changed_conditions_hide_what_was_released_under_the_old_ones()
+{
+    let document = shipped()
+        .into_iter()
+        .find(|(name, _)| name == "pan-london-rough-sleeping.toml")
+        .unwrap()
+        .1;
     let next = document.replacen("version = 1", "version = 2", 1);
     let before = look(&signed(), |_| {}).unwrap().unwrap();
     let with = |text: &str| {
@@ -191,7 +290,9 @@ fn a_new_version_narrows_at_once_and_changed_conditions_hide_what_was_released_u
         log.sign("pan-london-rough-sleeping", 2, CAMDEN).unwrap();
         log
     };
-    let narrowed = look(&with(&next.replacen("\"arrears_pence\", ", "", 1)), |_| {}).unwrap().unwrap();
+    let narrowed = look(&with(&next.replacen("\"arrears_pence\", ", "", 1)), |_| {})
+        .unwrap()
+        .unwrap();
     assert_eq!(narrowed.field_mask, before.field_mask & !0b100);
     // Widening shows no more than was released: the release holds what version 1 granted.
     let wider = document.replacen("\"arrears_pence\", ", "", 1);
@@ -200,30 +301,72 @@ fn a_new_version_narrows_at_once_and_changed_conditions_hide_what_was_released_u
     log.sign("pan-london-rough-sleeping", 1, CAMDEN).unwrap();
     log.propose(&next).unwrap();
     log.sign("pan-london-rough-sleeping", 2, CAMDEN).unwrap();
-    assert_eq!(look(&log, |_| {}).unwrap().unwrap().field_mask, before.field_mask & !0b100);
+    assert_eq!(
+        look(&log, |_| {}).unwrap().unwrap().field_mask,
+        before.field_mask & !0b100
+    );
     let stricter = next.replacen("consent = \"not-objected\"", "consent = \"required\"", 1);
-    assert_eq!(look(&with(&stricter), |_| {}), Some(Err(Hidden::ConditionsChanged)));
+    assert_eq!(
+        look(&with(&stricter), |_| {}),
+        Some(Err(Hidden::ConditionsChanged))
+    );
 }
 
 #[test]
 fn sources_are_named_with_whom_to_ask_and_say_the_same_of_everybody() {
     let mut log = signed();
-    log.stand("nhs-to-housing", Some("ODS:RRV"), Standing::Suspended).unwrap();
-    let found = entitled(&log, CAMDEN, "housing-options-officer", "rough_sleeping_risk", "rough-sleeping", Mode::Case);
-    let lines: Vec<_> = found.iter().flat_map(|one| one.sources(log.state.book())).collect();
+    log.stand("nhs-to-housing", Some("ODS:RRV"), Standing::Suspended)
+        .unwrap();
+    let found = entitled(
+        &log,
+        CAMDEN,
+        "housing-options-officer",
+        "rough_sleeping_risk",
+        "rough-sleeping",
+        Mode::Case,
+    );
+    let lines: Vec<_> = found
+        .iter()
+        .flat_map(|one| one.sources(log.state.book()))
+        .collect();
     let trust = |line: &&SourceLine| line.source == Who::Organisation(org("ODS:RRV"));
     assert!(lines.iter().filter(trust).count() == 2);
-    assert!(lines.iter().filter(trust).all(|line| !line.in_force && line.ask.contains("Caldicott")));
-    assert!(lines.iter().any(|line| line.in_force && line.source == Who::Organisation(org(CAMDEN))));
+    assert!(
+        lines
+            .iter()
+            .filter(trust)
+            .all(|line| !line.in_force && line.ask.contains("Caldicott"))
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.in_force && line.source == Who::Organisation(org(CAMDEN)))
+    );
 }
 
 #[test]
 fn every_reader_of_a_shipped_sharing_agreement_has_a_scope() {
     for (name, text) in shipped() {
         let agreement = crate::Agreement::read(&text).unwrap();
-        assert!(agreement.readers.iter().all(|reader| !reader.scopes.is_empty()), "{name}");
-        assert_eq!(agreement.kind == Kind::Sharing, !agreement.readers.is_empty(), "{name}");
-        let beyond = agreement.readers.iter().filter(|reader| reader.beyond_scope != BeyondScope::Never);
-        assert!(beyond.into_iter().all(|reader| reader.mode == Mode::Case), "{name}");
+        assert!(
+            agreement
+                .readers
+                .iter()
+                .all(|reader| !reader.scopes.is_empty()),
+            "{name}"
+        );
+        assert_eq!(
+            agreement.kind == Kind::Sharing,
+            !agreement.readers.is_empty(),
+            "{name}"
+        );
+        let beyond = agreement
+            .readers
+            .iter()
+            .filter(|reader| reader.beyond_scope != BeyondScope::Never);
+        assert!(
+            beyond.into_iter().all(|reader| reader.mode == Mode::Case),
+            "{name}"
+        );
     }
 }
