@@ -5,7 +5,7 @@
 //!
 //! - [`source`], [`gather`], [`copy`], [`log`]: records, from Kafka or from a folder, read in an order that can be held against itself.
 //! - [`control`], [`links`], [`raw`]: what decisions follow from.
-//! - [`pages`], [`walk`], [`derive`], [`standing`]: each page held against what must stand on it.
+//! - [`pages`], [`walk`], [`mod@derive`], [`standing`]: each page held against what must stand on it.
 //! - [`demanded`], [`shared`], [`quarantine`], [`pseudonyms`]: everything that pages demand elsewhere, and nothing else.
 //! - [`reads`], [`fold`]: who read what, and whether the rows come out the same.
 //! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.

@@ -8,7 +8,7 @@
 //! - [`state`]: the fold of one partition; [`facts`] and their stored form.
 //! - [`reading`]: what the agreements let one viewer read, as a view asks for it.
 //! - [`united`]: from contributions to events, once each, in one order.
-//! - [`model`], [`file`]: views as typed data, read from files with every fault named.
+//! - [`model`], [`mod@file`]: views as typed data, read from files with every fault named.
 //! - [`feature`], [`interval`], [`clock`], [`known`]: what is computed, and how absence is said.
 //! - [`row`]: the row, its canonical encoding and hash; [`page`]: rows of many people, ranked; [`query`]: the question of a read as text.
 
