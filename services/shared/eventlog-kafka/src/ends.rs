@@ -4,7 +4,7 @@ use crate::Kafka;
 use crate::connection::plain;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use walbrook_eventlog::{Ends, LogError, Severity, TopicPartition};
 
 /// Asks for high watermarks. The high watermark, not the last stable offset: a commit is acknowledged before its markers are written, so the
@@ -34,19 +34,40 @@ fn client(kafka: &Kafka) -> Result<BaseConsumer, LogError> {
         .map_err(|error| plain("make a watermark client", kafka.bootstrap(), &error))
 }
 
+/// How long one client is asked before another takes its place. A client that asked for a topic before it existed, or whose leader moved, may go on
+/// waiting on what it cached; a new one sees what is there now.
+const PATIENCE_WITH_ONE: Duration = Duration::from_secs(3);
+
+/// Before the next client is made: an answer that failed at once would otherwise be asked for in a tight loop.
+const PAUSE: Duration = Duration::from_millis(50);
+
 impl Ends for KafkaEnds {
     fn high_watermarks(
         &mut self,
         partitions: &[TopicPartition],
         wait: Duration,
     ) -> Result<Vec<i64>, LogError> {
-        let consumer = match self.consumer.take() {
-            Some(consumer) => consumer,
-            None => client(&self.kafka)?,
-        };
-        let ends = ask(&consumer, partitions, wait)?;
-        self.consumer = Some(consumer);
-        Ok(ends)
+        let deadline = Instant::now() + wait;
+        loop {
+            let consumer = match self.consumer.take() {
+                Some(consumer) => consumer,
+                None => client(&self.kafka)?,
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            match ask(&consumer, partitions, left.min(PATIENCE_WITH_ONE)) {
+                Ok(ends) => {
+                    self.consumer = Some(consumer);
+                    return Ok(ends);
+                }
+                Err(error)
+                    if error.severity == Severity::Transient && Instant::now() < deadline =>
+                {
+                    tracing::debug!(%error, "asked again through another client");
+                    std::thread::park_timeout(PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

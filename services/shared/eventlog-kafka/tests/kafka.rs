@@ -433,6 +433,29 @@ fn an_append_is_acknowledged_with_its_offset_and_an_unknown_topic_is_told() {
 }
 
 #[test]
+fn the_end_of_a_topic_made_after_it_was_first_asked_for_is_told_soon() {
+    let place = Place::new();
+    let topic = place.topic("later", 2);
+    let asked = [
+        TopicPartition::new(topic.name.as_str(), 0),
+        TopicPartition::new(topic.name.as_str(), 1),
+    ];
+    let mut ends = place.kafka.ends().unwrap();
+    assert!(
+        ends.high_watermarks(&asked, Duration::from_secs(1))
+            .is_err()
+    );
+    place.create(std::slice::from_ref(&topic));
+    let start = Instant::now();
+    assert_eq!(ends.high_watermarks(&asked, WAIT).unwrap(), [0, 0]);
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
 fn a_position_that_is_not_on_the_log_stops_the_reader() {
     let place = Place::new();
     let topic = place.topic("short", 1);
