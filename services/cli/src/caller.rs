@@ -2,7 +2,6 @@
 //!
 //! On a local backbone the token is minted from the key that `walbrook up` made; elsewhere it is read from a file and the endpoint is given.
 
-use crate::cluster::ports::{SERVICES, Service};
 use crate::cluster::{LocalBackbone, LocalError};
 use crate::{Exit, Failure};
 use clap::Args;
@@ -201,12 +200,6 @@ impl CallerArgs {
 
 /// The issuer name that local services expect.
 pub const ISSUER: &str = "walbrook-local";
-
-/// The gRPC port of each service, by name.
-#[must_use]
-pub fn services() -> &'static [Service] {
-    &SERVICES
-}
 
 /// A gRPC refusal as a failure of this command, with what the service said.
 pub fn refused(operation: &'static str) -> impl Fn(tonic::Status) -> Failure {
