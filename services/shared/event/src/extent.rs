@@ -70,7 +70,7 @@ fn slice(input: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(length).ok()?)
 }
 
-fn long(mut input: &[u8]) -> Option<(i64, &[u8])> {
+pub(crate) fn long(mut input: &[u8]) -> Option<(i64, &[u8])> {
     let mut zigzag = 0_u64;
     for shift in (0..70).step_by(7) {
         let (byte, rest) = input.split_first()?;

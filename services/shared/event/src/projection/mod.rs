@@ -1,12 +1,25 @@
 //! Projection: from a raw body to the body that an agreement's grant leaves of it.
 //!
-//! Decode, edit, encode: the plain way, and the reference that a faster program is to be tested against. The broker writes with it and the
-//! auditor derives the same bytes again, so it lives beside both.
+//! One pass finds where the fields lie ([`Layout`]); then each grant is a flat program of null, copy and wrap over the bytes ([`Program`]). The
+//! plain way, decode, edit, encode ([`Projection::project_plainly`]), is what it is tested against, and does the work for a body that could be
+//! decoded but that no encoder writes. The broker writes with this and the auditor derives the same bytes again, so it lives beside both.
+
+mod layout;
+mod plain;
+mod program;
+mod shape;
 
 use crate::body::{self, BodyError};
 use apache_avro::Schema;
-use apache_avro::types::Value;
-use walbrook_domain::{Instant, Precision};
+use shape::Shape;
+use std::sync::{Arc, PoisonError, RwLock};
+use walbrook_domain::Precision;
+
+pub use layout::{FieldRef, Layout, Texts};
+pub use program::Program;
+
+/// Programs kept for each schema. Grants are few; one more than this is compiled each time it is used.
+const MOST_PROGRAMS: usize = 64;
 
 /// A raw schema and its shared form could not be paired, or a body could not be projected.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +65,9 @@ pub struct Projection {
     raw: Schema,
     shared: Schema,
     sources: Vec<(String, Source)>,
+    /// Types of the raw fields.
+    shapes: Vec<Shape>,
+    programs: RwLock<Vec<(u64, Precision, Arc<Program>)>>,
 }
 
 impl Projection {
@@ -64,10 +80,21 @@ impl Projection {
         let raw = parse("raw", raw_text)?;
         let shared = parse("shared", shared_text)?;
         let sources = pair(&raw, &shared)?;
+        let shapes: Vec<Shape> = body::record_fields(&raw)
+            .map(|field| Shape::of(&field.schema))
+            .collect();
+        if shapes.len() > layout::MOST_FIELDS {
+            return Err(ProjectionError::Schema {
+                which: "raw",
+                problem: "it has more than 64 fields".to_owned(),
+            });
+        }
         Ok(Self {
             raw,
             shared,
             sources,
+            shapes,
+            programs: RwLock::new(Vec::new()),
         })
     }
 
@@ -78,7 +105,7 @@ impl Projection {
 
     /// The mask that grants every field.
     pub fn all_fields(&self) -> u64 {
-        let count = self.fields().count();
+        let count = self.shapes.len();
         if count >= 64 {
             u64::MAX
         } else {
@@ -94,6 +121,19 @@ impl Projection {
         body::read(&self.raw, raw_body)
     }
 
+    /// Where the fields of a raw body lie.
+    ///
+    /// # Errors
+    /// When the body is not exactly one record of the raw schema.
+    pub fn layout(&self, raw_body: &[u8]) -> Result<Layout, BodyError> {
+        Layout::find(&self.raw, &self.shapes, raw_body)
+    }
+
+    /// A raw field's value where it stands; `layout` is the body's.
+    pub fn value<'a>(&self, raw_body: &'a [u8], layout: &Layout, field: usize) -> FieldRef<'a> {
+        layout.value(&self.shapes, raw_body, field)
+    }
+
     /// The body to share: fields outside `mask` null, instants cut to `precision`.
     ///
     /// # Errors
@@ -104,18 +144,59 @@ impl Projection {
         mask: u64,
         precision: Precision,
     ) -> Result<Vec<u8>, ProjectionError> {
-        let mut values = body::decode(&self.raw, raw_body)?;
-        let mut fields = Vec::with_capacity(self.sources.len());
-        for (name, source) in &self.sources {
-            let granted = source.raw < 64 && mask & (1 << source.raw) != 0;
-            let value = match values.get_mut(source.raw) {
-                Some(value) if granted => std::mem::replace(value, Value::Null),
-                _ => Value::Null,
-            };
-            fields.push((name.clone(), shared_value(value, *source, precision)));
+        let layout = self.layout(raw_body)?;
+        let mut out = Vec::with_capacity(raw_body.len() + self.sources.len());
+        self.project_into(raw_body, &layout, mask, precision, &mut out)?;
+        Ok(out)
+    }
+
+    /// Appends the body to share to `out`. `layout` is the raw body's.
+    ///
+    /// # Errors
+    /// When the layout is not that of the body.
+    pub fn project_into(
+        &self,
+        raw_body: &[u8],
+        layout: &Layout,
+        mask: u64,
+        precision: Precision,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ProjectionError> {
+        if !layout.canonical {
+            out.extend(self.project_plainly(raw_body, mask, precision)?);
+            return Ok(());
         }
-        apache_avro::to_avro_datum(&self.shared, Value::Record(fields))
-            .map_err(|_| ProjectionError::Encode)
+        self.program(mask, precision)
+            .run(&self.shapes, layout, raw_body, out)
+            .ok_or(ProjectionError::Encode)
+    }
+
+    /// The program of a grant.
+    pub fn program(&self, mask: u64, precision: Precision) -> Arc<Program> {
+        let mask = mask & self.all_fields();
+        {
+            let known = self.programs.read().unwrap_or_else(PoisonError::into_inner);
+            let found = known
+                .iter()
+                .find(|(of, at, _)| *of == mask && *at == precision);
+            if let Some((_, _, program)) = found {
+                return Arc::clone(program);
+            }
+        }
+        let program = Arc::new(Program::compile(
+            &self.sources,
+            &self.shapes,
+            mask,
+            precision,
+        ));
+        let mut known = self
+            .programs
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_PROGRAMS {
+            known.push((mask, precision, Arc::clone(&program)));
+        }
+        program
     }
 }
 
@@ -180,34 +261,5 @@ fn nullable(schema: &Schema) -> Option<&Schema> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-fn shared_value(value: Value, source: Source, precision: Precision) -> Value {
-    match value {
-        Value::Null => Value::Union(0, Box::new(Value::Null)),
-        // A raw union carries the branch that the shared union has too.
-        value @ Value::Union(..) if source.nullable => cut(value, precision),
-        value => Value::Union(1, Box::new(cut(value, precision))),
-    }
-}
-
-/// Cuts every instant inside a value, however deep, to the precision.
-fn cut(value: Value, precision: Precision) -> Value {
-    match value {
-        Value::TimestampMicros(micros) => {
-            Value::TimestampMicros(Instant(micros).truncated(precision).micros())
-        }
-        Value::Union(branch, inner) => Value::Union(branch, Box::new(cut(*inner, precision))),
-        Value::Array(items) => {
-            Value::Array(items.into_iter().map(|item| cut(item, precision)).collect())
-        }
-        Value::Record(fields) => Value::Record(
-            fields
-                .into_iter()
-                .map(|(name, field)| (name, cut(field, precision)))
-                .collect(),
-        ),
-        other => other,
     }
 }
