@@ -8,6 +8,7 @@
 //! - [`link`]: link status and restrictions.
 //! - [`control`]: what a record of the control plane says.
 
+mod civil;
 pub mod control;
 pub mod id;
 pub mod link;

@@ -1,8 +1,8 @@
 //! Instants are UTC microseconds; calendar dates are London days; working days follow a calendar that is data.
 
 use crate::WordError;
+use crate::civil::{self, london};
 use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,11 +15,6 @@ pub struct Instant(pub i64);
 /// A calendar date: days since 1970-01-01. Where it is derived from an instant, the day in London.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Day(pub i32);
-
-fn london() -> TimeZone {
-    // The time-zone database is bundled; without Europe/London nothing about days could be said, and UTC is the nearest truth.
-    TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
-}
 
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
@@ -38,12 +33,18 @@ impl Instant {
 
     /// The London day it falls on.
     pub fn london_day(self) -> Day {
+        if let Some(day) = civil::london_day(self.0) {
+            return Day(day);
+        }
         let at = Timestamp::from_microsecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
         Day::from_date(at.to_zoned(london()).date())
     }
 
     /// RFC 3339 in UTC with microseconds, for example `2026-11-23T09:30:00.000000Z`.
     pub fn rfc3339(self) -> String {
+        if let Some(text) = civil::rfc3339(self.0) {
+            return text;
+        }
         let at = Timestamp::from_microsecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
         format!("{at:.6}")
     }
@@ -53,6 +54,9 @@ impl Instant {
     /// # Errors
     /// When the text is not an RFC 3339 instant.
     pub fn parse_rfc3339(text: &str) -> Result<Self, WordError> {
+        if let Some(at) = civil::read_rfc3339(text) {
+            return Ok(Self(at));
+        }
         text.parse::<Timestamp>()
             .map(|at| Self(at.as_microsecond()))
             .map_err(|_| {
@@ -78,6 +82,9 @@ impl Instant {
 impl Day {
     /// The day of a calendar date, `None` when the date does not exist.
     pub fn from_ymd(year: i32, month: i32, day: i32) -> Option<Self> {
+        if let Some(day) = civil::days(year, month, day) {
+            return Some(Self(day));
+        }
         let date = Date::new(
             i16::try_from(year).ok()?,
             i8::try_from(month).ok()?,
@@ -100,12 +107,18 @@ impl Day {
 
     /// Year, month (1–12) and day of the month (1–31).
     pub fn ymd(self) -> (i32, i32, i32) {
+        if let Some(found) = civil::ymd(self.0) {
+            return found;
+        }
         let date = self.date();
         (date.year().into(), date.month().into(), date.day().into())
     }
 
     /// Midnight in London at the start of the day.
     pub fn start(self) -> Instant {
+        if let Some(at) = civil::london_midnight(self.0) {
+            return Instant(at);
+        }
         let at = self
             .date()
             .to_zoned(london())
