@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
+use walbrook_eventlog::position::Position;
 use walbrook_eventlog::{Committed, Ends, LogError, Positions, TopicPartition, topics};
 use walbrook_proto::audit::v1::Removal;
 use walbrook_runtime::shutdown::Shutdown;
@@ -119,14 +120,11 @@ impl Round {
     }
 }
 
-/// The policy position in a broker position's metadata, `v1 policy=<next> page=<next> cursor=<…>`.
+/// The policy position in a broker position's metadata. A queue that is pending changes nothing: what a person's ground demands is committed with
+/// the position past it.
 pub fn policy_position(metadata: &str) -> Option<i64> {
-    let mut words = metadata.split(' ');
-    (words.next()? == "v1").then_some(())?;
-    words
-        .find_map(|word| word.strip_prefix("policy="))?
-        .parse()
-        .ok()
+    let position: Position = metadata.parse().ok()?;
+    Some(position.policy_next)
 }
 
 /// Runs rounds for one purpose.

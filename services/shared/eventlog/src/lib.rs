@@ -6,12 +6,14 @@
 //! - [`Transactor`]: records and input positions committed together or not at all.
 //! - [`Appender`]: acknowledged appends outside transactions.
 //! - [`Ends`], [`Positions`]: high watermarks and committed positions, each through a client of its own.
+//! - [`position`]: the text of a committed position of enforcement, with the cursor of a queued re-decision.
 //! - [`topics`]: the one table of topics. [`memory`]: an in-memory log with transactions, for tests of order and crashes.
 //!
 //! The traits are blocking on purpose: the enforcement loop owns its thread, and async callers bridge at their edge.
 
 mod error;
 pub mod memory;
+pub mod position;
 mod record;
 pub mod topics;
 mod traits;
