@@ -128,3 +128,50 @@ fn a_new_owner_aborts_the_dead_ones_transaction_and_fences_it() {
     next.commit().unwrap();
     assert_eq!(log.committed_records("a").len(), 1);
 }
+
+#[test]
+fn a_commit_may_be_acknowledged_before_its_markers_are_written() {
+    let log = MemoryLog::new([("a", 2)]);
+    log.do_all_late();
+    let mut writer = log.transactor("w");
+    let (first, second) = (TopicPartition::new("a", 0), TopicPartition::new("a", 1));
+    writer.init().unwrap();
+    writer.begin().unwrap();
+    for partition in [0, 1] {
+        writer
+            .send(NewRecord {
+                partition: Some(partition),
+                ..record("a", "k")
+            })
+            .unwrap();
+    }
+    writer.drain().unwrap();
+    let position = InputPosition {
+        at: first.clone(),
+        next_offset: 7,
+        metadata: String::new(),
+    };
+    writer.send_positions("g", &[position], None).unwrap();
+    writer.commit().unwrap();
+    let both = [first.clone(), second.clone()];
+    assert_eq!(
+        log.clone().high_watermarks(&both, Duration::ZERO).unwrap(),
+        [1, 1]
+    );
+    assert_eq!(log.stable_ends(&both), [0, 0], "acknowledged, not readable");
+    let asked = |stable| log.clone().committed("g", &[first.clone()], stable, Duration::ZERO);
+    assert_eq!(asked(true).unwrap_err().severity, Severity::Transient);
+    assert_eq!(asked(false).unwrap()[0].offset, None);
+    assert_eq!(log.unwritten_markers(), 3);
+    log.write_marker(1);
+    assert_eq!(log.stable_ends(&both), [0, 2]);
+    log.write_marker(1);
+    assert_eq!(asked(true).unwrap()[0].offset, Some(7));
+    // The next transaction of the id waits for what is left of the one before.
+    writer.begin().unwrap();
+    assert_eq!(log.stable_ends(&both), [2, 2]);
+    // What was not drained is not on the log.
+    writer.send(record("a", "lost")).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(log.committed_records("a").len(), 2);
+}
