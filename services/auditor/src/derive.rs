@@ -29,9 +29,9 @@ pub enum Derived {
 }
 
 /// An event's fields by name, for predicates.
-struct Fields<'a> {
-    names: &'a [String],
-    values: &'a [FieldValue],
+pub(crate) struct Fields<'a> {
+    pub(crate) names: &'a [String],
+    pub(crate) values: &'a [FieldValue],
 }
 
 impl facts::Fields for Fields<'_> {
@@ -117,7 +117,8 @@ const fn precedence(standing: Standing) -> Precedence {
     }
 }
 
-fn subject<'a>(event: &RawEvent, links: &'a Links) -> Option<Subject<'a>> {
+/// Whom an event is about; `None` where a person has no link.
+pub(crate) fn subject<'a>(event: &RawEvent, links: &'a Links) -> Option<Subject<'a>> {
     use walbrook_event::history::Subject as Of;
     use walbrook_event::raw::SubjectKind;
     match (&event.subject, event.kind) {

@@ -11,6 +11,7 @@
 //! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.
 //! - [`process`], [`notary`], [`grpc`], [`numbers`], [`config`]: the process that signs tree heads and proves again and again.
 //! - [`verify`](verify::verify), [`report`]: the whole, and its result.
+//! - [`dry_run`]: the log decided again under an agreement that nobody has signed yet.
 
 mod causes;
 pub mod checkpoints;
@@ -19,6 +20,7 @@ pub mod control;
 pub mod copy;
 pub mod demanded;
 pub mod derive;
+pub mod dry_run;
 pub mod error;
 pub mod fold;
 pub mod gather;

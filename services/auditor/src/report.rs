@@ -40,6 +40,8 @@ pub enum Checked {
     OpenRecords,
     /// Quarantined records.
     Quarantined,
+    /// Quarantined events sent again, each found on the log.
+    Resubmissions,
     /// Pseudonyms found one to one with what they stand for.
     Pseudonyms,
     /// Pseudonyms confirmed by identity.
@@ -75,6 +77,7 @@ impl Checked {
             Checked::Heartbeats => "heartbeats",
             Checked::OpenRecords => "open records",
             Checked::Quarantined => "quarantined records",
+            Checked::Resubmissions => "quarantined events sent again",
             Checked::Pseudonyms => "pseudonyms one to one",
             Checked::PseudonymsConfirmed => "pseudonyms confirmed by identity",
             Checked::Reads => "reads",

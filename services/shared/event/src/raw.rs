@@ -38,6 +38,17 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every rule.
+    pub const ALL: [Rule; 7] = [
+        Rule::UnknownSchema,
+        Rule::BadFraming,
+        Rule::TruncatedAvro,
+        Rule::MissingHeader,
+        Rule::BadHeader,
+        Rule::WrongTopic,
+        Rule::BadKey,
+    ];
+
     /// The word on quarantine records.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +59,69 @@ impl Rule {
             Rule::BadHeader => "bad-header",
             Rule::WrongTopic => "wrong-topic",
             Rule::BadKey => "bad-key",
+        }
+    }
+
+    /// The rule of a word on a quarantine record.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.as_str() == word)
+    }
+
+    /// One plain sentence about what is wrong.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Rule::UnknownSchema => {
+                "The record names a schema that is not admitted here, or one of another event type than it says."
+            }
+            Rule::BadFraming => {
+                "The value does not begin with a zero byte and a schema number, so nothing in it can be read."
+            }
+            Rule::TruncatedAvro => {
+                "The body is not exactly one record of its schema: it is cut short, too long, or of another shape."
+            }
+            Rule::MissingHeader => "A header that every event carries is not there.",
+            Rule::BadHeader => {
+                "A header is there and is not what it must be: an id, a time, an organisation, a precision or a key."
+            }
+            Rule::WrongTopic => "The event type belongs to another agency than the topic.",
+            Rule::BadKey => {
+                "The record's key is not what this event type's subject demands: a handle, an area or a thing."
+            }
+        }
+    }
+
+    /// How its owner puts it right.
+    pub const fn fix(self) -> &'static str {
+        match self {
+            Rule::UnknownSchema => {
+                "Send the event through the agency's gateway with the contract of this release (the messages under proto/); a newer contract must be admitted before it is used."
+            }
+            Rule::BadFraming => {
+                "Something wrote to the topic past the gateway, or with another serializer. Send the event through the gateway, and take write access from whatever else has it."
+            }
+            Rule::TruncatedAvro => {
+                "Find the event in your system by its id, length and hash, and send it again through the gateway, which checks it whole before it is accepted."
+            }
+            Rule::MissingHeader | Rule::BadHeader => {
+                "Send the event through the gateway, which writes the headers itself from your credential and the event's head."
+            }
+            Rule::WrongTopic => {
+                "Send the event to the gateway of the agency that its type is named after."
+            }
+            Rule::BadKey => {
+                "Send the event through the gateway: it asks for the person's handle and keys the record; no sender makes keys."
+            }
+        }
+    }
+
+    /// Whom to ask when that does not help.
+    pub const fn ask(self) -> &'static str {
+        match self {
+            Rule::UnknownSchema => "the operator, who admits schemas",
+            Rule::BadFraming | Rule::MissingHeader | Rule::BadHeader | Rule::BadKey => {
+                "the operator, who knows what may write to the topic"
+            }
+            Rule::TruncatedAvro | Rule::WrongTopic => "the supplier of the system that sent it",
         }
     }
 }

@@ -70,6 +70,11 @@ impl Condition {
         self.numbers.values().copied().collect()
     }
 
+    /// The names it reads: fields of the event, or outputs of features.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.predicate.fields().into_iter()
+    }
+
     /// Whether it holds for an event. What is not granted or not there never makes it hold.
     pub fn holds_for(&self, event: &Event) -> bool {
         let fields = EventFields {
