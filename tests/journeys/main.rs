@@ -12,11 +12,13 @@
 
 mod crashes;
 mod gateway;
+mod grounds;
 mod merges;
 mod moves;
 mod outages;
 mod quarantine;
 mod receipts;
+mod referrals;
 mod sealed;
 mod tampering;
 mod telemetry;

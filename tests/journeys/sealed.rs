@@ -1,12 +1,16 @@
-//! The seal seam: with one that hides every body in the place of the identity function, the journey is the same and the log holds nothing readable.
+//! The seal seam: with one that hides every body in the place of the identity function, the journey is the same, the log holds nothing
+//! readable, and the auditor, given the seal, derives everything again.
 
+use std::sync::Arc;
 use walbrook_event::framing::unframe;
 use walbrook_event::headers;
+use walbrook_event::seal::Plain;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::housing::v1::{RentArrearsChanged, RoughSleepingContact};
 use walbrook_tests::acts::{CONTACT, PURPOSE, contact, number};
 use walbrook_tests::backbone::{Backbone, Options, journey};
 use walbrook_tests::people::{CAMDEN, Person, arrears, event_id};
+use walbrook_tests::seal::KEY_ID;
 
 #[test]
 fn with_a_sealing_implementation_rows_come_out_and_no_body_on_the_log_can_be_read() {
@@ -35,7 +39,7 @@ fn with_a_sealing_implementation_rows_come_out_and_no_body_on_the_log_can_be_rea
         let shared = backbone.releases(PURPOSE, CONTACT);
         assert_eq!((raw.len(), shared.len()), (3, 2));
         for record in raw.iter().chain(&shared) {
-            assert_eq!(record.headers.text(headers::KEY), Some("journey-1"));
+            assert_eq!(record.headers.text(headers::KEY), Some(KEY_ID));
             let (_, body) = unframe(record.value.as_deref()).expect("framed");
             let readable = RentArrearsChanged::decode_exact(body)
                 .is_ok_and(|read| read.tenancy_ref == "T-100")
@@ -59,5 +63,11 @@ fn with_a_sealing_implementation_rows_come_out_and_no_body_on_the_log_can_be_rea
             .await
             .expect("acknowledged");
         backbone.await_contacts(CAMDEN, &person, 2).await;
+        backbone.assert_audit_is_clean();
+
+        // Without the seal's key the audit says of each body that it does not open, instead of passing over it.
+        let locked = backbone.log().sealed_by(Arc::new(Plain));
+        let found = walbrook_auditor::verify(&locked, &walbrook_auditor::Options::default());
+        assert!(!found.report.is_clean());
     });
 }

@@ -158,6 +158,18 @@ impl Backbone {
     /// # Errors
     /// The refusal.
     pub async fn list(&self, organisation: &str) -> Result<ListRowsResponse, tonic::Status> {
+        self.list_as(organisation, "an-officer").await
+    }
+
+    /// The same for an officer of that name.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn list_as(
+        &self,
+        organisation: &str,
+        officer: &str,
+    ) -> Result<ListRowsResponse, tonic::Status> {
         let request = ListRowsRequest {
             view: VIEW.into(),
             context: Some(ReadContext {
@@ -169,7 +181,7 @@ impl Backbone {
             evaluate_at: Some(midnight(0)),
         };
         Ok(self
-            .views(organisation, OFFICER, "an-officer")
+            .views(organisation, OFFICER, officer)
             .list_rows(request)
             .await?
             .into_inner())

@@ -4,6 +4,7 @@
 mod callers;
 mod children;
 mod kafka;
+mod schedules;
 
 pub use callers::{Connection, Party};
 pub use children::PROGRAMS;
@@ -32,7 +33,8 @@ const KEEP: &str = "failed";
 /// Agencies with a service.
 const AGENCIES: [&str; 5] = ["police", "health", "housing", "tfl", "social-care"];
 /// Organisations that have a signing key in tests.
-const PARTIES: [&str; 7] = [
+const PARTIES: [&str; 8] = [
+    "GSS:E09000012",
     "GSS:E09000022",
     "GSS:E09000007",
     "GSS:E09000019",
@@ -184,7 +186,8 @@ pub fn create_keys(folder: &Path) {
 }
 
 impl Backbone {
-    /// Creates the topics and starts the services side by side; returns when all of them serve.
+    /// Creates the topics and starts the services side by side; returns when all of them serve, and the agencies among them know
+    /// the shipped publication schedules.
     pub async fn start(options: Options) -> Self {
         let backbone = Self::prepare(&options).await;
         for service in &options.services {
@@ -192,6 +195,15 @@ impl Backbone {
         }
         for service in &options.services {
             backbone.await_ready(service);
+        }
+        let agencies: Vec<&str> = options
+            .services
+            .iter()
+            .copied()
+            .filter(|service| AGENCIES.contains(service))
+            .collect();
+        if options.services.contains(&"broker") && !agencies.is_empty() {
+            backbone.publish_shipped_schedules(&agencies).await;
         }
         backbone
     }
@@ -237,6 +249,12 @@ impl Backbone {
     #[must_use]
     pub fn partitions(&self) -> i32 {
         self.partitions
+    }
+
+    /// The registry's whole base address.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        &self.registry
     }
 
     /// A folder for whatever a test wants to keep; removed with the backbone.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
-use walbrook_domain::{Handle, HandlePseudonym, Instant, Pseudonym};
+use walbrook_domain::{Day, Handle, HandlePseudonym, Instant, Pseudonym};
 use walbrook_event::history::{self, Standing as Precedes};
+use walbrook_policy::state::SubjectGrounds;
 use walbrook_proto::audit::v1::{DecisionPage, PageRetraction, PageSubject};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::common::v1::Date;
@@ -170,7 +171,14 @@ impl Walk<'_, '_> {
             let link = self.links.get(handle);
             let person = link.map(|link| link.person);
             let derived = link.and_then(|link| {
-                body_sha256(&subject.handle_pseudonym, link, self.in_care(handle))
+                let members = &link.members;
+                let grounds = self.control.subject(handle, members, &subject.purpose)?;
+                body_sha256(
+                    &subject.handle_pseudonym,
+                    link,
+                    self.in_care(handle),
+                    &grounds,
+                )
             });
             if derived.as_deref() != Some(subject.body_sha256.as_slice()) {
                 self.shared.report.differ(
@@ -318,23 +326,33 @@ impl Walk<'_, '_> {
     }
 }
 
-/// SHA-256 of the subject record that follows from a link.
-pub(crate) fn body_sha256(handle_pseudonym: &[u8], link: &Link, in_care: bool) -> Option<Vec<u8>> {
-    let adult_from = match link.adult_from {
-        None => None,
-        Some(day) => Some(Date::from_days(day.0)?),
+/// SHA-256 of the subject record that follows from a link and the person's grounds.
+pub(crate) fn body_sha256(
+    handle_pseudonym: &[u8],
+    link: &Link,
+    in_care: bool,
+    grounds: &SubjectGrounds,
+) -> Option<Vec<u8>> {
+    let date = |day: Option<Day>| match day {
+        None => Some(None),
+        Some(day) => Some(Some(Date::from_days(day.0)?)),
     };
+    let choice = grounds.choice.as_ref();
     let record = SubjectRecord {
         handle_pseudonym: handle_pseudonym.to_vec(),
         organisation: link.organisation.to_string(),
         responsible_authority: (in_care && link.organisation.is_london_authority())
             .then(|| link.organisation.to_string()),
-        chosen_authority: None,
+        chosen_authority: choice.map(|choice| choice.authority.to_string()),
         area_gss: None,
-        restrictions: link.restrictions.iter().map(ToString::to_string).collect(),
-        adult_from,
+        restrictions: grounds
+            .restrictions(&link.restrictions)
+            .map(|restriction| restriction.as_str().to_owned())
+            .collect(),
+        adult_from: date(link.adult_from)?,
         link_status: link.status.to_string(),
         link_score_ten_thousandths: link.score,
+        chosen_until: date(choice.and_then(|choice| choice.until))?,
     };
     record
         .to_vec()

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
-use walbrook_domain::{AgreementId, AgreementVersion, Day, EventType, Handle, Instant, Precision};
+use walbrook_domain::{
+    AgreementId, AgreementVersion, Day, EventId, EventType, Handle, Instant, Precision, Purpose,
+};
 use walbrook_event::framing::unframe;
 use walbrook_event::{Projection, headers};
 use walbrook_eventlog::Record;
 use walbrook_policy::agreement::Kind;
 use walbrook_policy::facts::{EventFacts, Precedence, Subject};
 use walbrook_policy::outcome::Reason;
-use walbrook_policy::state::GroundChange;
+use walbrook_policy::state::{GroundChange, SubjectGrounds};
 use walbrook_policy::{Change, Outcome, PolicyState};
 
 use crate::log::{Place, header_text};
@@ -161,6 +163,11 @@ impl Control {
         }
     }
 
+    /// The fold itself.
+    pub fn state(&self) -> &PolicyState {
+        &self.state
+    }
+
     /// The next `control.policy` offset after the newest pin.
     pub fn pins_epoch(&self) -> i64 {
         self.state.pins().epoch()
@@ -174,6 +181,27 @@ impl Control {
     /// Whether anything was ever recorded on the handle.
     pub fn has_grounds(&self, handle: Handle) -> bool {
         !self.state.grounds().of(&handle).is_empty()
+    }
+
+    /// Whether a release of the handle (purpose, agreement, producer's event id) falls with a ground.
+    pub fn takes(
+        &self,
+        ground: &GroundChange,
+        handle: Handle,
+        release: (&Purpose, &AgreementId, &EventId),
+    ) -> bool {
+        ground.takes(self.state.book(), handle, release)
+    }
+
+    /// What grounds add to the handle's subject record; `None`: its record is erased and has none.
+    pub fn subject(
+        &self,
+        handle: Handle,
+        members: &[Handle],
+        purpose: &str,
+    ) -> Option<SubjectGrounds> {
+        let purpose = purpose.parse().ok()?;
+        self.state.grounds().subject(&handle, members, &purpose)
     }
 
     /// Decides an event; `None` when this build lacks the rules in force, or none are.

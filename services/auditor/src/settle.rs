@@ -35,7 +35,7 @@ impl Walk<'_, '_> {
         for handle in &group.concerned {
             self.settled_handle(*handle, &group, &place, now);
         }
-        for handle in &group.relinked {
+        for handle in group.relinked.union(&group.concerned) {
             self.settled_subjects(*handle, &place);
         }
     }
@@ -159,14 +159,19 @@ impl Walk<'_, '_> {
         let Some(link) = self.links.get(handle) else {
             return;
         };
-        let mut stale = Vec::new();
+        let (mut stale, mut erased) = (Vec::new(), Vec::new());
         for (purpose, stood) in self.standing.subjects(handle) {
             let pseudonym = self
                 .shared
                 .pseudonyms
                 .known(purpose, &Subject::Handle(handle));
-            let derived =
-                pseudonym.and_then(|pseudonym| body_sha256(&pseudonym, link, self.in_care(handle)));
+            let Some(grounds) = self.control.subject(handle, &link.members, purpose) else {
+                erased.push(purpose.clone());
+                continue;
+            };
+            let derived = pseudonym.and_then(|pseudonym| {
+                body_sha256(&pseudonym, link, self.in_care(handle), &grounds)
+            });
             let person = self
                 .shared
                 .pseudonyms
@@ -180,8 +185,16 @@ impl Walk<'_, '_> {
             self.shared.report.differ(
                 "subject record",
                 place,
-                format!("a new one on shared.{purpose} for a changed link"),
+                format!("a new one on shared.{purpose} for a changed link or ground"),
                 "none",
+            );
+        }
+        for purpose in erased {
+            self.shared.report.differ(
+                "subject record",
+                place,
+                format!("the one on shared.{purpose} of an erased record retracted"),
+                "it stands",
             );
         }
     }

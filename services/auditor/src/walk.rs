@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use walbrook_domain::control::ControlRecord;
 use walbrook_domain::{Handle, Instant};
-use walbrook_event::Plain;
 use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::identity::v1::LinkRecord;
 
@@ -78,7 +77,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         let topics = log.topics("raw.");
         let mut raws = BTreeMap::new();
         for topic in &topics {
-            let raw = Raw::read(topic, log.records(topic, number), &Plain);
+            let raw = Raw::read(topic, log.records(topic, number), log.seal());
             let traces = raw
                 .slots
                 .iter()
@@ -233,7 +232,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             );
             for handle in handles {
                 self.group.concerned.insert(handle);
-                if change.after.stands_against() {
+                if change.falls() {
                     self.must_fall(handle, &change, offset);
                 }
             }
@@ -248,13 +247,13 @@ impl<'a, 'b> Walk<'a, 'b> {
     ) {
         for (name, _) in self.standing.releases(handle) {
             let (purpose, agreement, event) = name;
-            let meant = change
-                .purpose
-                .as_ref()
-                .is_none_or(|one| one.as_str() == purpose)
-                && change.agreement.as_ref().is_none_or(|one| one == agreement)
-                && change.event.is_none_or(|one| one == *event);
-            if meant {
+            let Ok(purpose) = purpose.parse() else {
+                continue;
+            };
+            if self
+                .control
+                .takes(change, handle, (&purpose, agreement, event))
+            {
                 self.group.must_fall.insert((handle, name.clone()), offset);
             }
         }

@@ -143,6 +143,14 @@ reasons! {
     /// The event was recalled.
     Recalled = 27, Deny, "recalled",
         "The source recalled the event.", "the source organisation";
+    /// The record is under an erasure order.
+    Erased = 28, Deny, "erased",
+        "The record is under an erasure order: nothing of it is released again.",
+        "the organisation that holds the record";
+    /// A referral needs the person's choice of one authority.
+    NoChosenAuthority = 29, Deny, "no-chosen-authority",
+        "The duty to refer needs a consent that names the one housing authority the person chose, and the newest choice on record is none or another.",
+        "the service that recorded the consent";
     /// An adult's flow, and the person is not known to have been an adult then.
     AgeNotAdult = 30, Deny, "age-not-adult",
         "The person is not known to have been an adult when it happened.",

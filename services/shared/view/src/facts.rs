@@ -133,9 +133,18 @@ pub struct SubjectFacts {
     pub link_status: LinkStatus,
     /// Its score in ten-thousandths.
     pub link_score_ten_thousandths: i32,
+    /// Last day on which the choice of an authority holds; `None`: no end.
+    pub chosen_until: Option<Day>,
 }
 
 impl SubjectFacts {
+    /// The authority the person chose, while the choice holds.
+    pub fn chosen_on(&self, day: Day) -> Option<&Organisation> {
+        self.chosen_authority
+            .as_ref()
+            .filter(|_| self.chosen_until.is_none_or(|until| day <= until))
+    }
+
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
         let organisation = |out: &mut Writer, value: &Organisation| {
@@ -156,7 +165,10 @@ impl SubjectFacts {
             out.day(day);
         })
         .text(self.link_status.as_str())
-        .int(i64::from(self.link_score_ten_thousandths));
+        .int(i64::from(self.link_score_ten_thousandths))
+        .option(self.chosen_until, |out, day| {
+            out.day(day);
+        });
         out.finish()
     }
 
@@ -185,6 +197,7 @@ impl SubjectFacts {
             adult_from: input.option(Reader::day)?,
             link_status: input.word()?,
             link_score_ten_thousandths: i32::try_from(input.int()?).map_err(|_| fault)?,
+            chosen_until: input.option(Reader::day)?,
         };
         input.end()?;
         Ok(facts)

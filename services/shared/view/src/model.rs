@@ -231,6 +231,8 @@ pub struct Band {
 pub enum Unit {
     /// Days.
     Days,
+    /// Days ahead; fewer than none is so long ago.
+    DaysAhead,
     /// Weeks.
     Weeks,
     /// How often.
@@ -243,8 +245,9 @@ pub enum Unit {
 
 impl Unit {
     /// Every unit by its word.
-    pub const WORDS: [(&str, Self); 5] = [
+    pub const WORDS: [(&str, Self); 6] = [
         ("days", Self::Days),
+        ("days-ahead", Self::DaysAhead),
         ("weeks", Self::Weeks),
         ("times", Self::Times),
         ("pence", Self::Pence),
@@ -259,6 +262,11 @@ impl Unit {
         };
         match self {
             Self::Days => of("day"),
+            Self::DaysAhead => match number {
+                0 => "today".to_owned(),
+                ahead if ahead > 0 => format!("in {}", of("day")),
+                _ => format!("{} ago", Self::Days.counted(number.saturating_neg())),
+            },
             Self::Weeks => of("week"),
             Self::Times => match number {
                 0 => "never".to_owned(),
@@ -285,6 +293,7 @@ impl Unit {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Days => "days",
+            Self::DaysAhead => "days-ahead",
             Self::Weeks => "weeks",
             Self::Times => "times",
             Self::Pence => "pence",

@@ -3,7 +3,9 @@
 use crate::facts::Contribution;
 use crate::model::View;
 use crate::state::Person;
-use walbrook_domain::{AgreementId, AgreementVersion, EventType, Instant, Organisation, Precision};
+use walbrook_domain::{
+    AgreementId, AgreementVersion, Day, EventType, Instant, Organisation, Precision,
+};
 use walbrook_policy::agreement::Mode;
 use walbrook_policy::class::Who;
 use walbrook_policy::read::{self, Admission, ContributionFacts, HandleFacts, SubjectFacts};
@@ -68,8 +70,8 @@ pub trait Reading {
     /// Whether a person is within an entitling agreement's reach, restrictions included.
     fn admits(&self, agreement: &AgreementId, person: &Person<'_>) -> Admission;
 
-    /// What an entitling agreement still grants of a contribution; `None`: nothing.
-    fn grant(&self, contribution: &Contribution) -> Option<Grant>;
+    /// What an entitling agreement still grants of a person's contribution; `None`: nothing.
+    fn grant(&self, person: &Person<'_>, contribution: &Contribution) -> Option<Grant>;
 
     /// Every source that an entitling agreement names, with what it grants.
     fn sources(&self) -> &[Source];
@@ -80,6 +82,7 @@ pub struct BookReading<'b> {
     book: &'b AgreementBook,
     entitled: Vec<read::Entitlement>,
     sources: Vec<Source>,
+    today: Day,
 }
 
 impl<'b> BookReading<'b> {
@@ -104,6 +107,7 @@ impl<'b> BookReading<'b> {
             book,
             entitled,
             sources,
+            today: now.london_day(),
         }
     }
 
@@ -132,6 +136,7 @@ fn sources_of(book: &AgreementBook, one: &read::Entitlement, now: Instant) -> Ve
                         occurred_on: today,
                         precision: Precision::Instant,
                         not_after: None,
+                        chosen_authority: Some(one.organisation()),
                     };
                     let readable = one.readable(book, &facts);
                     (
@@ -169,7 +174,7 @@ impl Reading for BookReading<'_> {
             .map(|(_, facts)| HandleFacts {
                 organisation: facts.organisation.clone(),
                 responsible_authority: facts.responsible_authority.clone(),
-                chosen_authority: facts.chosen_authority.clone(),
+                chosen_authority: facts.chosen_on(self.today).cloned(),
                 area_gss: facts.area_gss.as_deref().map(str::to_owned),
                 restricted: !facts.restrictions.is_empty(),
             })
@@ -180,7 +185,11 @@ impl Reading for BookReading<'_> {
             })
     }
 
-    fn grant(&self, contribution: &Contribution) -> Option<Grant> {
+    fn grant(&self, person: &Person<'_>, contribution: &Contribution) -> Option<Grant> {
+        // Its own handle's subject record, which was written with it: another handle's may be a moment older or newer.
+        let chosen_authority = person
+            .subject(&contribution.key.handle)
+            .and_then(|facts| facts.chosen_on(self.today));
         let facts = ContributionFacts {
             agreement: &contribution.key.agreement,
             version: contribution.version,
@@ -189,6 +198,7 @@ impl Reading for BookReading<'_> {
             occurred_on: contribution.occurred_at.london_day(),
             precision: contribution.precision,
             not_after: contribution.not_after,
+            chosen_authority,
         };
         let readable = self
             .entitlement(&contribution.key.agreement)?

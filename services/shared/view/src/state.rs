@@ -70,6 +70,11 @@ impl<'a> Person<'a> {
             .filter_map(|(handle, state)| Some((*handle, state.subject.as_ref()?)))
     }
 
+    /// What the subject record of a handle says.
+    pub fn subject(&self, handle: &HandlePseudonym) -> Option<&'a SubjectFacts> {
+        self.handles.get(handle)?.subject.as_ref()
+    }
+
     /// Contributions, ordered by (handle, event, agreement).
     pub fn contributions(&self) -> impl Iterator<Item = &'a Contribution> {
         self.handles

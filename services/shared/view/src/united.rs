@@ -85,7 +85,7 @@ pub fn events(
         if superseded.contains(&key) {
             continue;
         }
-        let Some(seen) = seen(contribution, entitled, reading) else {
+        let Some(seen) = seen(person, contribution, entitled, reading) else {
             continue;
         };
         match events.get_mut(&key) {
@@ -115,6 +115,7 @@ pub fn events(
 }
 
 fn seen<'a>(
+    person: &Person<'_>,
     contribution: &'a Contribution,
     entitled: &BTreeSet<AgreementId>,
     reading: &dyn Reading,
@@ -122,7 +123,7 @@ fn seen<'a>(
     if !entitled.contains(&contribution.key.agreement) {
         return None;
     }
-    let grant = reading.grant(contribution)?;
+    let grant = reading.grant(person, contribution)?;
     Some(Seen {
         contribution,
         fields: grant.fields,

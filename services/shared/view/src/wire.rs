@@ -285,14 +285,14 @@ fn subject(record: &SharedRecord<'_>) -> Result<Input, WireError> {
         text.map(|text| text.parse::<Organisation>().map_err(word_fault))
             .transpose()
     };
-    let adult_from = body
-        .adult_from
-        .map(|date| {
+    let day = |date: Option<walbrook_proto::common::v1::Date>| {
+        date.map(|date| {
             date.days()
                 .map(Day)
-                .ok_or_else(|| fault("adult_from is no date"))
+                .ok_or_else(|| fault("adult_from or chosen_until is no date"))
         })
-        .transpose()?;
+        .transpose()
+    };
     Ok(Input::Subject {
         person: person(record)?,
         handle: HandlePseudonym::try_from(body.handle_pseudonym.as_slice()).map_err(word_fault)?,
@@ -302,9 +302,10 @@ fn subject(record: &SharedRecord<'_>) -> Result<Input, WireError> {
             chosen_authority: organisation(body.chosen_authority)?,
             area_gss: body.area_gss.map(Into::into),
             restrictions: body.restrictions.into_iter().map(Into::into).collect(),
-            adult_from,
+            adult_from: day(body.adult_from)?,
             link_status: body.link_status.parse().map_err(word_fault)?,
             link_score_ten_thousandths: body.link_score_ten_thousandths,
+            chosen_until: day(body.chosen_until)?,
         },
     })
 }

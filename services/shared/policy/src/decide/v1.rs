@@ -1,7 +1,9 @@
 //! Decision rules, version 1. Frozen: a change of behaviour is a new version beside this one.
 
 use super::Decision;
-use crate::agreement::{AgeBand, Agreement, ConsentRule, Flow, PersonConditions};
+use crate::agreement::{
+    AgeBand, Agreement, ConsentRule, Flow, PersonConditions, RestrictedRule,
+};
 use crate::facts::{EventFacts, LinkFacts, Precedence, Subject};
 use crate::outcome::Reason;
 use crate::predicate::Verdict;
@@ -17,11 +19,12 @@ struct Grant {
     not_after: Option<Day>,
 }
 
-struct Case<'a> {
-    event: &'a EventFacts<'a>,
-    subject: &'a Subject<'a>,
-    state: &'a PolicyState,
-    today: Day,
+/// One event to be decided.
+pub(super) struct Case<'a> {
+    pub event: &'a EventFacts<'a>,
+    pub subject: &'a Subject<'a>,
+    pub state: &'a PolicyState,
+    pub today: Day,
 }
 
 pub(super) fn decide(
@@ -49,7 +52,7 @@ pub(super) fn decide(
 }
 
 /// The decision under one agreement; `None` where it has no flow for the event's organisation.
-fn under(case: &Case<'_>, history: &History) -> Option<Decision> {
+pub(super) fn under(case: &Case<'_>, history: &History) -> Option<Decision> {
     let event = case.event;
     let (edition, since) = match history.in_force(event.organisation, case.today) {
         Ok(found) => found,
@@ -64,7 +67,7 @@ fn under(case: &Case<'_>, history: &History) -> Option<Decision> {
     };
     let (flow, mask) = edition.flow(event.organisation, event.event_type)?;
     let now = granted(case, edition, flow, mask);
-    let granted = if event.accepted_at >= since {
+    let granted = if event.accepted_at >= since || backfilled(edition, event) {
         now
     } else {
         now.and_then(|now| narrowed(case, history, now))
@@ -81,8 +84,15 @@ fn under(case: &Case<'_>, history: &History) -> Option<Decision> {
     })
 }
 
-/// An event accepted before the present version was in force for its source: only what was granted then, too.
-/// (`backfill_from`, when it comes, is asked for here.)
+/// Whether the parties signed that the version reaches back to the event: it happened and was accepted on the day they named, or later.
+pub(super) fn backfilled(edition: &Edition, event: &EventFacts<'_>) -> bool {
+    edition.agreement.period.backfill_from.is_some_and(|day| {
+        event.accepted_at.london_day() >= day && event.occurred_at.london_day() >= day
+    })
+}
+
+/// An event accepted before the present version was in force for its source: only what was granted then, too; where nothing was in force then
+/// (not signed, suspended, left, outside its period) nothing. So no cause that comes later widens what could be disclosed when it was accepted.
 fn narrowed(case: &Case<'_>, history: &History, now: Grant) -> Result<Grant, Reason> {
     let event = case.event;
     let then = history
@@ -149,17 +159,19 @@ fn person(
     agreement: &Agreement,
 ) -> Result<Option<Day>, Reason> {
     let grounds = case.state.grounds();
-    let (purpose, id) = (&agreement.purpose, &agreement.id);
-    let stands = |kind| grounds.stands(link.members, kind, purpose, id);
+    let under = grounds.under(&agreement.purpose, &agreement.id);
+    let stands = |kind| grounds.stands(link.members, kind, under);
+    if grounds.erased(&link.handle) {
+        return Err(Reason::Erased);
+    }
     if grounds.recalled(&link.handle, &case.event.event_id) {
         return Err(Reason::Recalled);
     }
     if stands(GroundKind::SafetyHold) {
         return Err(Reason::SafetyHold);
     }
-    if !link.restrictions.is_empty()
-        && conditions.restricted == crate::agreement::RestrictedRule::Withhold
-    {
+    let restricted = !link.restrictions.is_empty() || stands(GroundKind::Restriction);
+    if restricted && conditions.restricted == RestrictedRule::Withhold {
         return Err(Reason::Restricted);
     }
     if link.status < conditions.minimum_match {
@@ -186,7 +198,14 @@ fn consent(
 ) -> Result<Option<Day>, Reason> {
     use crate::state::Consent;
     let grounds = case.state.grounds();
-    match grounds.consent(link.members, &agreement.purpose, &agreement.id, case.today) {
+    let under = grounds.under(&agreement.purpose, &agreement.id);
+    if rule == ConsentRule::Referral {
+        return match grounds.referral(link.members, under, case.today) {
+            Consent::Given(end) => Ok(end),
+            Consent::Not(reason) => Err(reason),
+        };
+    }
+    match grounds.consent(link.members, under, case.today) {
         Consent::Given(end) if rule == ConsentRule::Required => Ok(end),
         Consent::Given(_) => Ok(None),
         Consent::Not(reason @ (Reason::ConsentWithdrawn | Reason::ConsentRefused)) => Err(reason),
@@ -209,7 +228,7 @@ fn age(case: &Case<'_>, link: &LinkFacts<'_>, band: AgeBand) -> Result<(), Reaso
     }
 }
 
-fn sooner(a: Option<Day>, b: Option<Day>) -> Option<Day> {
+pub(super) fn sooner(a: Option<Day>, b: Option<Day>) -> Option<Day> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (one, None) | (None, one) => one,

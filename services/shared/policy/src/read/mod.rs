@@ -7,7 +7,7 @@ mod scope;
 
 pub use scope::{Admission, HandleFacts, SubjectFacts};
 
-use crate::agreement::{Mode, Reader};
+use crate::agreement::{ConsentRule, Mode, Reader};
 use crate::class::Who;
 use crate::state::{AgreementBook, Edition, History};
 use std::collections::BTreeSet;
@@ -50,6 +50,8 @@ pub struct ContributionFacts<'a> {
     pub precision: Precision,
     /// Last day on which it holds (`wb_not_after`).
     pub not_after: Option<Day>,
+    /// The housing authority that the person chose, as the subject record of the release's own handle says today.
+    pub chosen_authority: Option<&'a Organisation>,
 }
 
 /// What may be shown of a contribution.
@@ -82,6 +84,9 @@ pub enum Hidden {
     /// The reader sees other event types only.
     #[error("the reader is not granted this event type")]
     NotForReader,
+    /// It was referred to the authority that the person chose, and that is another.
+    #[error("referred to another authority, which the person chose")]
+    NotChosen,
     /// Older than the retention.
     #[error("kept longer than the agreement's retention")]
     PastRetention,
@@ -153,6 +158,11 @@ impl Entitlement {
         self.edition.version()
     }
 
+    /// The viewer's organisation.
+    pub fn organisation(&self) -> &Organisation {
+        &self.organisation
+    }
+
     /// The agreement's line that names the viewer.
     pub fn reader(&self) -> &Reader {
         &self.reader
@@ -197,6 +207,12 @@ impl Entitlement {
         let (_, own_precision, own_mask) = flow_of(&self.edition).ok_or(Hidden::NotGranted)?;
         if then != now {
             return Err(Hidden::ConditionsChanged);
+        }
+        let referred = then
+            .person
+            .is_some_and(|person| person.consent == ConsentRule::Referral);
+        if referred && contribution.chosen_authority != Some(&self.organisation) {
+            return Err(Hidden::NotChosen);
         }
         if !names(current, &self.reader, &self.organisation) {
             return Err(Hidden::NotForReader);

@@ -10,7 +10,7 @@ pub struct HandleFacts {
     pub organisation: Organisation,
     /// The authority responsible for the child.
     pub responsible_authority: Option<Organisation>,
-    /// The authority the person chose.
+    /// The authority the person chose, while the choice holds.
     pub chosen_authority: Option<Organisation>,
     /// GSS code of the person's area.
     pub area_gss: Option<String>,

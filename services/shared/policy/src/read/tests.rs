@@ -1,20 +1,9 @@
 use super::*;
 use crate::agreement::{BeyondScope, Kind};
-use crate::decide::tests::{ORGANISATIONS, signed};
-use crate::testing::{Log, at, golden, org, shipped};
+use crate::testing::case::signed;
+use crate::testing::{Log, at, org, shipped};
 use walbrook_domain::control::{AgreementFact, ControlFact, ReaderRevocation, Standing};
 
-const ROLES: [&str; 5] = [
-    "housing-options-officer",
-    "outreach-worker",
-    "social-worker",
-    "looked-after-nurse",
-    "missing-coordinator",
-];
-const VIEWS: [(&str, &str); 2] = [
-    ("rough_sleeping_risk", "rough-sleeping"),
-    ("children_in_care", "children-in-care"),
-];
 const CAMDEN: &str = "GSS:E09000007";
 
 fn entitled(
@@ -36,115 +25,6 @@ fn entitled(
     entitlements(log.state.book(), &viewer, log.clock)
 }
 
-fn handle(organisation: &str, responsible: Option<&str>, restricted: bool) -> HandleFacts {
-    HandleFacts {
-        organisation: org(organisation),
-        responsible_authority: responsible.map(org),
-        chosen_authority: None,
-        area_gss: None,
-        restricted,
-    }
-}
-
-/// Subjects as they stand to a viewer of `organisation`.
-fn subjects(organisation: &str) -> Vec<(&'static str, Vec<HandleFacts>)> {
-    let stranger = "GSS:E09000033";
-    vec![
-        ("own", vec![handle(organisation, None, false)]),
-        (
-            "own and another's",
-            vec![
-                handle(stranger, None, false),
-                handle(organisation, None, false),
-            ],
-        ),
-        ("another's", vec![handle(stranger, Some(stranger), false)]),
-        (
-            "responsible",
-            vec![handle(stranger, Some(organisation), false)],
-        ),
-        (
-            "own restricted",
-            vec![handle(organisation, Some(stranger), true)],
-        ),
-        (
-            "responsible restricted",
-            vec![handle(organisation, Some(organisation), true)],
-        ),
-        ("nobody known", vec![]),
-    ]
-}
-
-#[test]
-fn readers_see_what_the_golden_table_says_and_nothing_else() {
-    let log = signed();
-    let today = log.clock.london_day();
-    let mut table =
-        "viewer,role,view,agreement,source,event,fields,precision,subjects\n".to_owned();
-    for organisation in ORGANISATIONS {
-        for role in ROLES {
-            for (view, purpose) in VIEWS {
-                let found = entitled(&log, organisation, role, view, purpose, Mode::Case);
-                if found.is_empty() {
-                    table.push_str(&format!("{organisation},{role},{view},-,-,-,0,-,-\n"));
-                }
-                for entitlement in found {
-                    let admitted: Vec<_> = subjects(organisation)
-                        .iter()
-                        .map(|(name, handles)| {
-                            format!("{name}: {:?}", entitlement.admits(&SubjectFacts(handles)))
-                        })
-                        .collect();
-                    for row in contributions(&log, &entitlement, today) {
-                        table.push_str(&format!(
-                            "{organisation},{role},{view},{row},\"{}\"\n",
-                            admitted.join("; ")
-                        ));
-                    }
-                }
-                assert!(entitled(&log, organisation, role, view, purpose, Mode::Cohort).is_empty());
-            }
-        }
-    }
-    golden("reads.csv", &table);
-}
-
-/// One row for each source and event type of the agreement.
-fn contributions(log: &Log, entitlement: &Entitlement, today: Day) -> Vec<String> {
-    let book = log.state.book();
-    let mut rows = Vec::new();
-    let edition = book
-        .edition(entitlement.agreement(), entitlement.version())
-        .unwrap();
-    for flow in &edition.agreement.flows {
-        for source in ORGANISATIONS
-            .iter()
-            .map(|text| org(text))
-            .filter(|one| flow.source.includes(one))
-        {
-            let contribution = ContributionFacts {
-                agreement: entitlement.agreement(),
-                version: entitlement.version(),
-                source: &source,
-                event_type: &flow.event_type,
-                occurred_on: today,
-                precision: Precision::Instant,
-                not_after: None,
-            };
-            let answer = match entitlement.readable(book, &contribution) {
-                Ok(readable) => format!("{:x},{}", readable.field_mask, readable.precision),
-                Err(hidden) => format!("0,\"{hidden}\""),
-            };
-            rows.push(format!(
-                "{},{source},{},{answer}",
-                entitlement.agreement(),
-                flow.event_type
-            ));
-        }
-    }
-    rows
-}
-
 fn arrears<'a>(
     agreement: &'a AgreementId,
     event: &'a EventType,
@@ -152,6 +32,7 @@ fn arrears<'a>(
     today: Day,
 ) -> ContributionFacts<'a> {
     ContributionFacts {
+        chosen_authority: None,
         agreement,
         version: AgreementVersion(1),
         source,

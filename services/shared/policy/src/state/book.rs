@@ -1,7 +1,7 @@
 //! The agreement half of the control plane: agreements, signatures, standings, keys, revoked readers.
 
 use super::history::{Edition, History, StandingNow};
-use super::{Illegal, STANDING_REASONS};
+use super::{Illegal, PartyChange, STANDING_REASONS, Schedules};
 use crate::agreement::{Agreement, Kind, sha256, verify};
 use crate::catalogue::Catalogue;
 use crate::outcome::Reason;
@@ -35,6 +35,7 @@ pub struct AgreementBook {
     by_event: BTreeMap<EventType, BTreeSet<AgreementId>>,
     keys: BTreeMap<(Organisation, String), Key>,
     revoked: BTreeSet<(Organisation, String)>,
+    schedules: Schedules,
 }
 
 impl AgreementBook {
@@ -46,6 +47,7 @@ impl AgreementBook {
             by_event: BTreeMap::new(),
             keys: BTreeMap::new(),
             revoked: BTreeSet::new(),
+            schedules: Schedules::default(),
         }
     }
 
@@ -81,10 +83,25 @@ impl AgreementBook {
         self.agreements.get(id)?.edition(version)
     }
 
+    /// Whether any version of an agreement has a flow that rests on the person's choice of an authority (Housing Act 1996 s213B).
+    pub fn rests_on_choice(&self, id: &AgreementId) -> bool {
+        self.agreements.get(id).is_some_and(|history| {
+            history
+                .editions()
+                .flat_map(|edition| &edition.agreement.flows)
+                .any(crate::agreement::Flow::rests_on_choice)
+        })
+    }
+
     /// Whether a reader's access was taken away.
     pub fn is_revoked(&self, organisation: &Organisation, reader: &str) -> bool {
         self.revoked
             .contains(&(organisation.clone(), reader.to_owned()))
+    }
+
+    /// What organisations publish.
+    pub fn schedules(&self) -> &Schedules {
+        &self.schedules
     }
 
     /// Whether a matching agreement is in force for both organisations, and by which strategies.
@@ -143,6 +160,7 @@ impl AgreementBook {
             AgreementFact::Standing(fact) => self.check_standing(fact),
             AgreementFact::PartyKey(fact) => self.check_key(fact),
             AgreementFact::Reader(_) => Ok(()),
+            AgreementFact::Schedule(fact) => self.schedules.check(fact),
         }
     }
 
@@ -151,7 +169,55 @@ impl AgreementBook {
     /// # Errors
     /// When it is no legal change; nothing changes.
     pub fn apply(&mut self, at: Instant, fact: &AgreementFact) -> Result<(), Illegal> {
+        self.apply_telling(at, fact).map(drop)
+    }
+
+    /// As [`AgreementBook::apply`], and tells how parties stand differently by it.
+    ///
+    /// # Errors
+    /// When it is no legal change; nothing changes.
+    pub fn apply_telling(
+        &mut self,
+        at: Instant,
+        fact: &AgreementFact,
+    ) -> Result<Vec<PartyChange>, Illegal> {
         self.check(fact)?;
+        let before = self.concerned(fact);
+        self.take(at, fact)?;
+        let agreement = match fact {
+            AgreementFact::Signed(fact) => self.agreements.get(&fact.agreement),
+            AgreementFact::Standing(fact) => self.agreements.get(&fact.agreement),
+            _ => None,
+        };
+        let changes = before.into_iter().filter_map(|(organisation, before)| {
+            let after = agreement?.standing(&organisation);
+            (before != after).then_some(PartyChange {
+                organisation,
+                before,
+                after,
+            })
+        });
+        Ok(changes.collect())
+    }
+
+    /// The organisations whose standing a record may change, and how they stand before it.
+    fn concerned(&self, fact: &AgreementFact) -> Vec<(Organisation, StandingNow)> {
+        let (agreement, party) = match fact {
+            AgreementFact::Signed(fact) => (&fact.agreement, Some(&fact.party)),
+            AgreementFact::Standing(fact) => (&fact.agreement, fact.party.as_ref()),
+            _ => return Vec::new(),
+        };
+        let Some(history) = self.agreements.get(agreement) else {
+            return Vec::new();
+        };
+        let standing = |one: &Organisation| (one.clone(), history.standing(one));
+        match party {
+            Some(party) => vec![standing(party)],
+            None => history.signatories().map(standing).collect(),
+        }
+    }
+
+    fn take(&mut self, at: Instant, fact: &AgreementFact) -> Result<(), Illegal> {
         match fact {
             AgreementFact::Proposed(fact) => {
                 let agreement = self.read_proposal(fact)?;
@@ -170,7 +236,7 @@ impl AgreementBook {
                 self.agreements
                     .entry(fact.agreement.clone())
                     .or_default()
-                    .propose(Arc::new(edition));
+                    .propose(Arc::new(edition), at);
             }
             AgreementFact::Signed(fact) => {
                 if let Some(history) = self.agreements.get_mut(&fact.agreement) {
@@ -179,7 +245,7 @@ impl AgreementBook {
             }
             AgreementFact::Standing(fact) => {
                 if let Some(history) = self.agreements.get_mut(&fact.agreement) {
-                    history.stand(fact.party.as_ref(), fact.standing, at);
+                    history.stand(fact, at);
                 }
             }
             AgreementFact::PartyKey(fact) => {
@@ -198,6 +264,7 @@ impl AgreementBook {
                     self.revoked.remove(&reader);
                 }
             }
+            AgreementFact::Schedule(fact) => self.schedules.take(at, fact),
         }
         Ok(())
     }
@@ -322,7 +389,7 @@ impl AgreementBook {
         }
         let before = match &fact.party {
             None => history.general_standing(),
-            Some(party) => match history.party_standing(party) {
+            Some(party) => match history.party_standing(party, *party == fact.by_organisation) {
                 Some(standing) => standing,
                 None => {
                     return Err(Illegal::NotAParty {
@@ -337,9 +404,9 @@ impl AgreementBook {
                 illegal("is terminated: only a new signature brings it back")
             }
             (Standing::Suspended, Standing::Suspended) => illegal("is suspended already"),
-            (Standing::InForce, Standing::InForce) => {
-                illegal("is not suspended, so nothing resumes")
-            }
+            (Standing::InForce, Standing::InForce) => illegal(
+                "is not suspended by whoever would resume it here: a suspension is lifted by the side that imposed it",
+            ),
             _ => Ok(()),
         }
     }

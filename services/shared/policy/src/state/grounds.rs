@@ -1,58 +1,38 @@
-//! Grounds by handle. A person's grounds are those of every member handle of the link; where they disagree, the more
-//! protective wins.
+//! Grounds by handle. A person's grounds are those of every member handle of the link.
 
-use super::{GroundChange, Illegal};
-use crate::outcome::Reason;
+mod change;
+mod stance;
+mod store;
+
+pub use change::{Choice, GroundChange, SubjectGrounds};
+pub(crate) use stance::Consent;
+pub use store::{Ground, HandleHasher, NameId, Under};
+
+use super::Illegal;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
+use store::{NO_END, Names, Store};
 use walbrook_domain::control::{GroundFact, GroundKind, GroundState};
-use walbrook_domain::{AgreementId, Day, EventId, Handle, Purpose};
-
-/// One ground as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ground {
-    /// First half of its id.
-    id: [u8; 16],
-    /// Version on record.
-    pub version: u32,
-    /// What kind it is.
-    pub kind: GroundKind,
-    /// Its state.
-    pub state: GroundState,
-    /// The purpose it is limited to.
-    pub purpose: Option<Purpose>,
-    /// The agreement it is limited to.
-    pub agreement: Option<AgreementId>,
-    /// The event it is about.
-    pub event: Option<EventId>,
-    /// Last day of a consent.
-    pub not_after: Option<Day>,
-}
-
-impl Ground {
-    fn applies(&self, purpose: &Purpose, agreement: &AgreementId) -> bool {
-        self.purpose.as_ref().is_none_or(|one| one == purpose)
-            && self.agreement.as_ref().is_none_or(|one| one == agreement)
-    }
-}
-
-/// What the grounds of a person say of consent under one agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consent {
-    /// In force, until the day where one is named.
-    Given(Option<Day>),
-    /// The reason it is not.
-    Not(Reason),
-}
+use walbrook_domain::{AgreementId, EventId, Handle, Purpose};
 
 /// Every ground, by handle.
 ///
-/// A hash map for its size and speed with millions of handles; it is only ever looked up by handle, never walked.
+/// Hash maps for their size and speed with millions of handles; they are only ever looked up by handle, never walked towards an output.
 #[derive(Debug, Clone, Default)]
 pub struct Grounds {
-    by_handle: HashMap<Handle, Vec<Ground>>,
-    purposes: BTreeSet<Purpose>,
-    agreements: BTreeSet<AgreementId>,
+    store: Store,
+    names: Names,
+    /// Few, and longer than a ground: apart.
+    recalls: HashMap<Handle, Vec<Recall>>,
+    erased: HashSet<Handle>,
+}
+
+/// One event of a handle, recalled or given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Recall {
+    event: EventId,
+    version: u32,
+    on: bool,
 }
 
 /// The id of the ground with this meaning, 32 hex characters: recording it again changes it.
@@ -63,16 +43,6 @@ pub fn ground_id(
     agreement: Option<&AgreementId>,
     event: Option<&EventId>,
 ) -> String {
-    hex::encode(id_bytes(handle, kind, purpose, agreement, event))
-}
-
-fn id_bytes(
-    handle: &Handle,
-    kind: GroundKind,
-    purpose: Option<&Purpose>,
-    agreement: Option<&AgreementId>,
-    event: Option<&EventId>,
-) -> [u8; 16] {
     let mut hash = Sha256::new();
     let event = event.map(EventId::to_string);
     for part in [
@@ -86,30 +56,72 @@ fn id_bytes(
         hash.update(part.as_bytes());
     }
     let digest: [u8; 32] = hash.finalize().into();
-    let mut id = [0; 16];
-    for (to, from) in id.iter_mut().zip(digest) {
-        *to = from;
-    }
-    id
+    hex::encode(digest.get(..16).unwrap_or_default())
+}
+
+/// What stands of a ground before a record changes it.
+struct Before {
+    version: u32,
+    state: GroundState,
 }
 
 impl Grounds {
-    /// Every ground recorded on a handle, in the order of ids.
-    pub fn of(&self, handle: &Handle) -> &[Ground] {
-        self.by_handle.get(handle).map_or(&[], Vec::as_slice)
-    }
-
-    /// The version of a ground, 0 when it is not on record.
-    pub fn version(&self, handle: &Handle, ground_id: &str) -> u32 {
-        self.of(handle)
-            .iter()
-            .find(|ground| hex::encode(ground.id) == ground_id)
-            .map_or(0, |ground| ground.version)
-    }
-
-    /// How many handles have a ground.
+    /// How many handles have a ground about their person.
     pub fn handles(&self) -> usize {
-        self.by_handle.len()
+        self.store.handles()
+    }
+
+    /// How many purposes and agreements grounds have named so far: what [`Grounds::under`] answered stays right until there are more.
+    pub fn names(&self) -> usize {
+        self.names.count()
+    }
+
+    /// Bytes that grounds about persons take, without names.
+    pub fn bytes(&self) -> usize {
+        self.store.bytes()
+    }
+
+    /// Makes room for so many more handles, before millions of records are applied.
+    pub fn reserve(&mut self, handles: usize) {
+        self.store.reserve(handles);
+    }
+
+    /// The version of the ground that a record would change, 0 when it is not on record.
+    pub fn version(&self, fact: &GroundFact) -> u32 {
+        self.before(fact).map_or(0, |before| before.version)
+    }
+
+    fn before(&self, fact: &GroundFact) -> Option<Before> {
+        match (fact.kind, fact.event) {
+            (GroundKind::Recall, Some(event)) => {
+                let recalls = self.recalls.get(&fact.handle)?;
+                let recall = recalls.iter().find(|recall| recall.event == event)?;
+                Some(Before {
+                    version: recall.version,
+                    state: on_or_off(recall.on),
+                })
+            }
+            (GroundKind::Recall, None) => None,
+            (GroundKind::Erasure, _) => self.erased(&fact.handle).then_some(Before {
+                version: 1,
+                state: GroundState::On,
+            }),
+            _ => self.standing(fact).map(|ground| Before {
+                version: ground.version,
+                state: ground.state,
+            }),
+        }
+    }
+
+    fn standing(&self, fact: &GroundFact) -> Option<&Ground> {
+        let identity = (
+            fact.kind,
+            self.names.purposes.id_of(fact.purpose.as_ref()),
+            self.names.agreements.id_of(fact.agreement.as_ref()),
+        );
+        self.of(&fact.handle)
+            .iter()
+            .find(|ground| ground.identity() == identity)
     }
 
     /// Whether a record would be legal.
@@ -118,33 +130,33 @@ impl Grounds {
     /// Why not.
     pub fn check(&self, fact: &GroundFact) -> Result<(), Illegal> {
         let illegal = |problem| Err(Illegal::Ground { problem });
-        let id = derived(fact);
-        if hex::encode(id) != fact.ground_id {
-            return illegal("has an id that does not follow from what it says");
+        if let Some(problem) = ill_formed(fact) {
+            return illegal(problem);
         }
-        if !fact.kind.admits(fact.state) {
-            return illegal("is in a state that its kind does not have");
+        let names = &self.names;
+        if !(names.purposes.has_room()
+            && names.agreements.has_room()
+            && names.authorities.has_room())
+        {
+            return illegal(
+                "is the first to name more purposes, agreements or authorities than a state can hold",
+            );
         }
-        let is_recall = fact.kind == GroundKind::Recall;
-        if is_recall != fact.event.is_some() {
-            return illegal("must name an event when it is a recall, and only then");
+        let before = self.before(fact);
+        let current = before.as_ref().map_or(0, |before| before.version);
+        if before.is_some() && fact.kind == GroundKind::Erasure {
+            return illegal("is an erasure order that is on record already: it is never taken back");
         }
-        if is_recall && (fact.purpose.is_some() || fact.agreement.is_some()) {
-            return illegal("is a recall, which holds for every purpose and agreement");
-        }
-        if fact.not_after.is_some() && fact.state != GroundState::Given {
-            return illegal("has a last day: only a consent given has one");
-        }
-        let before = self.of(&fact.handle).iter().find(|ground| ground.id == id);
-        let current = before.map_or(0, |ground| ground.version);
         if fact.version != current + 1 {
             return Err(Illegal::GroundVersion {
                 current,
                 named: fact.version,
             });
         }
-        match (before.map(|ground| ground.state), fact.state) {
-            (None, GroundState::Off) => illegal("is taken off without having been on"),
+        match (before.map(|before| before.state), fact.state) {
+            (None | Some(GroundState::Off), GroundState::Off) => {
+                illegal("is taken off without having been on")
+            }
             (None, GroundState::Upheld | GroundState::Rejected) => {
                 illegal("decides an objection that was never raised")
             }
@@ -158,126 +170,127 @@ impl Grounds {
     /// When it is no legal change; nothing changes.
     pub fn apply(&mut self, fact: &GroundFact) -> Result<GroundChange, Illegal> {
         self.check(fact)?;
-        let ground = Ground {
-            id: derived(fact),
-            version: fact.version,
-            kind: fact.kind,
-            state: fact.state,
-            purpose: interned(&mut self.purposes, fact.purpose.as_ref()),
-            agreement: interned(&mut self.agreements, fact.agreement.as_ref()),
-            event: fact.event,
-            not_after: fact.not_after,
-        };
-        let of_handle = self.by_handle.entry(fact.handle).or_default();
-        let found = of_handle.binary_search_by(|one| one.id.cmp(&ground.id));
-        let before = match found {
-            Ok(at) => of_handle
-                .get_mut(at)
-                .map(|place| std::mem::replace(place, ground)),
-            Err(at) => {
-                of_handle.insert(at, ground);
-                None
-            }
-        };
-        Ok(GroundChange {
+        let mut change = GroundChange {
             handle: fact.handle,
             kind: fact.kind,
             purpose: fact.purpose.clone(),
             agreement: fact.agreement.clone(),
             event: fact.event,
-            before: before.as_ref().map(|ground| ground.state),
+            before: self.before(fact).map(|before| before.state),
             after: fact.state,
-            end_moved: before.is_some_and(|ground| ground.not_after != fact.not_after),
-        })
-    }
-
-    fn of_person<'a>(&'a self, members: &'a [Handle]) -> impl Iterator<Item = &'a Ground> {
-        members.iter().flat_map(|handle| self.of(handle))
-    }
-
-    /// Whether a ground of the kind stands against the agreement for the person.
-    pub(crate) fn stands(
-        &self,
-        members: &[Handle],
-        kind: GroundKind,
-        purpose: &Purpose,
-        agreement: &AgreementId,
-    ) -> bool {
-        self.of_person(members).any(|ground| {
-            ground.kind == kind
-                && ground.state.stands_against()
-                && ground.applies(purpose, agreement)
-        })
-    }
-
-    /// Whether the handle's own event was recalled. The event id is the producer's, so it means something on that handle only.
-    pub(crate) fn recalled(&self, handle: &Handle, event: &EventId) -> bool {
-        self.of(handle).iter().any(|ground| {
-            ground.kind == GroundKind::Recall
-                && ground.state == GroundState::On
-                && ground.event.as_ref() == Some(event)
-        })
-    }
-
-    /// What the person's grounds say of consent: any refusal or withdrawal beats every consent.
-    pub(crate) fn consent(
-        &self,
-        members: &[Handle],
-        purpose: &Purpose,
-        agreement: &AgreementId,
-        today: Day,
-    ) -> Consent {
-        let mut answer = Consent::Not(Reason::ConsentMissing);
-        let mut withdrawn = false;
-        let mut refused = false;
-        for ground in self.of_person(members) {
-            if ground.kind != GroundKind::Consent || !ground.applies(purpose, agreement) {
-                continue;
+            end_moved: false,
+            choice_moved: false,
+        };
+        match (fact.kind, fact.event) {
+            (GroundKind::Recall, Some(event)) => self.recall(fact, event),
+            (GroundKind::Erasure, _) => {
+                self.erased.insert(fact.handle);
             }
-            match (ground.state, ground.not_after) {
-                (GroundState::Given, Some(day)) if day < today => {
-                    if answer == Consent::Not(Reason::ConsentMissing) {
-                        answer = Consent::Not(Reason::ConsentExpired);
-                    }
-                }
-                (GroundState::Given, end) => answer = longest(answer, end),
-                (GroundState::Refused, _) => refused = true,
-                _ => withdrawn = true,
+            _ => {
+                let ground = self.ground(fact);
+                let before = self.store.put(fact.handle, ground);
+                change.end_moved = before.is_some_and(|one| one.last_day != ground.last_day);
+                let chosen = before.map_or(NameId::NONE, |one| one.chosen);
+                change.choice_moved = chosen != ground.chosen;
             }
         }
-        match (withdrawn, refused) {
-            (true, _) => Consent::Not(Reason::ConsentWithdrawn),
-            (false, true) => Consent::Not(Reason::ConsentRefused),
-            (false, false) => answer,
+        Ok(change)
+    }
+
+    fn ground(&mut self, fact: &GroundFact) -> Ground {
+        Ground {
+            stated_at: fact.stated_at,
+            version: fact.version,
+            last_day: fact.not_after.map_or(NO_END, |day| day.0),
+            purpose: self.names.purposes.number(fact.purpose.as_ref()),
+            agreement: self.names.agreements.number(fact.agreement.as_ref()),
+            chosen: self
+                .names
+                .authorities
+                .number(fact.chosen_authority.as_ref()),
+            kind: fact.kind,
+            state: fact.state,
+        }
+    }
+
+    fn recall(&mut self, fact: &GroundFact, event: EventId) {
+        let recall = Recall {
+            event,
+            version: fact.version,
+            on: fact.state == GroundState::On,
+        };
+        let recalls = self.recalls.entry(fact.handle).or_default();
+        match recalls.iter_mut().find(|one| one.event == event) {
+            Some(place) => *place = recall,
+            None => recalls.push(recall),
         }
     }
 }
 
-/// Of several consents given, any one suffices: the one that lasts longest counts.
-fn longest(so_far: Consent, end: Option<Day>) -> Consent {
-    match (so_far, end) {
-        (Consent::Given(Some(a)), Some(b)) => Consent::Given(Some(a.max(b))),
-        (Consent::Given(None), _) | (_, None) => Consent::Given(None),
-        (Consent::Not(_), end) => Consent::Given(end),
-    }
+const fn on_or_off(on: bool) -> GroundState {
+    if on { GroundState::On } else { GroundState::Off }
 }
 
-fn derived(fact: &GroundFact) -> [u8; 16] {
-    id_bytes(
+/// What is wrong with a record whatever is on record already.
+fn ill_formed(fact: &GroundFact) -> Option<&'static str> {
+    let derived = ground_id(
         &fact.handle,
         fact.kind,
         fact.purpose.as_ref(),
         fact.agreement.as_ref(),
         fact.event.as_ref(),
-    )
+    );
+    let is_recall = fact.kind == GroundKind::Recall;
+    let limited = fact.purpose.is_some() || fact.agreement.is_some();
+    let given = fact.kind == GroundKind::Consent && fact.state == GroundState::Given;
+    let faults = [
+        (
+            derived != fact.ground_id,
+            "has an id that does not follow from what it says",
+        ),
+        (
+            !fact.kind.admits(fact.state),
+            "is in a state that its kind does not have",
+        ),
+        (
+            is_recall != fact.event.is_some(),
+            "must name an event when it is a recall, and only then",
+        ),
+        (
+            is_recall && limited,
+            "is a recall, which holds for every purpose and agreement",
+        ),
+        (
+            fact.kind == GroundKind::Erasure && limited,
+            "is an erasure order, which holds for every purpose and agreement",
+        ),
+        (
+            fact.kind == GroundKind::Restriction && fact.agreement.is_some(),
+            "is a restriction, which holds for every agreement of a purpose",
+        ),
+        (
+            fact.not_after.is_some() && !given,
+            "has a last day: only a consent given has one",
+        ),
+        (
+            fact.chosen_authority.is_some() && !given,
+            "names a chosen authority: only a consent given does",
+        ),
+        (
+            fact.chosen_authority
+                .as_ref()
+                .is_some_and(|authority| !authority.is_london_authority()),
+            "names a chosen authority that is no housing authority here",
+        ),
+        (
+            fact.version == 0,
+            "has version 0: versions are counted from 1",
+        ),
+    ];
+    faults
+        .into_iter()
+        .find_map(|(wrong, problem)| wrong.then_some(problem))
 }
 
-/// Names are shared between grounds: there are few of them and millions of grounds.
-fn interned<T: Ord + Clone>(known: &mut BTreeSet<T>, name: Option<&T>) -> Option<T> {
-    let name = name?;
-    if let Some(found) = known.get(name) {
-        return Some(found.clone());
-    }
-    known.insert(name.clone());
-    Some(name.clone())
-}
+#[cfg(test)]
+mod tests;

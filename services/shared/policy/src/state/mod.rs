@@ -9,26 +9,28 @@ mod grounds;
 mod history;
 mod illegal;
 mod pins;
+mod schedules;
 
 pub use book::{AgreementBook, PartyState};
 pub(crate) use grounds::Consent;
-pub use grounds::{Ground, Grounds, ground_id};
-pub use history::{Edition, History, StandingNow};
+pub use grounds::{
+    Choice, Ground, GroundChange, Grounds, HandleHasher, NameId, SubjectGrounds, Under, ground_id,
+};
+pub use history::{Difference, Edition, History, PastAct, StandingNow};
 pub use illegal::{Illegal, STANDING_REASONS};
 pub use pins::{Pin, Pins};
+pub use schedules::{Published, Schedules};
 
 use crate::catalogue::Catalogue;
 use std::sync::Arc;
-use walbrook_domain::control::{
-    AgreementFact, ControlFact, ControlRecord, GroundKind, GroundState, PinKind,
-};
-use walbrook_domain::{AgreementId, EventId, Handle, Organisation, Purpose};
+use walbrook_domain::control::{AgreementFact, ControlFact, ControlRecord, PinKind};
+use walbrook_domain::{AgreementId, AgreementVersion, Organisation};
 
 /// What a record changed: the cause of what enforcement does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Versions, signatures or standings of an agreement.
-    Agreement(AgreementId),
+    /// An agreement: a version was proposed, or parties stand differently.
+    Agreement(AgreementChange),
     /// A ground.
     Ground(GroundChange),
     /// A party's key.
@@ -37,27 +39,31 @@ pub enum Change {
     Reader(Organisation, String),
     /// A pin.
     Pin(PinKind, String),
+    /// What an organisation publishes.
+    Schedule(Organisation),
 }
 
-/// A ground before and after.
+/// An agreement before and after. A proposal alone puts nothing in force, and changes how nobody stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroundChange {
-    /// The handle it was recorded on.
-    pub handle: Handle,
-    /// What kind it is.
-    pub kind: GroundKind,
-    /// The purpose it is limited to.
-    pub purpose: Option<Purpose>,
-    /// The agreement it is limited to.
-    pub agreement: Option<AgreementId>,
-    /// The event it is about.
-    pub event: Option<EventId>,
-    /// Its state before; `None`: it was not on record.
-    pub before: Option<GroundState>,
-    /// Its state now.
-    pub after: GroundState,
-    /// Whether its last day moved.
-    pub end_moved: bool,
+pub struct AgreementChange {
+    /// The agreement.
+    pub agreement: AgreementId,
+    /// The version that was proposed.
+    pub proposed: Option<AgreementVersion>,
+    /// The parties that stand differently, or under another version, in the order of organisations. What another version
+    /// means for a party's own events says [`History::difference`].
+    pub parties: Vec<PartyChange>,
+}
+
+/// How a party stood before, and stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartyChange {
+    /// The party.
+    pub organisation: Organisation,
+    /// Before.
+    pub before: StandingNow,
+    /// Now.
+    pub after: StandingNow,
 }
 
 /// The whole state.
@@ -67,6 +73,8 @@ pub struct PolicyState {
     grounds: Grounds,
     pins: Pins,
     next_offset: i64,
+    /// Agreement records applied.
+    agreement_records: u64,
 }
 
 impl PolicyState {
@@ -77,6 +85,7 @@ impl PolicyState {
             grounds: Grounds::default(),
             pins: Pins::default(),
             next_offset: 0,
+            agreement_records: 0,
         }
     }
 
@@ -86,11 +95,12 @@ impl PolicyState {
     /// When the record is no legal change. The position moves on all the same, and nothing else does.
     pub fn apply(&mut self, record: &ControlRecord) -> Result<Change, Illegal> {
         self.next_offset = record.offset + 1;
-        self.check(&record.fact)?;
+        // Each part checks what it applies.
         match &record.fact {
             ControlFact::Agreement(fact) => {
-                self.book.apply(record.appended_at, fact)?;
-                Ok(change_of(fact))
+                let parties = self.book.apply_telling(record.appended_at, fact)?;
+                self.agreement_records += 1;
+                Ok(change_of(fact, parties))
             }
             ControlFact::Ground(fact) => Ok(Change::Ground(self.grounds.apply(fact)?)),
             ControlFact::Pin(fact) => {
@@ -110,6 +120,11 @@ impl PolicyState {
             ControlFact::Ground(fact) => self.grounds.check(fact),
             ControlFact::Pin(fact) => self.pins.check(fact),
         }
+    }
+
+    /// Changes whenever anything that [`crate::Compiled`] is made from does, within one state's life.
+    pub fn revision(&self) -> (u64, usize) {
+        (self.agreement_records, self.grounds.names())
     }
 
     /// The agreement half.
@@ -139,15 +154,23 @@ impl PolicyState {
     }
 }
 
-fn change_of(fact: &AgreementFact) -> Change {
+fn change_of(fact: &AgreementFact, parties: Vec<PartyChange>) -> Change {
+    let agreement = |id: &AgreementId, proposed| {
+        Change::Agreement(AgreementChange {
+            agreement: id.clone(),
+            proposed,
+            parties,
+        })
+    };
     match fact {
-        AgreementFact::Proposed(fact) => Change::Agreement(fact.agreement.clone()),
-        AgreementFact::Signed(fact) => Change::Agreement(fact.agreement.clone()),
-        AgreementFact::Standing(fact) => Change::Agreement(fact.agreement.clone()),
+        AgreementFact::Proposed(fact) => agreement(&fact.agreement, Some(fact.version)),
+        AgreementFact::Signed(fact) => agreement(&fact.agreement, None),
+        AgreementFact::Standing(fact) => agreement(&fact.agreement, None),
         AgreementFact::PartyKey(fact) => Change::Key(fact.organisation.clone()),
         AgreementFact::Reader(fact) => {
             Change::Reader(fact.organisation.clone(), fact.reader.clone())
         }
+        AgreementFact::Schedule(fact) => Change::Schedule(fact.organisation.clone()),
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{Log, at, ground, org, shipped};
+use crate::testing::{Log, at, org, shipped};
 use walbrook_domain::control::{AgreementFact, AgreementSigned, ControlFact, PinFact, Standing};
 use walbrook_domain::{AgreementVersion, Instant};
 
@@ -221,63 +221,6 @@ fn nobody_signs_for_another_and_a_forged_text_is_refused() {
         let refused = log.say(ControlFact::Agreement(AgreementFact::Proposed(fact)));
         assert!(matches!(refused, Err(Illegal::Text { .. })), "{refused:?}");
     }
-}
-
-#[test]
-fn grounds_are_versioned_and_their_states_follow() {
-    let mut log = Log::new();
-    let handle = Handle::new([1; 16]);
-    log.ground(ground(handle, GroundKind::Consent, GroundState::Given, 1))
-        .unwrap();
-    assert!(matches!(
-        log.ground(ground(
-            handle,
-            GroundKind::Consent,
-            GroundState::Withdrawn,
-            1
-        )),
-        Err(Illegal::GroundVersion { current: 1, .. })
-    ));
-    let change = log
-        .ground(ground(
-            handle,
-            GroundKind::Consent,
-            GroundState::Withdrawn,
-            2,
-        ))
-        .unwrap();
-    let Change::Ground(change) = change else {
-        panic!("no ground")
-    };
-    assert_eq!(
-        (change.before, change.after),
-        (Some(GroundState::Given), GroundState::Withdrawn)
-    );
-    assert!(
-        log.ground(ground(handle, GroundKind::SafetyHold, GroundState::Off, 1))
-            .is_err()
-    );
-    assert!(
-        log.ground(ground(
-            handle,
-            GroundKind::Objection,
-            GroundState::Upheld,
-            1
-        ))
-        .is_err()
-    );
-    assert!(
-        log.ground(ground(handle, GroundKind::Objection, GroundState::On, 1))
-            .is_err()
-    );
-    assert!(
-        log.ground(ground(handle, GroundKind::Recall, GroundState::On, 1))
-            .is_err()
-    );
-    let mut renamed = ground(handle, GroundKind::Objection, GroundState::Raised, 1);
-    renamed.ground_id = "0".repeat(32);
-    assert!(log.ground(renamed).is_err());
-    assert_eq!(log.state.grounds().of(&handle).len(), 1);
 }
 
 #[test]

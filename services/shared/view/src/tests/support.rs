@@ -88,6 +88,7 @@ pub fn subject(organisation: &str, adult_from: Option<&str>) -> SubjectFacts {
         adult_from: adult_from.map(day),
         link_status: LinkStatus::Match,
         link_score_ten_thousandths: 10_000,
+        chosen_until: None,
     }
 }
 
@@ -160,7 +161,7 @@ impl Reading for Granted {
             Admission::WithCaseReference
         }
     }
-    fn grant(&self, contribution: &Contribution) -> Option<Grant> {
+    fn grant(&self, _: &Person<'_>, contribution: &Contribution) -> Option<Grant> {
         (!self.closed.contains(&contribution.key.agreement)).then_some(self.grant)
     }
     fn sources(&self) -> &[Source] {
