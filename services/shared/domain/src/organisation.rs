@@ -3,6 +3,7 @@
 use crate::WordError;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The public register an organisation's code is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,7 +69,7 @@ impl FromStr for Scheme {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Organisation {
     scheme: Scheme,
-    code: Box<str>,
+    code: Arc<str>,
 }
 
 impl Organisation {

@@ -4,6 +4,7 @@
 //! names the offset below which records count. All records about one handle stand in one partition of one raw topic (the handle belongs to one
 //! organisation at one agency), so an index per (raw topic, partition) sees all that a look-up needs.
 
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use walbrook_domain::{EventId, Organisation};
 
@@ -52,19 +53,57 @@ pub enum Standing {
     Superseded,
 }
 
+/// One record of an identity.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    offset: i64,
+    accepted_at_micros: i64,
+    content_hash: [u8; 16],
+}
+
+/// An identity; nearly always one record, and then nothing is allocated for it.
 #[derive(Debug, Default)]
 struct Identity {
-    /// Offset, record timestamp and hash of each record of this identity, by offset.
-    records: Vec<(i64, i64, [u8; 16])>,
-    /// Offsets of the records that supersede it, ascending; duplicates and conflicting ones do not act.
-    superseded_at: Vec<i64>,
+    /// The records of this identity, by offset.
+    first: Option<Seen>,
+    more: Vec<Seen>,
+    /// Offset of the first record that supersedes it; duplicates and conflicting ones do not act.
+    superseded_at: Option<i64>,
+}
+
+impl Identity {
+    fn records(&self) -> impl Iterator<Item = &Seen> {
+        self.first.iter().chain(&self.more)
+    }
+
+    fn push(&mut self, seen: Seen) {
+        if self.first.is_none() {
+            self.first = Some(seen);
+        } else {
+            self.more.push(seen);
+        }
+    }
+}
+
+/// What makes two records one event, in numbers: subject and event as they are, the organisation by its number here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    /// A handle; or the number of another key, see [`History::keys`].
+    subject: u128,
+    event: u128,
+    /// Twice its number, plus one for a subject that is no handle.
+    organisation: u32,
 }
 
 /// The index of one raw topic's partition.
 #[derive(Debug, Default)]
 pub struct History {
-    identities: HashMap<(Subject, Organisation, EventId), Identity>,
-    subjects: HashMap<Subject, Vec<Entry>>,
+    identities: HashMap<Key, Identity, RandomState>,
+    subjects: HashMap<Subject, Vec<Entry>, RandomState>,
+    /// Organisations met, by number.
+    organisations: HashMap<Organisation, u32, RandomState>,
+    /// Keys of areas and open data met.
+    keys: HashMap<Box<str>, u128>,
     next_offset: i64,
 }
 
@@ -84,46 +123,73 @@ impl History {
         self.next_offset = self.next_offset.max(offset);
     }
 
+    /// The key of an event, `None` when its organisation or its subject was never met: then it was not, either.
+    fn key(&self, entry: &Entry, event: EventId) -> Option<Key> {
+        let number = self
+            .organisations
+            .get(&entry.organisation)?
+            .checked_mul(2)?;
+        let (subject, organisation) = match &entry.subject {
+            Subject::Handle(handle) => (u128::from_be_bytes(handle.to_bytes()), number),
+            Subject::Key(key) => (*self.keys.get(key)?, number + 1),
+        };
+        Some(Key {
+            subject,
+            event: event.uuid().as_u128(),
+            organisation,
+        })
+    }
+
     /// Adds a record. Records below [`next_offset`](Self::next_offset) are known already and ignored.
     pub fn observe(&mut self, entry: Entry) {
         if entry.offset < self.next_offset {
             return;
         }
         self.next_offset = entry.offset + 1;
-        let key = (
-            entry.subject.clone(),
-            entry.organisation.clone(),
-            entry.event,
-        );
+        if !self.organisations.contains_key(&entry.organisation) {
+            let number = u32::try_from(self.organisations.len()).unwrap_or(u32::MAX);
+            self.organisations
+                .insert(entry.organisation.clone(), number);
+        }
+        if let Subject::Key(key) = &entry.subject
+            && !self.keys.contains_key(key)
+        {
+            let number = u128::try_from(self.keys.len()).unwrap_or(u128::MAX);
+            self.keys.insert(key.clone(), number);
+        }
+        let Some(key) = self.key(&entry, entry.event) else {
+            return;
+        };
         let identity = self.identities.entry(key).or_default();
         let repeated = repeats(identity, entry.offset, entry.accepted_at_micros).is_some();
-        identity
-            .records
-            .push((entry.offset, entry.accepted_at_micros, entry.content_hash));
+        identity.push(Seen {
+            offset: entry.offset,
+            accepted_at_micros: entry.accepted_at_micros,
+            content_hash: entry.content_hash,
+        });
         if let (Some(earlier), false) = (entry.supersedes, repeated)
             && earlier != entry.event
         {
-            let key = (entry.subject.clone(), entry.organisation.clone(), earlier);
-            self.identities
-                .entry(key)
-                .or_default()
-                .superseded_at
-                .push(entry.offset);
+            let earlier = Key {
+                event: earlier.uuid().as_u128(),
+                ..key
+            };
+            let corrected = self.identities.entry(earlier).or_default();
+            corrected.superseded_at.get_or_insert(entry.offset);
         }
-        self.subjects
-            .entry(entry.subject.clone())
-            .or_default()
-            .push(entry);
+        match self.subjects.get_mut(&entry.subject) {
+            Some(events) => events.push(entry),
+            None => {
+                // Most handles have one event or few: not four at once, as a list would reserve.
+                self.subjects.insert(entry.subject.clone(), vec![entry]);
+            }
+        }
     }
 
     /// What the records below `below` make of one. For a live record `below` is its own offset; when it is decided again, the raw cut.
     pub fn standing(&self, entry: &Entry, below: i64) -> Standing {
-        let key = (
-            entry.subject.clone(),
-            entry.organisation.clone(),
-            entry.event,
-        );
-        let Some(identity) = self.identities.get(&key) else {
+        let found = self.key(entry, entry.event);
+        let Some(identity) = found.and_then(|key| self.identities.get(&key)) else {
             return Standing::Counts;
         };
         if let Some(hash) = repeats(identity, entry.offset, entry.accepted_at_micros) {
@@ -133,7 +199,7 @@ impl History {
                 Standing::Conflicting
             };
         }
-        if identity.superseded_at.first().is_some_and(|at| *at < below) {
+        if identity.superseded_at.is_some_and(|at| at < below) {
             return Standing::Superseded;
         }
         Standing::Counts
@@ -144,9 +210,10 @@ impl History {
         &'a self,
         subject: &Subject,
         below: i64,
-    ) -> impl Iterator<Item = &'a Entry> + use<'a> {
+    ) -> impl DoubleEndedIterator<Item = &'a Entry> + use<'a> {
         let events: &[Entry] = self.subjects.get(subject).map_or(&[], Vec::as_slice);
-        events.iter().take_while(move |entry| entry.offset < below)
+        let end = events.partition_point(|entry| entry.offset < below);
+        events.get(..end).unwrap_or_default().iter()
     }
 
     /// A subject's event that stands at exactly this offset.
@@ -167,12 +234,13 @@ impl History {
 /// The hash of the earliest record of the identity that stands below `offset` and within the window before `accepted_at`.
 fn repeats(identity: &Identity, offset: i64, accepted_at_micros: i64) -> Option<[u8; 16]> {
     identity
-        .records
-        .iter()
-        .find(|(at, when, _)| {
-            *at < offset && accepted_at_micros.saturating_sub(*when) <= DUPLICATE_WINDOW_MICROS
+        .records()
+        .find(|seen| {
+            seen.offset < offset
+                && accepted_at_micros.saturating_sub(seen.accepted_at_micros)
+                    <= DUPLICATE_WINDOW_MICROS
         })
-        .map(|(_, _, hash)| *hash)
+        .map(|seen| seen.content_hash)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::Kafka;
 use crate::connection::plain;
 use crate::group::metadata_of;
-use crate::message::owned_headers;
+use crate::message::{Topics, owned_headers};
 use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -33,6 +33,8 @@ struct Deliveries {
 struct DeliveryState {
     delivered: Vec<Option<(TopicPartition, i64)>>,
     failure: Option<KafkaError>,
+    /// One name for all records of a topic.
+    topics: Topics,
 }
 
 impl ClientContext for Deliveries {}
@@ -44,9 +46,10 @@ impl ProducerContext for Deliveries {
         let mut state = self.state.lock();
         match result {
             Ok(message) => {
+                let topic = state.topics.topic(message.topic());
                 if let Some(slot) = state.delivered.get_mut(order) {
                     *slot = Some((
-                        TopicPartition::new(message.topic(), message.partition()),
+                        TopicPartition::new(topic, message.partition()),
                         message.offset(),
                     ));
                 }
