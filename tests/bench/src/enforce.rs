@@ -1,271 +1,282 @@
-//! `enforce.vs_copy`: the real broker through a backlog of a city's raw events: read, barrier, decide, project, pseudonymise, write, and commit with
-//! pages and positions; against a bare transactional copy of the same raw records.
+//! `enforce.vs_copy` and `enforce.vs_kafka_streams_cpu`: the real broker, one thread, four partitions, through backlogs of wide events about many
+//! people in random order (see [`wide`](crate::wide)): read, barrier, decide, project eight of twelve fields away, pseudonymise, write, and commit
+//! with pages and positions.
 //!
-//! Both are timed over whole cycles between transactions that are in full swing: the broker from the first page's decision time to the last page's
-//! (the last transaction's events are not counted), the copy from the end of its first transaction to the end of its last.
+//! - against a bare transactional copy: the same records read, the broker's own output of the run written again, drained, with positions;
+//! - against a Kafka Streams program that does nothing but the projection and the pseudonym: events for each CPU-second of the client process.
+//!
+//! The broker is warm: it has decided one event about each handle. It is stopped (SIGSTOP) while a backlog is written, so that all of it is there at
+//! once; then each side goes through it by itself. Both rates are taken over whole cycles in full swing: the broker's from the first page's decision
+//! time to the last page's (without the last transaction's events), the copy's from the end of its first transaction to the end of its last.
 
 use crate::figure::{Better, Figure, Reference, load_average};
-use crate::{Args, NoFigure, RUNS, demand, town};
-use std::collections::BTreeMap;
-use walbrook_event::headers;
+use crate::output::{self, Marks};
+use crate::streams::Streams;
+use crate::wide::{Event, Names, Wide};
+use crate::{Args, NoFigure, RUNS, cpu, demand, streams, town, wide};
+use walbrook_event::PurposeKey;
 use walbrook_eventlog::{Record, topics};
 use walbrook_eventlog_kafka::peer::{Pace, TransactionalCopy};
-use walbrook_policy::outcome::Outcome;
-use walbrook_proto::audit::v1::DecisionPage;
-use walbrook_proto::avro::AvroRecord;
-use walbrook_proto::shared::v1::{Heartbeat, Retraction, SubjectRecord};
 use walbrook_tests::backbone::{Backbone, Options};
 
-/// Its name.
-pub const NAME: &str = "enforce.vs_copy";
-/// People of the city: short form, stated size.
-const PEOPLE: (usize, usize) = (30_000, 300_000);
-/// As many records as the broker takes at once.
-const BATCH: usize = 4_000;
-const AGENCIES: [&str; 5] = ["police", "health", "housing", "tfl", "social-care"];
+/// Throughput beside the copy.
+pub const VS_COPY: &str = "enforce.vs_copy";
+/// Events for each CPU-second beside Kafka Streams.
+pub const VS_STREAMS: &str = "enforce.vs_kafka_streams_cpu";
+/// Handles, and events of a run: short form, stated size.
+const SIZE: ((usize, usize), (usize, usize)) = ((100_000, 100_000), (1_000_000, 400_000));
+/// Records that the copy takes into one transaction: the best of 4,000 to 50,000.
+const COPY_BATCH: usize = 20_000;
+/// Where the copy writes what the broker wrote to its two topics.
+const COPIES: [&str; 2] = ["bench.copy.shared", "bench.copy.decisions"];
 
-/// What one run of the broker left on the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Output {
-    events: u64,
-    pages: u64,
-    permits: u64,
-    releases: u64,
+/// Everything a run needs.
+struct Site {
+    place: Backbone,
+    wide: Wide,
+    names: Names,
+    key: PurposeKey,
+    copies: [std::sync::Arc<str>; 2],
+    streams: Option<Streams>,
 }
 
-/// Runs it.
+/// The values of one run.
+struct Run {
+    ours: f64,
+    copy: f64,
+    ours_per_cpu_s: f64,
+    streams_per_cpu_s: Option<f64>,
+}
+
+/// Runs it for the names wanted.
 ///
 /// # Errors
 /// Why there is no figure.
-pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
+pub async fn run(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, NoFigure> {
     let load = load_average();
-    let people = if args.full { PEOPLE.1 } else { PEOPLE.0 };
+    let (handles, events) = if args.full { SIZE.1 } else { SIZE.0 };
     let folder = tempfile::tempdir()?;
     let keys = &folder.path().join("keys");
     town::create_keys(keys)?;
-    let source = source(people, args.seed, keys).await?;
-    let control: Vec<Record> = [topics::POLICY, topics::AGREEMENTS, topics::LINKS]
-        .iter()
-        .flat_map(|topic| source.records(topic))
-        .collect();
-    let raw: Vec<Record> = topics::RAW
-        .iter()
-        .flat_map(|topic| source.records(topic))
-        .collect();
-    let (mut ours, mut peers) = (Vec::new(), Vec::new());
-    let mut first: Option<Output> = None;
-    for number in 1..=RUNS {
-        let place = Backbone::prepare(&Options::only(&[]).with_keys(keys)).await;
-        let (rate, output) = enforce(&source, &place, &control, &raw).await?;
-        let pace = copy(&place, raw.len()).await?;
-        let peer = rate_of(pace.timed, pace.took.as_secs_f64());
-        eprintln!("{NAME} run {number}: {rate:.0} events/s beside {peer:.0} records/s; {output:?}");
-        // The same records in the same order under the same control records: whatever the batches were, the releases are the same.
-        let same = first.as_ref().is_none_or(|first| {
-            (first.events, first.permits, first.releases)
-                == (output.events, output.permits, output.releases)
-        });
-        demand(same, || {
-            format!("run {number} differs from the first: {output:?}, {first:?}")
-        })?;
-        first.get_or_insert(output);
-        if number == RUNS {
-            town::audit(&place)?;
+    let mut site = prepare(handles, args.seed, keys, wanted.contains(&VS_STREAMS)).await?;
+    let mut runs = Vec::new();
+    // The first warms all sides up.
+    for number in 0..=RUNS {
+        let run = one(&mut site, u64::try_from(number)? + 1, events).await?;
+        if number > 0 {
+            runs.push(run);
         }
-        ours.push(rate);
-        peers.push(peer);
     }
-    Ok(Figure {
-        name: NAME,
-        unit: "events/s",
+    if let Some(streams) = site.streams.take() {
+        streams.stop()?;
+    }
+    site.place.stop("broker");
+    if !args.full {
+        let began = std::time::Instant::now();
+        town::audit(&site.place)?;
+        eprintln!("enforce: audited in {:.0} s", began.elapsed().as_secs_f64());
+    }
+    let figure = |name, unit, values, peer, others: Vec<f64>| Figure {
+        name,
+        unit,
         better: Better::Higher,
-        values: ours,
+        values,
         reference: Some(Reference {
-            name: "bare transactional copy",
-            values: peers,
+            name: peer,
+            values: others,
         }),
-        workload_hash: town::hash(people, args.seed),
+        workload_hash: site.wide.hash(),
         load_average: load,
+    };
+    let mut figures = vec![figure(
+        VS_COPY,
+        "events/s",
+        runs.iter().map(|run| run.ours).collect(),
+        "bare transactional copy of the same input and output",
+        runs.iter().map(|run| run.copy).collect(),
+    )];
+    figures.push(figure(
+        VS_STREAMS,
+        "events/CPU-s",
+        runs.iter().map(|run| run.ours_per_cpu_s).collect(),
+        "Kafka Streams, exactly_once_v2, projection and pseudonym only",
+        runs.iter()
+            .filter_map(|run| run.streams_per_cpu_s)
+            .collect(),
+    ));
+    figures.retain(|figure| wanted.contains(&figure.name));
+    Ok(figures)
+}
+
+async fn prepare(
+    handles: usize,
+    seed: u64,
+    keys: &std::path::Path,
+    with_streams: bool,
+) -> Result<Site, NoFigure> {
+    let place = Backbone::start(Options::only(&["broker"]).with_keys(keys)).await;
+    let wide = Wide::new(handles, seed)?;
+    let names = Names::of(&place).await?;
+    for (document, parties) in wide::agreements() {
+        place.agree(&document, &parties).await;
+    }
+    say_size(&wide, &names)?;
+    town::append(&place.kafka, wide.links(&names).map(Ok)).await?;
+    town::committed(&place, &town::partitions_of(&place, topics::LINKS)).await?;
+    let first = wide.first_events().map(|event| wide.record(&event, &names));
+    town::append(&place.kafka, first).await?;
+    town::committed(&place, &town::raw_partitions(&place)).await?;
+    let copies = [
+        town::peer_topic(&place, COPIES[0]).await?.into(),
+        town::peer_topic(&place, COPIES[1]).await?.into(),
+    ];
+    let streams = if with_streams {
+        Some(Streams::start(&place, &names).await?)
+    } else {
+        None
+    };
+    let key = wide::purpose_key(&place)?;
+    Ok(Site {
+        place,
+        wide,
+        names,
+        key,
+        copies,
+        streams,
     })
 }
 
-/// A backbone through which the city went once; its processes are stopped, its log stays.
-async fn source(people: usize, seed: u64, keys: &std::path::Path) -> Result<Backbone, NoFigure> {
-    let mut services = vec!["identity", "broker"];
-    services.extend(AGENCIES);
-    let backbone = Backbone::start(Options::only(&services).with_keys(keys)).await;
-    let city = town::city(people, seed);
+fn say_size(wide: &Wide, names: &Names) -> Result<(), NoFigure> {
+    let mut bytes = Vec::new();
+    let mut values = Vec::new();
+    for event in wide.events(1, 1_000) {
+        let record = wide.record(&event, names)?;
+        bytes.push(wide::bytes_of(&record));
+        values.push(wide::values_of(&record));
+    }
     eprintln!(
-        "{NAME}: {} events of {} people",
-        city.events.len(),
-        city.people.len()
+        "enforce: {} handles; an event has about {} bytes of key, value and header values, {} with header names",
+        wide.handles(),
+        values.iter().sum::<usize>() / values.len().max(1),
+        bytes.iter().sum::<usize>() / bytes.len().max(1)
     );
-    town::agree(&backbone, &city).await?;
-    town::send(
-        &backbone,
-        city.events.into_iter().map(|told| told.event).collect(),
-    )
-    .await?;
-    town::stop(&backbone, &services);
-    Ok(backbone)
+    Ok(())
 }
 
-/// The broker waits, joined and with every control record applied; then the backlog is there at once.
-async fn enforce(
-    source: &Backbone,
-    place: &Backbone,
-    control: &[Record],
-    raw: &[Record],
-) -> Result<(f64, Output), NoFigure> {
-    town::pour(source, place, control).await?;
-    place.launch("broker", "broker");
-    place.await_ready("broker");
-    town::committed(place, &town::partitions_of(place, topics::LINKS)).await?;
-    place.freeze("broker");
-    town::pour(source, place, raw).await?;
-    place.thaw("broker");
-    town::committed(place, &town::raw_partitions(place)).await?;
-    place.stop("broker");
-    let pages = pages(place)?;
-    let output = verify(place, &pages, raw.len())?;
-    Ok((pace(&pages)?, output))
-}
-
-fn pages(place: &Backbone) -> Result<Vec<DecisionPage>, NoFigure> {
-    let mut pages = Vec::new();
-    for record in place.records(topics::DECISIONS) {
-        let value = record.value.as_deref();
-        let (_, body) = walbrook_event::framing::unframe(value)
-            .map_err(|error| NoFigure(format!("{error:?}")))?;
-        pages.push(DecisionPage::decode_exact(body)?);
+async fn one(site: &mut Site, number: u64, events: usize) -> Result<Run, NoFigure> {
+    let raw = topics::raw(wide::AGENCY);
+    let mut all = output::written_topics().to_vec();
+    all.extend([raw.clone(), COPIES[0].into(), COPIES[1].into()]);
+    if let Some(streams) = &mut site.streams {
+        streams.freeze()?;
+        all.push(streams::written());
     }
-    Ok(pages)
-}
-
-fn micros(page: &DecisionPage) -> i64 {
-    page.decided_at
-        .as_ref()
-        .map_or(0, |at| at.seconds * 1_000_000 + i64::from(at.nanos) / 1_000)
-}
-
-fn events_of(page: &DecisionPage) -> u64 {
-    if page.kind == "LIVE" {
-        u64::try_from(page.last_offset - page.first_offset + 1).unwrap_or(0)
-    } else {
-        0
+    let before = output::marks(&site.place, &all)?;
+    let pid = site.place.pid("broker");
+    site.place.freeze("broker");
+    let poured = site
+        .wide
+        .events(number, events)
+        .map(|event| site.wide.record(&event, &site.names));
+    town::append(&site.place.kafka, poured).await?;
+    let cpu_before = cpu::seconds(pid)?;
+    site.place.thaw("broker");
+    town::committed(&site.place, &town::partitions_of(&site.place, &raw)).await?;
+    let cpu_s = cpu::seconds(pid)? - cpu_before;
+    let after = output::marks(&site.place, &all)?;
+    let (ours, written) = check(site, &before, &after, || site.wide.events(number, events))?;
+    let (pace, copy_cpu_s) = copy(site, &before, &after, written).await?;
+    let (ours_per_cpu_s, copy) = (rate(events, cpu_s), pace_of(pace));
+    eprintln!(
+        "enforce run {number}: {ours:.0} events/s ({:.2} CPU-s a million) beside the copy's {copy:.0} ({:.2}), {events} events",
+        1e6 / ours_per_cpu_s,
+        1e6 / rate(events, copy_cpu_s)
+    );
+    let mut streams_per_cpu_s = None;
+    if let Some(streams) = &mut site.streams {
+        let run = streams.run(&site.place).await?;
+        let after = output::marks(&site.place, &all)?;
+        let wanted = site.wide.events(number, events);
+        streams::verify(&site.place, &site.wide, wanted, &before, &after)?;
+        eprintln!(
+            "enforce run {number}: Kafka Streams {:.0} events/s, {:.2} CPU-s a million",
+            rate(events, run.took_s),
+            1e6 / rate(events, run.cpu_s)
+        );
+        streams_per_cpu_s = Some(rate(events, run.cpu_s));
     }
+    Ok(Run {
+        ours,
+        copy,
+        ours_per_cpu_s,
+        streams_per_cpu_s,
+    })
 }
 
-/// Events a second from the first transaction to the last, without the last one's.
-fn pace(pages: &[DecisionPage]) -> Result<f64, NoFigure> {
-    let mut transactions: BTreeMap<(i64, i32), u64> = BTreeMap::new();
-    for page in pages.iter().filter(|page| page.kind == "LIVE") {
-        *transactions
-            .entry((micros(page), page.partition))
-            .or_default() += events_of(page);
+/// Whether everything is as it must be; the rate, and the records written.
+fn check<I: Iterator<Item = Event>>(
+    site: &Site,
+    before: &Marks,
+    after: &Marks,
+    events: impl Fn() -> I,
+) -> Result<(f64, Vec<Record>), NoFigure> {
+    let [shared, decisions] = output::written_topics();
+    let mut written = output::between(&site.place, &shared, before, after)?;
+    output::verify_releases(&written, &site.wide, events(), &site.key)?;
+    let pages = output::between(&site.place, &decisions, before, after)?;
+    let read = output::pages(&pages)?;
+    let raw = topics::raw(wide::AGENCY);
+    let inputs = output::inputs(&site.place, &raw, before, after);
+    output::verify_pages(&read, &inputs)?;
+    written.extend(pages);
+    Ok((output::pace(&read)?, written))
+}
+
+async fn copy(
+    site: &Site,
+    before: &Marks,
+    after: &Marks,
+    written: Vec<Record>,
+) -> Result<(Pace, f64), NoFigure> {
+    let shared = site.place.namespace.name(&topics::shared(wide::PURPOSE));
+    let [to_shared, to_decisions] = &site.copies;
+    let expected = written.len();
+    let outputs = output::interleaved(written, |record| {
+        let of_shared = *record.at.topic == *shared;
+        std::sync::Arc::clone(if of_shared { to_shared } else { to_decisions })
+    });
+    let raw = topics::raw(wide::AGENCY);
+    let inputs = output::inputs(&site.place, &raw, before, after);
+    let (kafka, id) = (
+        site.place.kafka.clone(),
+        site.place.namespace.name("bench.copy"),
+    );
+    let (pace, cpu_s) = tokio::task::spawn_blocking(move || {
+        let copy = TransactionalCopy::new(&kafka, &id, &inputs, outputs, COPY_BATCH)?;
+        let before = cpu::seconds(std::process::id())?;
+        let pace = copy.run()?;
+        Ok::<_, NoFigure>((pace, cpu::seconds(std::process::id())? - before))
+    })
+    .await??;
+    let ends = output::marks(&site.place, &COPIES.map(str::to_owned))?;
+    let mut found = 0;
+    for topic in COPIES {
+        found += output::between(&site.place, topic, before, &ends)?.len();
     }
-    let (Some((first, _)), Some((last, in_last))) = (
-        transactions.first_key_value(),
-        transactions.last_key_value(),
-    ) else {
-        return Err(NoFigure("no live page".to_owned()));
-    };
-    demand(transactions.len() >= 5, || {
-        format!(
-            "{} transactions are too few to time: use a larger city",
-            transactions.len()
-        )
+    demand(found == expected, || {
+        format!("the copy wrote {found} of {expected} records")
     })?;
-    let counted: u64 = transactions.values().sum::<u64>() - in_last;
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of minutes")]
-    let seconds = (last.0 - first.0) as f64 / 1e6;
-    Ok(rate_of(counted, seconds))
+    Ok((pace, cpu_s))
+}
+
+fn pace_of(pace: Pace) -> f64 {
+    rate(
+        usize::try_from(pace.timed).unwrap_or(0),
+        pace.took.as_secs_f64(),
+    )
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn rate_of(count: u64, seconds: f64) -> f64 {
+fn rate(count: usize, seconds: f64) -> f64 {
     count as f64 / seconds
-}
-
-/// Pages join and cover every raw record once; permits on pages and releases on topics are as many.
-fn verify(place: &Backbone, pages: &[DecisionPage], raw: usize) -> Result<Output, NoFigure> {
-    let mut next: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-    let mut output = Output {
-        events: 0,
-        pages: 0,
-        permits: 0,
-        releases: 0,
-    };
-    for page in pages.iter().filter(|page| page.kind == "LIVE") {
-        let expected = next.entry((&page.raw_topic, page.partition)).or_default();
-        demand(*expected == page.first_offset, || {
-            format!(
-                "{}[{}]: a page begins at {} instead of {expected}",
-                page.raw_topic, page.partition, page.first_offset
-            )
-        })?;
-        *expected = page.last_offset + 1;
-        output.pages += 1;
-        output.events += events_of(page);
-    }
-    let entries = |page: &DecisionPage| {
-        let redecided: Vec<_> = page
-            .redecided
-            .iter()
-            .flat_map(|event| event.entries.clone())
-            .collect();
-        let all = page.entries.iter().cloned().chain(redecided);
-        all.filter(|entry| entry.outcome == Outcome::Permit.code() && entry.field_mask != 0)
-            .count()
-    };
-    output.permits = pages
-        .iter()
-        .map(|page| u64::try_from(entries(page)).unwrap_or(0))
-        .sum();
-    let released = |record: &Record| {
-        let kind = record.headers.text(headers::TYPE).unwrap_or_default();
-        ![
-            Retraction::FULL_NAME,
-            SubjectRecord::FULL_NAME,
-            Heartbeat::FULL_NAME,
-        ]
-        .contains(&kind)
-    };
-    let shared = topics::PURPOSES
-        .iter()
-        .map(|purpose| topics::shared(purpose));
-    for topic in shared.chain(topics::DATASETS.iter().map(|dataset| topics::open(dataset))) {
-        let count = place
-            .records(&topic)
-            .iter()
-            .filter(|record| released(record))
-            .count();
-        output.releases += u64::try_from(count).unwrap_or(0);
-    }
-    demand(output.events == u64::try_from(raw).unwrap_or(0), || {
-        format!("{raw} raw records, but {output:?}")
-    })?;
-    demand(
-        output.permits == output.releases && output.releases > 0,
-        || format!("permits are no releases: {output:?}"),
-    )?;
-    Ok(output)
-}
-
-async fn copy(place: &Backbone, raw: usize) -> Result<Pace, NoFigure> {
-    let output = town::peer_topic(place, "bench.copy").await?;
-    let inputs = town::raw_partitions(place);
-    let ends = town::ends(&place.kafka, &inputs)?;
-    let inputs: Vec<_> = inputs.into_iter().zip(ends).collect();
-    let (kafka, id) = (place.kafka.clone(), place.namespace.name("bench.copy"));
-    let pace = tokio::task::spawn_blocking(move || {
-        TransactionalCopy::new(&kafka, &id, &inputs, &output, BATCH)?.run()
-    })
-    .await??;
-    let copied = place.records("bench.copy").len();
-    demand(
-        copied == raw && pace.records == u64::try_from(raw).unwrap_or(0),
-        || format!("the copy has {copied} of {raw} records"),
-    )?;
-    Ok(pace)
 }

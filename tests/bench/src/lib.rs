@@ -1,16 +1,20 @@
 //! Benchmarks of the real processes on a real Kafka, each beside its peer.
 //!
 //! Input is the city generator's. Every run's output is verified; a wrong output is no figure: it is printed, and the program ends with 1.
-//! - [`enforce`]: the broker through a backlog, against a bare transactional copy of the same records.
+//! - [`enforce`]: the broker through backlogs of [`wide`] events, against a bare transactional copy and against Kafka Streams ([`streams`]).
 //! - [`ingest`]: one agency's gateway over one stream, against an idempotent producer that sends the same bytes.
 //! - [`get`]: reads of single rows in an open loop, each on record before its answer.
-//! - [`town`]: the workload. [`figure`]: what comes out.
+//! - [`town`]: a whole city as the workload. [`figure`]: what comes out.
 
+pub mod cpu;
 pub mod enforce;
 pub mod figure;
 pub mod get;
 pub mod ingest;
+pub mod output;
+pub mod streams;
 pub mod town;
+pub mod wide;
 
 use clap::Parser;
 use figure::Figure;
@@ -19,12 +23,19 @@ use std::process::ExitCode;
 /// Runs of each benchmark; the figures are their medians.
 pub const RUNS: usize = 5;
 
+/// Every figure, by what measures it: one preparation serves all figures of a line.
+pub const SUITE: [&[&str]; 3] = [
+    &[enforce::VS_COPY, enforce::VS_STREAMS],
+    &[ingest::NAME],
+    &[get::NAME],
+];
+
 /// Benchmarks on a real Kafka
 #[derive(Debug, Clone, Parser)]
 #[command(name = "walbrook-bench", version)]
 pub struct Args {
-    /// Only this one: enforce.vs_copy, ingest.vs_producer or get.p99_ms
-    #[arg(long, value_name = "NAME", value_parser = [enforce::NAME, ingest::NAME, get::NAME])]
+    /// Only this figure
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(SUITE.concat()))]
     pub only: Option<String>,
     /// The stated size instead of the short form
     #[arg(long)]
@@ -68,30 +79,39 @@ pub fn run(args: &Args) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let began = std::time::Instant::now();
     let mut code = ExitCode::SUCCESS;
-    for name in [enforce::NAME, ingest::NAME, get::NAME] {
-        if args.only.as_deref().is_some_and(|only| only != name) {
-            continue;
-        }
-        figure::forget(name);
-        let (size, named) = (args.clone(), name.to_owned());
+    let is_wanted = |name: &&&'static str| args.only.as_deref().is_none_or(|only| only == **name);
+    let groups: Vec<Vec<&'static str>> = SUITE
+        .iter()
+        .map(|group| group.iter().filter(is_wanted).copied().collect())
+        .filter(|group: &Vec<_>| !group.is_empty())
+        .collect();
+    for (number, wanted) in (1..).zip(&groups) {
+        let names = wanted.join(", ");
+        let minutes = began.elapsed().as_secs_f64() / 60.0;
+        eprintln!("[{number}/{}, {minutes:.1} min] {names}", groups.len());
+        wanted.iter().for_each(|name| figure::forget(name));
+        let (size, wanted) = (args.clone(), wanted.clone());
         let done = runtime.block_on(async {
             // On a task of its own: where the harness gives up by a panic, the other benchmarks still run.
-            let figure = tokio::spawn(async move { one(&named, &size).await }).await??;
-            figure.publish(args)
+            let figures = tokio::spawn(async move { group(&wanted, &size).await }).await??;
+            figures.iter().try_for_each(|figure| figure.publish(args))
         });
         if let Err(NoFigure(problem)) = done {
-            println!("{name}: no figure: {problem}");
+            println!("{names}: no figure: {problem}");
             code = ExitCode::FAILURE;
         }
     }
     code
 }
 
-async fn one(name: &str, args: &Args) -> Result<Figure, NoFigure> {
-    match name {
-        enforce::NAME => enforce::run(args).await,
-        ingest::NAME => ingest::run(args).await,
-        _ => get::run(args).await,
+async fn group(wanted: &[&'static str], args: &Args) -> Result<Vec<Figure>, NoFigure> {
+    let first = wanted.first().copied().unwrap_or_default();
+    match first {
+        enforce::VS_COPY | enforce::VS_STREAMS => enforce::run(args, wanted).await,
+        ingest::NAME => Ok(vec![ingest::run(args).await?]),
+        get::NAME => Ok(vec![get::run(args).await?]),
+        other => Err(NoFigure(format!("nothing measures {other}"))),
     }
 }

@@ -11,7 +11,7 @@ use walbrook_cli::city::City;
 use walbrook_cli::cluster::keys;
 use walbrook_cli::publish::{self, Body, Outgoing};
 use walbrook_domain::{Day, Organisation};
-use walbrook_eventlog::{Appender, Ends, NewRecord, Positions, Record, TopicPartition, topics};
+use walbrook_eventlog::{Appender, Ends, NewRecord, Positions, TopicPartition, topics};
 use walbrook_eventlog_kafka::Kafka;
 use walbrook_policy::agreement::Agreement;
 use walbrook_proto::common::v1::event_outcome::Outcome;
@@ -27,15 +27,22 @@ const TICK: Duration = Duration::from_millis(100);
 const ANSWER: Duration = Duration::from_secs(30);
 /// Records appended at once.
 const CHUNK: usize = 10_000;
+/// As many of these may be unacknowledged.
+const CHUNKS_UNDER_WAY: usize = 8;
+
+/// Today in London.
+#[must_use]
+pub fn today() -> Day {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    walbrook_domain::Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).london_day()
+}
 
 /// A city whose calendar ends yesterday.
 #[must_use]
 pub fn city(people: usize, seed: u64) -> City {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let now = walbrook_domain::Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
-    City::generate(people, seed, now.london_day())
+    City::generate(people, seed, today())
 }
 
 /// SHA-256 over every event of the city of this size and seed, in order.
@@ -181,12 +188,29 @@ pub fn ends(kafka: &Kafka, partitions: &[TopicPartition]) -> Result<Vec<i64>, No
 /// # Errors
 /// When that takes a quarter of an hour, or Kafka does not answer.
 pub async fn committed(backbone: &Backbone, partitions: &[TopicPartition]) -> Result<(), NoFigure> {
-    let wanted = ends(&backbone.kafka, partitions)?;
     let group = backbone.namespace.name("broker");
+    passed(backbone, &group, partitions, &mut || Ok(()))
+        .await
+        .map_err(|NoFigure(problem)| {
+            NoFigure(format!("{problem}\n{}", backbone.log_of("broker", 20)))
+        })
+}
+
+/// Waits until a group's committed positions are at the ends of these partitions, as they are now; `alive` says when to give up.
+///
+/// # Errors
+/// When that takes a quarter of an hour, or Kafka does not answer.
+pub async fn passed(
+    backbone: &Backbone,
+    group: &str,
+    partitions: &[TopicPartition],
+    alive: &mut (dyn FnMut() -> Result<(), NoFigure> + Send),
+) -> Result<(), NoFigure> {
+    let wanted = ends(&backbone.kafka, partitions)?;
     let mut positions = backbone.kafka.positions();
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let found = positions.committed(&group, partitions, true, ANSWER)?;
+        let found = positions.committed(group, partitions, true, ANSWER)?;
         let behind = found
             .iter()
             .zip(&wanted)
@@ -196,42 +220,38 @@ pub async fn committed(backbone: &Backbone, partitions: &[TopicPartition]) -> Re
         };
         demand(Instant::now() < deadline, || {
             format!(
-                "{} is committed up to {:?} of {end}\n{}",
-                found.at,
-                found.offset,
-                backbone.log_of("broker", 20)
+                "{} is committed up to {:?} of {end}",
+                found.at, found.offset
             )
         })?;
+        alive()?;
         tokio::time::sleep(TICK).await;
     }
 }
 
-/// Appends copies of records to the same topics (named without their namespace) and partitions of another namespace, in their order.
+/// Appends records in their order, the next ones made while the last ones are on their way.
 ///
 /// # Errors
-/// When one is not acknowledged.
-pub async fn pour(from: &Backbone, to: &Backbone, records: &[Record]) -> Result<(), NoFigure> {
-    let appender = to.kafka.appender(Duration::from_millis(5))?;
-    for chunk in records.chunks(CHUNK) {
-        let copies = chunk.iter().map(|record| {
-            let plain = from
-                .namespace
-                .strip(&record.at.topic)
-                .unwrap_or(&record.at.topic);
-            NewRecord {
-                topic: to.namespace.name(plain).into(),
-                partition: Some(record.at.partition),
-                key: record.key.clone(),
-                value: record.value.clone(),
-                headers: record.headers.clone(),
-                timestamp_ms: None,
-            }
-        });
+/// When one cannot be made or is not acknowledged.
+pub async fn append(
+    kafka: &Kafka,
+    records: impl Iterator<Item = Result<NewRecord, NoFigure>>,
+) -> Result<(), NoFigure> {
+    let appender = kafka.appender(Duration::from_millis(5))?;
+    let mut records = records.peekable();
+    let mut under_way = std::collections::VecDeque::new();
+    while records.peek().is_some() {
+        let chunk = records.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
         let (done, acknowledged) = tokio::sync::oneshot::channel();
-        appender.append(
-            copies.collect(),
-            Box::new(move |result| drop(done.send(result))),
-        );
+        appender.append(chunk, Box::new(move |result| drop(done.send(result))));
+        under_way.push_back(acknowledged);
+        if under_way.len() > CHUNKS_UNDER_WAY
+            && let Some(first) = under_way.pop_front()
+        {
+            first.await??;
+        }
+    }
+    for acknowledged in under_way {
         acknowledged.await??;
     }
     Ok(())

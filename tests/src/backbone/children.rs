@@ -148,6 +148,20 @@ impl Backbone {
         taken.unwrap_or_else(|| panic!("{name} does not run"))
     }
 
+    /// The process id of a running process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self, name: &str) -> u32 {
+        let children = self.children.lock();
+        let running = children
+            .get(name)
+            .and_then(|child| child.running.as_ref())
+            .unwrap_or_else(|| panic!("{name} does not run"));
+        running.pid()
+    }
+
     /// Kills a process at once, as a crash does.
     pub fn kill_9(&self, name: &str) {
         self.take(name).kill().expect("killed");
@@ -208,6 +222,11 @@ impl Backbone {
             "http://127.0.0.1:{}",
             port.unwrap_or_else(|| panic!("no process {name}"))
         )
+    }
+
+    pub(super) fn metrics_port(&self, name: &str) -> u16 {
+        let port = self.children.lock().get(name).map(|child| child.metrics);
+        port.unwrap_or_else(|| panic!("no process {name}"))
     }
 
     /// What a process says on `/metrics`.
@@ -289,7 +308,7 @@ impl Backbone {
     }
 }
 
-fn http_text(port: u16) -> std::io::Result<String> {
+pub(super) fn http_text(port: u16) -> std::io::Result<String> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;

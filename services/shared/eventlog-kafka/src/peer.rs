@@ -4,6 +4,7 @@
 use crate::Kafka;
 use crate::connection::plain;
 use crate::message::owned_headers;
+use bytes::Bytes;
 use rdkafka::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -11,6 +12,7 @@ use rdkafka::message::{BorrowedMessage, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use walbrook_eventlog::{LogError, Record, Severity, TopicPartition};
@@ -53,26 +55,39 @@ impl ProducerContext for Reports {
     }
 }
 
-/// A bare transactional copy: every record of its inputs goes to the partition of the same number of one topic, with the positions, in transactions
-/// of at most `batch` records under one transactional id. Each transaction is drained before it is committed.
+/// A bare transactional copy: reads every record of its inputs and writes the outputs it was given, spread evenly over them, with the positions, in
+/// transactions over at most `batch` inputs under one transactional id. Each transaction is drained before it is committed.
 pub struct TransactionalCopy {
     consumer: BaseConsumer,
     producer: BaseProducer<Reports>,
-    output: String,
+    id: String,
+    outputs: std::vec::IntoIter<Output>,
     batch: usize,
-    left: u64,
+    inputs: usize,
+    read: usize,
+    total: usize,
+    written: usize,
+}
+
+/// A record that the copy writes: made ready before the time runs.
+struct Output {
+    topic: Arc<str>,
+    partition: i32,
+    key: Option<Bytes>,
+    value: Option<Bytes>,
+    headers: OwnedHeaders,
 }
 
 impl TransactionalCopy {
-    /// Takes the id over and assigns the inputs from offset 0 to the ends given.
+    /// Takes the id over and assigns each input from one offset up to another. The outputs go where they say, in their order.
     ///
     /// # Errors
     /// When Kafka refuses a client.
     pub fn new(
         kafka: &Kafka,
         id: &str,
-        inputs: &[(TopicPartition, i64)],
-        output: &str,
+        inputs: &[(TopicPartition, i64, i64)],
+        outputs: Vec<Record>,
         batch: usize,
     ) -> Result<Self, LogError> {
         let failed = |error: &KafkaError| plain("prepare the copy", id, error);
@@ -81,8 +96,8 @@ impl TransactionalCopy {
         settings.set("queued.max.messages.kbytes", "65536");
         let consumer: BaseConsumer = settings.create().map_err(|error| failed(&error))?;
         let mut list = TopicPartitionList::with_capacity(inputs.len());
-        for (at, _) in inputs {
-            list.add_partition_offset(&at.topic, at.partition, Offset::Offset(0))
+        for (at, from, _) in inputs {
+            list.add_partition_offset(&at.topic, at.partition, Offset::Offset(*from))
                 .map_err(|error| failed(&error))?;
         }
         consumer.assign(&list).map_err(|error| failed(&error))?;
@@ -97,100 +112,91 @@ impl TransactionalCopy {
         producer
             .init_transactions(PATIENCE)
             .map_err(|error| failed(&error))?;
-        let left = inputs
-            .iter()
-            .map(|(_, end)| u64::try_from(*end).unwrap_or(0))
-            .sum();
+        let count = |(_, from, to): &(TopicPartition, i64, i64)| usize::try_from(to - from);
+        let outputs: Vec<Output> = outputs.into_iter().map(Output::of).collect();
         Ok(Self {
             consumer,
             producer,
-            output: output.to_owned(),
+            id: id.to_owned(),
             batch,
-            left,
+            inputs: inputs.iter().map(|one| count(one).unwrap_or(0)).sum(),
+            read: 0,
+            total: outputs.len(),
+            outputs: outputs.into_iter(),
+            written: 0,
         })
     }
 
-    /// Copies everything. The time runs from the end of the first transaction to the end of the last and covers the records of all but the first.
+    /// Copies everything. The time runs from the end of the first transaction to the end of the last and covers the inputs of all but the first.
     ///
     /// # Errors
     /// When Kafka refuses anything, or nothing comes for a minute.
     pub fn run(mut self) -> Result<Pace, LogError> {
-        let (mut records, mut first, mut started) = (0, 0, Instant::now());
+        let (mut first, mut started) = (0, Instant::now());
         let mut progress = Instant::now();
         let mut open = false;
-        while self.left > 0 {
+        while self.read < self.inputs {
             if !open {
                 self.producer
                     .begin_transaction()
-                    .map_err(|error| plain("begin", &self.output, &error))?;
+                    .map_err(|error| plain("begin", &self.id, &error))?;
                 open = true;
             }
-            let (positions, sent) = self.send_batch()?;
-            if sent == 0 {
+            let before = self.read;
+            let positions = self.copy_batch()?;
+            if self.read == before {
                 if progress.elapsed() > PATIENCE {
-                    return Err(stuck(
-                        &self.output,
-                        format!("{} records never came", self.left),
-                    ));
+                    let missing = self.inputs - self.read;
+                    return Err(stuck(&self.id, format!("{missing} records never came")));
                 }
                 continue;
             }
             self.finish(&positions)?;
             open = false;
             progress = Instant::now();
-            records += sent;
-            self.left = self.left.saturating_sub(sent);
             if first == 0 {
-                (first, started) = (sent, Instant::now());
+                (first, started) = (self.read, Instant::now());
             }
         }
         Ok(Pace {
-            records,
-            timed: records - first,
+            records: u64::try_from(self.written).unwrap_or(u64::MAX),
+            timed: u64::try_from(self.read - first).unwrap_or(u64::MAX),
             took: started.elapsed(),
         })
     }
 
-    fn send_batch(&self) -> Result<(Vec<Position>, u64), LogError> {
+    fn copy_batch(&mut self) -> Result<Vec<Position>, LogError> {
         let mut positions: Vec<Position> = Vec::new();
-        let mut sent = 0;
-        while sent < self.batch {
-            let wait = if sent == 0 {
+        let most = (self.read + self.batch).min(self.inputs);
+        let before = self.read;
+        while self.read < most {
+            let wait = if self.read == before {
                 Duration::from_millis(10)
             } else {
                 Duration::ZERO
             };
             match self.consumer.poll(wait) {
                 None => break,
-                Some(Err(error)) => return Err(plain("read", &self.output, &error)),
-                Some(Ok(message)) => {
-                    self.send(&message)?;
-                    pass(&mut positions, &message);
-                    sent += 1;
-                }
+                Some(Err(error)) => return Err(plain("read", &self.id, &error)),
+                Some(Ok(message)) => pass(&mut positions, &message),
+            }
+            self.read += 1;
+            // As many outputs as inputs have come: one for one where there are as many.
+            let due = self.total * self.read / self.inputs;
+            while self.written < due {
+                let Some(output) = self.outputs.next() else {
+                    break;
+                };
+                output.give(&self.producer)?;
+                self.written += 1;
             }
         }
-        Ok((positions, u64::try_from(sent).unwrap_or(u64::MAX)))
-    }
-
-    fn send(&self, message: &BorrowedMessage<'_>) -> Result<(), LogError> {
-        let mut record: BaseRecord<'_, [u8], [u8]> =
-            BaseRecord::to(&self.output).partition(message.partition());
-        if let Some(key) = message.key() {
-            record = record.key(key);
-        }
-        if let Some(payload) = message.payload() {
-            record = record.payload(payload);
-        }
-        if let Some(headers) = message.headers() {
-            record = record.headers(headers.detach());
-        }
-        give(&self.producer, record, &self.output)
+        Ok(positions)
     }
 
     fn finish(&self, positions: &[Position]) -> Result<(), LogError> {
-        let failed = |error: &KafkaError| plain("commit the copy", &self.output, error);
-        drain(&self.producer, &self.output)?;
+        let failed = |error: &KafkaError| plain("commit the copy", &self.id, error);
+        drain(&self.producer, &self.id)?;
         let mut list = TopicPartitionList::with_capacity(positions.len());
         for position in positions {
             list.add_partition_offset(
@@ -203,13 +209,38 @@ impl TransactionalCopy {
         let group = self
             .consumer
             .group_metadata()
-            .ok_or_else(|| stuck(&self.output, "no group metadata".to_owned()))?;
+            .ok_or_else(|| stuck(&self.id, "no group metadata".to_owned()))?;
         self.producer
             .send_offsets_to_transaction(&list, &group, PATIENCE)
             .map_err(|error| failed(&error))?;
         self.producer
             .commit_transaction(Timeout::Never)
             .map_err(|error| failed(&error))
+    }
+}
+
+impl Output {
+    fn of(record: Record) -> Self {
+        Self {
+            topic: record.at.topic,
+            partition: record.at.partition,
+            headers: owned_headers(&record.headers),
+            key: record.key,
+            value: record.value,
+        }
+    }
+
+    fn give(self, producer: &BaseProducer<Reports>) -> Result<(), LogError> {
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.topic)
+            .partition(self.partition)
+            .headers(self.headers);
+        if let Some(key) = &self.key {
+            record = record.key(key);
+        }
+        if let Some(value) = &self.value {
+            record = record.payload(value);
+        }
+        give(producer, record, &self.topic)
     }
 }
 
