@@ -27,10 +27,33 @@ pub enum FieldValue<'a> {
     Instant(Instant),
 }
 
-/// Read access to an event's fields by name.
+/// Read access to an event's fields, by name or by place. A field's place is its bit in a mask: later schema versions append, so it is the same
+/// in every version, and a version that ends before it lacks the field.
 pub trait Fields {
     /// The value; [`FieldValue::Missing`] where there is no such field.
     fn value(&self, name: &str) -> FieldValue<'_>;
+
+    /// The value of the field at this place, which has this name.
+    fn at(&self, _index: usize, name: &str) -> FieldValue<'_> {
+        self.value(name)
+    }
+
+    /// Whether the field holds this text; `None` where it is no list of texts.
+    fn has(&self, index: usize, name: &str, text: &str) -> Option<bool> {
+        match self.at(index, name) {
+            FieldValue::TextList(texts) => Some(texts.contains(&text)),
+            _ => None,
+        }
+    }
+
+    /// Whether the field holds anything; `None` where there is no such field.
+    fn present(&self, index: usize, name: &str) -> Option<bool> {
+        match self.at(index, name) {
+            FieldValue::Missing => None,
+            FieldValue::Absent => Some(false),
+            _ => Some(true),
+        }
+    }
 }
 
 /// No fields at all: every predicate over them fails.

@@ -1,6 +1,9 @@
 //! The decision: a pure function of the event, the link, the control state, the time and the rules in force.
 
+mod compiled;
 mod v1;
+
+pub use compiled::{Compiled, Ruling};
 
 use crate::facts::{EventFacts, Subject};
 use crate::outcome::{Outcome, Reason};

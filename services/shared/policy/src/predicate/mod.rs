@@ -9,6 +9,7 @@
 //! only `and` with something false, or `or` with something true, takes it away. So no negation turns an unknown into a grant.
 
 mod parse;
+mod resolved;
 mod text;
 
 use crate::catalogue::{EventShape, FieldKind};
@@ -17,6 +18,7 @@ use std::cmp::Ordering;
 use walbrook_domain::Day;
 
 pub use parse::PredicateError;
+pub use resolved::Resolved;
 
 /// What a predicate says of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
