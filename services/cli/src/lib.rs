@@ -11,9 +11,12 @@ pub mod cluster;
 pub mod consent;
 pub mod demo;
 mod failure;
+pub mod ground;
 pub mod identity;
 pub mod import;
 pub mod publish;
+pub mod register;
+pub mod schedule;
 pub mod settle;
 pub mod table;
 pub mod token;
@@ -47,14 +50,20 @@ pub enum Command {
     Topics(cluster::topics::TopicsArgs),
     /// Check, sign, apply, suspend and terminate agreements
     Agreement(agreement::AgreementArgs),
-    /// Record and withdraw consents and objections
+    /// What organisations publish: check, publish and show their schedules
+    Schedule(schedule::ScheduleArgs),
+    /// Record that a person agrees, refuses, or takes it back
     Consent(consent::ConsentArgs),
-    /// What a consent, objection or withdrawal has removed, and where it is complete
+    /// Record what stands in the way: objections, opt-outs, holds, restrictions, recalls, erasures, revoked readers
+    Ground(ground::GroundArgs),
+    /// What a consent or other ground has removed, and where it is complete
     Receipt(consent::receipt::ReceiptArgs),
     /// Read joined views as a named reader
     View(view::ViewArgs),
     /// Verify the log and ask it who saw what, and why
     Audit(audit::AuditArgs),
+    /// Print the registers that write themselves: sharing agreements, Article 30, privacy notices, data flows, observed use
+    Register(register::RegisterArgs),
     /// Merge and un-merge the records of one person
     Identity(identity::IdentityArgs),
     /// Turn a real return into events
@@ -91,10 +100,13 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Status(args) => cluster::status::run(&args),
         Command::Topics(args) => cluster::topics::run(args).await,
         Command::Agreement(args) => agreement::run(args).await,
+        Command::Schedule(args) => schedule::run(args).await,
         Command::Consent(args) => consent::run(args).await,
+        Command::Ground(args) => ground::run(args).await,
         Command::Receipt(args) => consent::receipt::run(args).await,
         Command::View(args) => view::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Register(args) => register::run(args).await,
         Command::Identity(args) => identity::run(args).await,
         Command::Import(args) => import::run(args).await,
         Command::City(args) => city::run(args).await,

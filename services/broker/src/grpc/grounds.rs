@@ -210,17 +210,12 @@ impl Service {
         };
         let found = self.desk.read(|state| {
             let latest = state.book().agreement(agreement)?.latest()?;
-            let mut referrals = latest
-                .agreement
-                .flows
-                .iter()
-                .filter(|flow| Flow::rests_on_choice(flow))
-                .peekable();
-            Some(match referrals.peek() {
+            let flows = &latest.agreement.flows;
+            let of_caller = |flow: &&Flow| flow.source.includes(organisation);
+            let mut referrals = flows.iter().filter(|flow| flow.rests_on_choice());
+            Some(match referrals.clone().next() {
                 None => Referral::None,
-                Some(_) if referrals.any(|flow| flow.source.includes(organisation)) => {
-                    Referral::ByCaller
-                }
+                Some(_) if referrals.any(|flow| of_caller(&flow)) => Referral::ByCaller,
                 Some(_) => Referral::ByOthers,
             })
         })?;

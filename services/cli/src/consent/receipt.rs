@@ -42,7 +42,7 @@ pub async fn run(args: ReceiptArgs) -> Result<Exit, Failure> {
         fetch(&args.caller, args.offset).await?
     };
     print(&status, args.json);
-    Ok(if status.views.iter().all(|view| view.complete) {
+    Ok(if status.complete {
         Exit::Done
     } else {
         Exit::Difference
@@ -62,7 +62,7 @@ async fn fetch(caller: &CallerArgs, offset: i64) -> Result<ReceiptStatus, Failur
 }
 
 /// Waits until every view has said that the cause has reached it.
-pub(super) async fn complete(
+pub(crate) async fn complete(
     caller: &CallerArgs,
     offset: i64,
     within_s: u64,
@@ -70,16 +70,16 @@ pub(super) async fn complete(
     let deadline = tokio::time::Instant::now() + Duration::from_secs(within_s);
     loop {
         let status = fetch(caller, offset).await?;
-        let open: Vec<_> = status
-            .views
-            .iter()
-            .filter(|view| !view.complete)
-            .map(|view| view.view.as_str())
-            .collect();
-        if open.is_empty() {
+        if status.complete {
             return Ok(status);
         }
         if tokio::time::Instant::now() >= deadline {
+            let open: Vec<_> = status
+                .views
+                .iter()
+                .filter(|view| !view.complete)
+                .map(|view| view.view.as_str())
+                .collect();
             let reason = format!(
                 "{} did not say within {within_s} s that offset {offset} has reached it; the change itself is on record",
                 open.join(", ")
@@ -90,10 +90,9 @@ pub(super) async fn complete(
     }
 }
 
-pub(super) fn print(status: &ReceiptStatus, json: bool) {
-    let at = |view: &walbrook_proto::control::v1::ViewRemoval| {
-        view.at
-            .and_then(|at| Instant::from_seconds_nanos(at.seconds, at.nanos))
+pub(crate) fn print(status: &ReceiptStatus, json: bool) {
+    let words = |at: Option<prost_types::Timestamp>| {
+        at.and_then(|at| Instant::from_seconds_nanos(at.seconds, at.nanos))
             .map(Instant::rfc3339)
     };
     if json {
@@ -106,14 +105,17 @@ pub(super) fn print(status: &ReceiptStatus, json: bool) {
                     "complete": view.complete,
                     "contributions": view.contributions,
                     "rows": view.rows,
-                    "at": at(view),
+                    "at": words(view.at),
                 })
             })
             .collect();
-        println!(
-            "{}",
-            serde_json::json!({ "offset": status.offset, "views": views })
-        );
+        let whole = serde_json::json!({
+            "offset": status.offset,
+            "complete": status.complete,
+            "complete_at": words(status.complete_at),
+            "views": views,
+        });
+        println!("{whole}");
         return;
     }
     let mut rows = table([
@@ -129,9 +131,13 @@ pub(super) fn print(status: &ReceiptStatus, json: bool) {
             if view.complete { "yes" } else { "not yet" }.to_owned(),
             view.contributions.to_string(),
             view.rows.to_string(),
-            at(view).unwrap_or_default(),
+            words(view.at).unwrap_or_default(),
         ]);
     }
     println!("receipt of control.policy offset {}", status.offset);
     println!("{rows}");
+    match words(status.complete_at) {
+        Some(at) => println!("complete since {at}: every view has said that it reached them"),
+        None => println!("not complete yet"),
+    }
 }
