@@ -11,6 +11,7 @@
 //! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.
 //! - [`process`], [`notary`], [`grpc`], [`numbers`], [`config`]: the process that signs tree heads and proves again and again.
 //! - [`verify`](verify::verify), [`report`]: the whole, and its result.
+//! - [`observed`]: what the agreements were used for.
 //! - [`dry_run`]: the log decided again under an agreement that nobody has signed yet.
 
 mod causes;
@@ -33,10 +34,12 @@ pub mod merkle;
 pub mod notary;
 pub mod note;
 pub mod numbers;
+pub mod observed;
 pub mod pages;
 pub mod process;
 pub mod pseudonyms;
 pub mod quarantine;
+mod queue;
 pub mod raw;
 pub mod reads;
 pub mod report;

@@ -114,7 +114,8 @@ pub async fn run(args: AuditArgs) -> Result<Exit, Failure> {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Runs what blocks on a thread of its own.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
@@ -127,7 +128,8 @@ fn not_run(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failur
     Failure::new(Exit::NotRunning, error)
 }
 
-fn source(args: &LogArgs) -> Result<Box<dyn LogSource>, Failure> {
+/// The log of a place, read committed.
+pub(crate) fn source(args: &LogArgs) -> Result<Box<dyn LogSource>, Failure> {
     let (address, namespace) = match (&args.kafka, &args.namespace) {
         (Some(kafka), namespace) => (kafka.clone(), namespace.clone().unwrap_or_default()),
         (None, given) => {

@@ -3,7 +3,7 @@
 mod files;
 mod rows;
 mod sheet;
-mod words;
+pub(crate) mod words;
 
 use clap::{Args, Subcommand};
 
