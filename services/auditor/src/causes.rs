@@ -55,9 +55,6 @@ impl Walk<'_, '_> {
                     let entries: Vec<_> = redecided.entries.iter().collect();
                     let place_of = Place::new(&redecided.topic, self.number, slot.offset);
                     self.slot(page, place, now, (&raw, slot, below, &place_of), &entries);
-                    self.group
-                        .redecided
-                        .insert((redecided.topic.clone(), redecided.offset));
                 }
             }
             self.raws.insert(redecided.topic.clone(), raw);

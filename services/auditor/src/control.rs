@@ -13,10 +13,11 @@ use walbrook_eventlog::Record;
 use walbrook_policy::agreement::Kind;
 use walbrook_policy::facts::{EventFacts, Precedence, Subject};
 use walbrook_policy::outcome::Reason;
-use walbrook_policy::state::{GroundChange, SubjectGrounds};
+use walbrook_policy::state::{GroundChange, StandingNow, SubjectGrounds};
 use walbrook_policy::{Change, Outcome, PolicyState};
 
 use crate::log::{Place, header_text};
+use crate::queue::Widening;
 use crate::report::{Checked, Report};
 
 /// What an agreement leaves of an event.
@@ -138,6 +139,7 @@ fn new_state() -> PolicyState {
 #[derive(Debug)]
 pub struct Control {
     state: PolicyState,
+    widenings: Vec<(i64, Widening)>,
     events: HashMap<i32, Option<Arc<PinnedEvent>>>,
 }
 
@@ -145,6 +147,7 @@ impl Default for Control {
     fn default() -> Self {
         Self {
             state: new_state(),
+            widenings: Vec::new(),
             events: HashMap::new(),
         }
     }
@@ -155,12 +158,33 @@ impl Control {
     pub fn apply(&mut self, record: &ControlRecord) -> Option<GroundChange> {
         match self.state.apply(record).ok()? {
             Change::Ground(change) => Some(change),
+            Change::Agreement(change) => {
+                let in_force = change.parties.into_iter().filter(|party| {
+                    matches!(party.after, StandingNow::Signed(_)) && party.before != party.after
+                });
+                let sources: Vec<_> = in_force.map(|party| party.organisation).collect();
+                if !sources.is_empty() {
+                    self.widenings
+                        .push((record.offset, Widening::Sources(sources)));
+                }
+                None
+            }
+            Change::Pin(PinKind::DecisionRules, _) => {
+                self.widenings.push((record.offset, Widening::Rules));
+                None
+            }
             Change::Pin(..) => {
                 self.events.clear();
                 None
             }
             _ => None,
         }
+    }
+
+    /// What may have let past events be released, from an offset on.
+    pub(crate) fn widenings(&self, from: i64) -> &[(i64, Widening)] {
+        let at = self.widenings.partition_point(|(offset, _)| *offset < from);
+        self.widenings.get(at..).unwrap_or_default()
     }
 
     /// The fold itself.

@@ -121,15 +121,20 @@ impl Walk<'_, '_> {
             .iter()
             .filter_map(|entry| Stated::of_entry(entry, &page.agreements))
             .collect();
-        let (expected, verdicts) =
+        let (expected, verdicts): (Vec<Stated>, Vec<Verdict>) =
             match derive(&mut self.control, &self.links, raw, slot, below, now) {
-                Derived::Decided(verdicts) => (
+                Derived::Decided(mut verdicts) => {
+                    // What stands unchanged is neither written nor stated again.
                     verdicts
-                        .iter()
-                        .map(|verdict| self.stated(verdict, slot))
-                        .collect(),
-                    verdicts,
-                ),
+                        .retain(|verdict| page.kind == "LIVE" || !self.stands_so(verdict, slot));
+                    (
+                        verdicts
+                            .iter()
+                            .map(|verdict| self.stated(verdict, slot))
+                            .collect(),
+                        verdicts,
+                    )
+                }
                 Derived::Unreadable(rule) => {
                     if page.kind == "LIVE" {
                         self.shared.quarantine.insert(
@@ -177,6 +182,33 @@ impl Walk<'_, '_> {
         for verdict in verdicts.iter().filter(|verdict| verdict.grant.is_some()) {
             self.permit(verdict, slot, where_, (place, now), entries, page);
         }
+    }
+
+    /// Whether exactly what a verdict grants stands already.
+    fn stands_so(&self, verdict: &Verdict, slot: &Slot) -> bool {
+        let (Some(grant), Some((agreement, version)), Ok(event), Some(topic)) = (
+            verdict.grant,
+            &verdict.agreement,
+            &slot.event,
+            self.target(verdict, slot),
+        ) else {
+            return false;
+        };
+        let (history::Subject::Handle(handle), Some(purpose)) =
+            (&event.subject, topic.strip_prefix("shared."))
+        else {
+            return false;
+        };
+        let name = (purpose.to_owned(), agreement.clone(), event.envelope.id);
+        let person = self.links.get(*handle).map(|link| link.person);
+        let mut releases = self.standing.releases(*handle);
+        releases.any(|(of, stood)| {
+            *of == name
+                && Some(stood.person) == person
+                && stood.version == *version
+                && stood.mask == grant.mask
+                && stood.not_after == grant.not_after.map(|day| day.0)
+        })
     }
 
     /// What a page must state of a verdict. An area's event has no person to be released to, so nothing is: the permit grants no field.

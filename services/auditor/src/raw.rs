@@ -52,6 +52,17 @@ pub fn subject_kind(event_type: &EventType) -> Option<SubjectKind> {
 impl Raw {
     /// Reads a partition of the topic `raw.<agency>`.
     pub fn read(topic: &str, records: &[Record], seal: &dyn Seal) -> Self {
+        Self::read_but(topic, records, seal, &|_| false)
+    }
+
+    /// Reads a partition of the topic `raw.<agency>`. What pages say is in quarantine is not in the index: its id is not used up, and it corrects
+    /// nothing. Whether it belongs there is checked where its page is.
+    pub fn read_but(
+        topic: &str,
+        records: &[Record],
+        seal: &dyn Seal,
+        quarantined: &dyn Fn(i64) -> bool,
+    ) -> Self {
         let agency = topic.strip_prefix("raw.").unwrap_or(topic);
         let mut raw = Self::default();
         for record in records {
@@ -63,18 +74,20 @@ impl Raw {
             };
             let event = RawEvent::read(view, subject_kind, seal).map_err(|error| match error {
                 ReadError::Unreadable(rule) => rule,
-                // The seam is the identity function: there is no key that could be away.
+                // A key that is away makes the record unreadable here: the audit says so where the broker decided it.
                 ReadError::Transient(_) => Rule::BadHeader,
             });
-            raw.push(record, event);
+            raw.push(record, event, quarantined(record.offset));
         }
         raw
     }
 
-    fn push(&mut self, record: &Record, event: Result<RawEvent, Rule>) {
+    fn push(&mut self, record: &Record, event: Result<RawEvent, Rule>, quarantined: bool) {
         let value = record.value.as_deref().unwrap_or_default();
         let accepted_at = Instant(record.timestamp_ms.saturating_mul(1_000));
-        if let Ok(event) = &event {
+        if let Ok(event) = &event
+            && !quarantined
+        {
             self.history
                 .observe(event.entry(record.offset, accepted_at.micros()));
         }

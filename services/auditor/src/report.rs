@@ -22,6 +22,8 @@ pub enum Checked {
     RawRecords,
     /// Raw records that no committed page covers yet.
     Undecided,
+    /// Past events that are queued to be decided again: in progress, and no difference.
+    Queued,
     /// Decision pages.
     Pages,
     /// Decisions derived again, live.
@@ -68,6 +70,7 @@ impl Checked {
             Checked::Links => "link records",
             Checked::RawRecords => "raw records decided",
             Checked::Undecided => "raw records not decided yet",
+            Checked::Queued => "past events not decided again yet",
             Checked::Pages => "decision pages",
             Checked::Decisions => "decisions",
             Checked::Redecisions => "decisions taken again",

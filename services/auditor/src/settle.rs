@@ -1,9 +1,11 @@
 //! The end of a transaction: of every handle that a cause concerns stands exactly what is permitted now, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use walbrook_domain::{EventId, Handle, Instant};
 use walbrook_event::history::{self, Standing as Precedes};
+use walbrook_eventlog::position::Place as Spot;
+use walbrook_eventlog::topics::RAW;
 use walbrook_policy::outcome::Reason;
 
 use crate::causes::body_sha256;
@@ -14,8 +16,8 @@ use crate::pseudonyms::Subject;
 use crate::standing::Name;
 use crate::walk::{Group, Walk};
 
-/// What a handle's releases may be now: version and mask, or why not.
-type Permitted = BTreeMap<Name, Result<(u32, u64), Reason>>;
+/// What releases of a handle may be now, with where their event stands: version, mask and last day, or why not.
+pub(crate) type Permitted = BTreeMap<Name, (Spot, Result<(u32, u64, Option<i32>), Reason>)>;
 
 impl Walk<'_, '_> {
     /// The end of a group: everything that its causes demand has happened.
@@ -35,6 +37,7 @@ impl Walk<'_, '_> {
         for handle in &group.concerned {
             self.settled_handle(*handle, &group, &place, now);
         }
+        self.settled_queue(&group, &place, now);
         for handle in group.relinked.union(&group.concerned) {
             self.settled_subjects(*handle, &place);
         }
@@ -43,6 +46,18 @@ impl Walk<'_, '_> {
     /// Of a handle that a cause concerns stands exactly what is permitted now, under the person it belongs to now.
     fn settled_handle(&mut self, handle: Handle, group: &Group, place: &Place, now: Instant) {
         let permitted = self.permitted(handle, group, now);
+        self.compare(handle, &permitted, None, place, now);
+    }
+
+    /// Holds what stands of a handle, or of some of its events, against what is permitted.
+    pub(crate) fn compare(
+        &mut self,
+        handle: Handle,
+        permitted: &Permitted,
+        events: Option<&BTreeSet<EventId>>,
+        place: &Place,
+        now: Instant,
+    ) {
         let Some(person) = self.links.get(handle).map(|link| link.person) else {
             return;
         };
@@ -50,6 +65,7 @@ impl Walk<'_, '_> {
         let stood: BTreeMap<Name, _> = self
             .standing
             .releases(handle)
+            .filter(|((_, _, event), _)| events.is_none_or(|events| events.contains(event)))
             .map(|(name, stood)| (name.clone(), stood.clone()))
             .collect();
         for (name, stood) in &stood {
@@ -65,8 +81,9 @@ impl Walk<'_, '_> {
                     "it stands",
                 );
             }
-            match permitted.get(name) {
-                Some(Ok((version, mask))) if (*version, *mask) != (stood.version.0, stood.mask) => {
+            let is = (stood.version.0, stood.mask, stood.not_after);
+            match permitted.get(name).map(|(_, decision)| decision) {
+                Some(Ok(grant @ (version, mask, _))) if *grant != is => {
                     self.shared.report.differ(
                         "re-decision",
                         place,
@@ -88,13 +105,16 @@ impl Walk<'_, '_> {
                 None => self.shared.report.differ(
                     "retraction",
                     place,
-                    format!("the release of {what} retracted (superseded)"),
+                    format!("the release of {what} retracted (superseded, or no flow is left)"),
                     "it stands",
                 ),
             }
         }
-        for (name, decision) in permitted {
-            if decision.is_ok() && !stood.contains_key(&name) {
+        let rest = self.rest_of(handle);
+        for (name, (spot, decision)) in permitted {
+            // What is left of a handle with very many events comes back from the queue.
+            let due = events.is_some() || *spot >= rest;
+            if due && decision.is_ok() && !stood.contains_key(name) {
                 self.shared.report.differ(
                     "re-decision",
                     place,
@@ -108,15 +128,15 @@ impl Walk<'_, '_> {
     /// What every past event of a handle may be released as now.
     fn permitted(&mut self, handle: Handle, group: &Group, now: Instant) -> Permitted {
         let mut permitted = BTreeMap::new();
-        for topic in self.topics.clone() {
-            let Some(raw) = self.raws.remove(&topic) else {
+        for (index, topic) in RAW.into_iter().enumerate() {
+            let Some(raw) = self.raws.remove(topic) else {
                 continue;
             };
             // What was decided live within the group was decided under the same stamp.
             let below = self
                 .chain
-                .next_raw(&topic)
-                .max(group.cut.get(&topic).copied().unwrap_or(0));
+                .next_raw(topic)
+                .max(group.cut.get(topic).copied().unwrap_or(0));
             for event in raw.history.events(&history::Subject::Handle(handle), below) {
                 if raw.history.standing(event, below) != Precedes::Counts {
                     continue;
@@ -127,15 +147,24 @@ impl Walk<'_, '_> {
                 if let Derived::Decided(verdicts) =
                     derive(&mut self.control, &self.links, &raw, slot, below, now)
                 {
-                    self.note_permitted(&verdicts, event.event, &mut permitted);
+                    let spot = Spot {
+                        topic: index,
+                        offset: event.offset,
+                    };
+                    self.note_permitted(&verdicts, (spot, event.event), &mut permitted);
                 }
             }
-            self.raws.insert(topic, raw);
+            self.raws.insert(topic.to_owned(), raw);
         }
         permitted
     }
 
-    fn note_permitted(&self, verdicts: &[Verdict], event: EventId, permitted: &mut Permitted) {
+    pub(crate) fn note_permitted(
+        &self,
+        verdicts: &[Verdict],
+        (spot, event): (Spot, EventId),
+        permitted: &mut Permitted,
+    ) {
         for verdict in verdicts {
             let Some((agreement, version)) = &verdict.agreement else {
                 continue;
@@ -147,10 +176,11 @@ impl Walk<'_, '_> {
             else {
                 continue;
             };
-            let decision = verdict
-                .grant
-                .map_or(Err(verdict.reason), |grant| Ok((version.0, grant.mask)));
-            permitted.insert((purpose.to_owned(), agreement.clone(), event), decision);
+            let decision = verdict.grant.map_or(Err(verdict.reason), |grant| {
+                Ok((version.0, grant.mask, grant.not_after.map(|day| day.0)))
+            });
+            let name = (purpose.to_owned(), agreement.clone(), event);
+            permitted.insert(name, (spot, decision));
         }
     }
 

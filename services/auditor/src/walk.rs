@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use walbrook_domain::control::ControlRecord;
 use walbrook_domain::{Handle, Instant};
+use walbrook_event::framing::unframe;
 use walbrook_proto::audit::v1::DecisionPage;
+use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::LinkRecord;
 
 use crate::control::Control;
@@ -13,9 +15,29 @@ use crate::links::{Change, Link, Links};
 use crate::log::{Log, Place, decode};
 use crate::pages::{Chain, decided_at};
 use crate::pseudonyms::Pseudonyms;
+use crate::queue::{Queue, Reach, Through};
 use crate::raw::Raw;
 use crate::report::{Checked, Report};
 use crate::standing::{Name, Standing};
+
+/// The runs of offsets of each raw topic that pages send to quarantine.
+fn quarantined(log: &Log, number: i32) -> BTreeMap<String, Vec<std::ops::Range<i64>>> {
+    let mut runs: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for record in log.records("audit.decisions", number) {
+        let page = unframe(record.value.as_deref())
+            .ok()
+            .and_then(|(_, body)| DecisionPage::decode_exact(body).ok());
+        // A page that cannot be read is a difference where it is walked.
+        let Some(page) = page else { continue };
+        for entry in &page.entries {
+            if entry.outcome == walbrook_policy::Outcome::Quarantine.code() {
+                let run = entry.first_offset..entry.first_offset + i64::from(entry.offset_count);
+                runs.entry(page.raw_topic.clone()).or_default().push(run);
+            }
+        }
+    }
+    runs
+}
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
@@ -51,6 +73,7 @@ pub struct Walk<'a, 'b> {
     pub(crate) standing: Standing,
     pub(crate) chain: Chain,
     pub(crate) group: Group,
+    pub(crate) queue: Queue,
 }
 
 /// What the pages of one transaction must settle.
@@ -66,8 +89,15 @@ pub struct Group {
     pub relinked: BTreeSet<Handle>,
     /// Next raw offset by topic when the group began: what was accepted later was decided live.
     pub cut: BTreeMap<String, i64>,
-    /// Past events decided again, as (topic, offset).
-    pub redecided: BTreeSet<(String, i64)>,
+    /// What of the queue is through with it.
+    pub through: Through,
+    /// Whom the queue concerns.
+    pub reach: Reach,
+}
+
+/// The offset of the next control record to be applied.
+fn policy_next(policy: &[ControlRecord], done: usize) -> Option<i64> {
+    policy.get(done).map(|record| record.offset)
 }
 
 impl<'a, 'b> Walk<'a, 'b> {
@@ -75,9 +105,13 @@ impl<'a, 'b> Walk<'a, 'b> {
     pub fn new(shared: &'b mut Shared<'a>, number: i32) -> Self {
         let log = shared.log;
         let topics = log.topics("raw.");
+        let quarantined = quarantined(log, number);
         let mut raws = BTreeMap::new();
         for topic in &topics {
-            let raw = Raw::read(topic, log.records(topic, number), log.seal());
+            let of_topic = quarantined.get(topic).map_or(&[][..], Vec::as_slice);
+            let raw = Raw::read_but(topic, log.records(topic, number), log.seal(), &|offset| {
+                of_topic.iter().any(|run| run.contains(&offset))
+            });
             let traces = raw
                 .slots
                 .iter()
@@ -127,6 +161,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             standing: Standing::default(),
             chain: Chain::default(),
             group: Group::default(),
+            queue: Queue::default(),
         }
     }
 
@@ -167,6 +202,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             self.page(&page, &place);
         }
         self.settle();
+        self.count_queued();
         let left = self.chain.undecided(&self.topics, self.number, log);
         self.shared.report.count(Checked::Undecided, left);
     }
@@ -182,6 +218,7 @@ impl<'a, 'b> Walk<'a, 'b> {
 
     /// Moves the control plane and the links to a page's stamp, noting whom it concerns.
     fn advance(&mut self, page: &DecisionPage) {
+        let first_new = policy_next(self.shared.policy, self.policy_done);
         let mut fallen = Vec::new();
         let mut about = BTreeSet::new();
         let policy = self.shared.policy;
@@ -222,6 +259,11 @@ impl<'a, 'b> Walk<'a, 'b> {
                 }
             }
         }
+        let widened = first_new.and_then(|first| self.control.widenings(first).first());
+        if let Some(first) = widened.map(|(offset, _)| *offset) {
+            self.queue(first);
+        }
+        self.group.reach = self.reach();
         for (offset, change) in fallen {
             let mut handles: BTreeSet<Handle> = self.links.concerned(change.handle).collect();
             handles.extend(
@@ -267,6 +309,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             self.shared.log,
             self.shared.report,
         );
+        self.follow_queue(page, place);
         let Some(now) = decided_at(page) else { return };
         self.group.page = Some((place.clone(), now));
         let report = &mut *self.shared.report;

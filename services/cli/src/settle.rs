@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::time::{Duration, Instant};
+use walbrook_eventlog::position::Position;
 use walbrook_eventlog::{Ends, Namespace, Positions, TopicPartition, topics};
 use walbrook_eventlog_kafka::Kafka;
 
@@ -24,6 +25,8 @@ pub struct SettleArgs {
 struct Gap {
     raw: i64,
     control: i64,
+    /// Partition numbers that still decide past events again.
+    queued: i64,
 }
 
 /// Waits.
@@ -56,7 +59,7 @@ fn wait(kafka: &Kafka, namespace: &Namespace, within: Duration) -> Result<(), Fa
     let mut bar = None;
     loop {
         let gap = gap(&mut ends, &mut positions, namespace, partitions).map_err(unavailable)?;
-        if gap.raw == 0 && gap.control == 0 {
+        if gap.raw == 0 && gap.control == 0 && gap.queued == 0 {
             if let Some(bar) = bar {
                 indicatif::ProgressBar::finish_and_clear(&bar);
             }
@@ -69,10 +72,11 @@ fn wait(kafka: &Kafka, namespace: &Namespace, within: Duration) -> Result<(), Fa
             return Err(Failure::new(
                 Exit::Unavailable,
                 format!(
-                    "after {} s the broker still has {} raw records and {} control records before it; see its log and `walbrook status`",
+                    "after {} s the broker still has {} raw records and {} control records before it, and {} partitions decide past events again; see its log and `walbrook status`",
                     within.as_secs(),
                     gap.raw,
-                    gap.control
+                    gap.control,
+                    gap.queued
                 ),
             ));
         }
@@ -98,7 +102,11 @@ fn gap(
     let raw: Vec<TopicPartition> = topics::RAW.iter().flat_map(|topic| of(topic)).collect();
     let links = of(topics::LINKS);
     let policy = [TopicPartition::new(namespace.name(topics::POLICY), 0)];
-    let mut gap = Gap { raw: 0, control: 0 };
+    let mut gap = Gap {
+        raw: 0,
+        control: 0,
+        queued: 0,
+    };
     let raw_ends = ends.high_watermarks(&raw, WAIT)?;
     for (end, committed) in raw_ends
         .iter()
@@ -117,12 +125,9 @@ fn gap(
         .zip(positions.committed(&group, &links, true, WAIT)?)
     {
         gap.control += (end - committed.offset.unwrap_or(0)).max(0);
-        let applied = committed
-            .metadata
-            .split(' ')
-            .find_map(|word| word.strip_prefix("policy=")?.parse::<i64>().ok())
-            .unwrap_or(0);
-        gap.control += (policy_end - applied).max(0);
+        let position = committed.metadata.parse::<Position>().unwrap_or_default();
+        gap.control += (policy_end - position.policy_next).max(0);
+        gap.queued += i64::from(position.cursor.is_some());
     }
     Ok(gap)
 }

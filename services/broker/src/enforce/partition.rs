@@ -4,15 +4,18 @@
 //! known for certain; so its state is always exactly what its committed positions say. One batch goes `apply_links` → `cut` → `plan` → (past
 //! events are read) → `decide` → a [`Transaction`] → `committed`.
 
-use super::control_view::{ControlView, PolicyChange};
+use super::control_view::{ControlView, Limits, PolicyChange};
 use super::error::Stop;
 use super::incoming::{Cut, RawTopic};
 use super::links::{Link, LinkChange, Links};
+use super::planted::{PlantedFault, planted};
+use super::queue::Queued;
 use super::stamp::Stamp;
 use super::standing::Standings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use walbrook_domain::{Day, EventType, Handle, Instant, Organisation, Purpose};
+use walbrook_eventlog::position::Cursor;
 use walbrook_eventlog::{InputPosition, NewRecord};
 
 /// Handles whose subject records are looked at in one batch when agreements changed.
@@ -35,6 +38,7 @@ pub struct Partition {
     pub(super) link_causes: Vec<i64>,
     /// Handles whose subject records have to be looked at again.
     pub(super) subject_backlog: BTreeSet<Handle>,
+    pub(super) limits: Limits,
 }
 
 /// One cause's hold on a handle.
@@ -44,6 +48,10 @@ pub struct Touch {
     pub before: Option<Arc<Link>>,
     /// Whether the events are to be decided again; otherwise only the subject record is looked at.
     pub redecide: bool,
+    /// The events to be decided again now, as index of the raw topic and offset, ascending.
+    pub events: Vec<(usize, i64)>,
+    /// Whether there are more: then everything of the handle is taken away first, and the others come back from the queue.
+    pub more: bool,
     /// Grounds that fell on it or returned.
     pub grounds: Vec<super::control_view::GroundChange>,
 }
@@ -51,6 +59,8 @@ pub struct Touch {
 /// What a batch has to do beside its events.
 #[derive(Debug, Default)]
 pub struct Plan {
+    /// The epoch: next unapplied offset of `control.policy` when the causes were looked for. What is decided is decided at it.
+    pub policy_next: i64,
     /// Handles touched by causes.
     pub touched: BTreeMap<Handle, Touch>,
     /// Past events to be read again: index of the raw topic, and offset, ascending.
@@ -59,6 +69,10 @@ pub struct Plan {
     pub causes: Vec<walbrook_proto::audit::v1::PageCause>,
     /// Handles whose subject records are to be looked at because agreements changed.
     pub subjects: Vec<Handle>,
+    /// What is taken from the queue.
+    pub queued: Queued,
+    /// What is queued afterwards.
+    pub cursor: Cursor,
 }
 
 /// What is to be committed together.
@@ -99,6 +113,7 @@ impl Partition {
             changed_links: BTreeMap::new(),
             link_causes: Vec::new(),
             subject_backlog: BTreeSet::new(),
+            limits: Limits::default(),
         }
     }
 
@@ -148,26 +163,26 @@ impl Partition {
         control.applied_through() > self.stamp.policy_next
             || self.links.next_offset() > self.stamp.links_next
             || !self.subject_backlog.is_empty()
+            || !self.stamp.cursor.is_idle()
     }
 
     /// Whether what there is to commit without events is more than transaction markers passed.
     pub fn is_urgent(&self, control: &dyn ControlView) -> bool {
         !self.changed_links.is_empty()
             || !self.subject_backlog.is_empty()
+            || !self.stamp.cursor.is_idle()
             || !control.changes_since(self.stamp.policy_next).is_empty()
     }
 
     /// Finds out what the causes since the committed stamp touch, and which past events have to be read for it.
     pub fn plan(&mut self, control: &dyn ControlView) -> Plan {
-        let mut plan = Plan::default();
+        let mut plan = Plan {
+            policy_next: control.applied_through(),
+            ..Plan::default()
+        };
         self.plan_links(control, &mut plan);
         self.plan_policy(control, &mut plan);
-        for (handle, touch) in &plan.touched {
-            if touch.redecide {
-                self.want_past(*handle, &mut plan.wanted);
-            }
-        }
-        plan.wanted.sort_unstable();
+        self.plan_past(control, &mut plan);
         while plan.subjects.len() < SUBJECTS_A_BATCH
             && let Some(handle) = self.subject_backlog.pop_first()
         {
@@ -185,13 +200,13 @@ impl Partition {
             };
             let redecide = before
                 .as_ref()
-                .is_some_and(|before| matters(before, after, control));
+                .is_some_and(|before| matters(before, after, control) && !forgotten(before, after));
             plan.touched.insert(
                 *handle,
                 Touch {
                     before: before.clone(),
                     redecide,
-                    grounds: Vec::new(),
+                    ..Touch::default()
                 },
             );
         }
@@ -257,19 +272,6 @@ impl Partition {
         self.subject_backlog.extend(lacking);
     }
 
-    fn want_past(&self, handle: Handle, wanted: &mut Vec<(usize, i64)>) {
-        let subject = walbrook_event::history::Subject::Handle(handle);
-        for (index, topic) in self.topics.iter().enumerate() {
-            for entry in topic.history.events(&subject, topic.position) {
-                if topic.history.standing(entry, topic.position)
-                    == walbrook_event::history::Standing::Counts
-                {
-                    wanted.push((index, entry.offset));
-                }
-            }
-        }
-    }
-
     /// Says that the transaction is committed. Until then nothing newer may be decided; when its outcome is not known, p is to be dropped and
     /// rebuilt instead.
     pub fn committed(&mut self, transaction: &Transaction) {
@@ -314,4 +316,9 @@ fn matters(before: &Link, after: &Link, control: &dyn ControlView) -> bool {
             .any(|member| !b.members.contains(member) && control.has_grounds(*member))
     };
     !same || came_or_went(before, after) || came_or_went(after, before)
+}
+
+/// Planted: the person was taken apart, and nothing follows from it.
+fn forgotten(before: &Link, after: &Link) -> bool {
+    planted(PlantedFault::UnmergeForgotten) && after.members.len() < before.members.len()
 }

@@ -10,7 +10,7 @@ use super::incoming;
 use super::links::{Link, LinkFault};
 use super::page::{LIVE, REDECISION};
 use super::partition::Partition;
-use super::stamp::Stamp;
+use super::stamp::{CommittedStamp, Stamp};
 use super::standing::{Released, Removal, SubjectStanding};
 use std::collections::{HashMap, VecDeque};
 use walbrook_domain::{
@@ -18,22 +18,37 @@ use walbrook_domain::{
     WordError,
 };
 use walbrook_event::framing::unframe;
-use walbrook_event::history::Subject;
+use walbrook_event::history::{Entry, Subject};
 use walbrook_eventlog::Record;
+use walbrook_eventlog::position::PositionError;
 use walbrook_policy::outcome::Outcome;
 use walbrook_proto::audit::v1::{DecisionEntry, DecisionPage, PageAgreement, PageRetraction};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::LinkRecord;
 
-/// What a raw record is about, by topic index and offset.
-type Coordinates = HashMap<(usize, i64), (Subject, Organisation, EventId)>;
+/// What a person's raw record is about.
+struct About {
+    offset: i64,
+    handle: Handle,
+    organisation: Organisation,
+    event: EventId,
+}
+
+/// What was read of one raw topic.
+#[derive(Default)]
+struct Read {
+    /// Records that no page has covered yet; `None` where not even the envelope can be read.
+    ahead: VecDeque<(i64, Option<Entry>)>,
+    /// Persons' events, by offset.
+    about: Vec<About>,
+}
 
 /// A partition on its way back.
 pub struct Rebuild<'a> {
     partition: Partition,
     control: &'a dyn ControlView,
     setting: &'a Setting,
-    events: Coordinates,
+    read: Vec<Read>,
     links: VecDeque<(i64, Handle, Link)>,
 }
 
@@ -58,43 +73,77 @@ pub fn link_record(number: i32, record: &Record) -> Result<(i64, Handle, Link), 
 
 impl<'a> Rebuild<'a> {
     /// Starts with an empty partition.
-    pub fn new(partition: Partition, control: &'a dyn ControlView, setting: &'a Setting) -> Self {
+    pub fn new(
+        mut partition: Partition,
+        control: &'a dyn ControlView,
+        setting: &'a Setting,
+    ) -> Self {
+        partition.limits = setting.limits;
+        let read = partition.topics.iter().map(|_| Read::default()).collect();
         Self {
             partition,
             control,
             setting,
-            events: Coordinates::new(),
+            read,
             links: VecDeque::new(),
         }
     }
 
-    /// A raw record below the committed position of its topic.
+    /// A raw record. Which of them are events that count is not known before their page is read: what went to quarantine is not in the index, and
+    /// what no page covers is decided, and indexed, later.
     ///
     /// # Errors
     /// When the key store does not answer.
     pub fn raw(&mut self, record: &Record) -> Result<(), Stop> {
-        let found = self
-            .partition
-            .topics
-            .iter_mut()
-            .enumerate()
-            .find(|(_, topic)| topic.full == record.at.topic);
-        let Some((index, topic)) = found else {
-            return Ok(());
-        };
-        let entry = incoming::envelope(topic, record, self.control, self.setting)?
-            .ok()
-            .map(|event| event.entry(record.offset, record.timestamp_ms.saturating_mul(1_000)));
-        if let Some(entry) = &entry {
-            let about = (
-                entry.subject.clone(),
-                entry.organisation.clone(),
-                entry.event,
-            );
-            self.events.insert((index, record.offset), about);
+        let topics = self.partition.topics.iter().zip(&mut self.read);
+        for (topic, read) in topics {
+            if topic.full != record.at.topic {
+                continue;
+            }
+            let entry = incoming::envelope(topic, record, self.control, self.setting)?
+                .ok()
+                .map(|event| event.entry(record.offset, record.timestamp_ms.saturating_mul(1_000)));
+            if let Some(entry) = &entry
+                && let Subject::Handle(handle) = &entry.subject
+            {
+                read.about.push(About {
+                    offset: record.offset,
+                    handle: *handle,
+                    organisation: entry.organisation.clone(),
+                    event: entry.event,
+                });
+            }
+            read.ahead.push_back((record.offset, entry));
         }
-        incoming::index(topic, record, entry);
         Ok(())
+    }
+
+    /// Indexes what a live page covers, but for what it sent to quarantine.
+    fn index(&mut self, index: usize, page: &DecisionPage) {
+        let quarantined = |offset: i64| {
+            page.entries.iter().any(|entry| {
+                entry.outcome == Outcome::Quarantine.code()
+                    && entry.first_offset <= offset
+                    && offset < entry.first_offset + i64::from(entry.offset_count)
+            })
+        };
+        let any = page
+            .entries
+            .iter()
+            .any(|entry| entry.outcome == Outcome::Quarantine.code());
+        let (Some(topic), Some(read)) = (
+            self.partition.topics.get_mut(index),
+            self.read.get_mut(index),
+        ) else {
+            return;
+        };
+        while let Some((offset, entry)) = read.ahead.pop_front_if(|(at, _)| *at <= page.last_offset)
+        {
+            if let Some(entry) = entry.filter(|_| !(any && quarantined(offset))) {
+                topic.history.observe(entry);
+            }
+        }
+        topic.history.seen_below(page.last_offset + 1);
     }
 
     /// A link record below the committed position of `control.links[p]`.
@@ -144,6 +193,10 @@ impl<'a> Rebuild<'a> {
             policy_next: page.policy_next,
             links_next: page.links_next,
             next_page: page.sequence + 1,
+            cursor: page
+                .cursor_after
+                .parse()
+                .map_err(|error: PositionError| unreadable(error.to_string()))?,
         };
         if let Some(at) = &page.decided_at {
             let at = Instant::from_seconds_nanos(at.seconds, at.nanos).unwrap_or(Instant(0));
@@ -177,6 +230,7 @@ impl<'a> Rebuild<'a> {
                         page.raw_topic, page.first_offset
                     )));
                 }
+                self.index(index, page);
                 for entry in &page.entries {
                     self.entry(&page.agreements, index, entry)?;
                 }
@@ -231,11 +285,15 @@ impl<'a> Rebuild<'a> {
                 "it permits offset {offset}, where no readable event of a known handle stands"
             ))
         };
-        let (subject, organisation, event) =
-            self.events.get(&(index, offset)).ok_or_else(missing)?;
-        let Subject::Handle(handle) = subject else {
+        let read = self.read.get(index).ok_or_else(missing)?;
+        let found = read
+            .about
+            .binary_search_by_key(&offset, |about| about.offset);
+        // An event of a place or of nobody.
+        let Some(about) = found.ok().and_then(|at| read.about.get(at)) else {
             return Ok(());
         };
+        let (handle, organisation, event) = (about.handle, &about.organisation, about.event);
         let named = usize::try_from(entry.agreement_index)
             .ok()
             .and_then(|at| agreements.get(at))
@@ -252,16 +310,13 @@ impl<'a> Rebuild<'a> {
                 purpose: purpose.clone(),
             })
         })?;
-        let person = self
-            .partition
-            .links
-            .get(*handle)
-            .ok_or_else(missing)?
-            .person;
+        let person = self.partition.links.get(handle).ok_or_else(missing)?.person;
         let released = Released {
             key: purpose_key.person(person),
-            local_event: purpose_key.event(organisation, *handle, *event),
+            local_event: purpose_key.event(organisation, handle, event),
             version,
+            mask: entry.field_mask.cast_unsigned(),
+            not_after: entry.not_after_day.map(Day),
         };
         if released.key.prefix().cast_signed() != entry.key_prefix
             || released.local_event.prefix().cast_signed() != entry.event_prefix
@@ -270,10 +325,10 @@ impl<'a> Rebuild<'a> {
                 "the release of offset {offset} does not follow from link and key"
             )));
         }
-        let name = (purpose, agreement, *event);
+        let name = (purpose, agreement, event);
         self.partition
             .standing
-            .of_mut(*handle)
+            .of_mut(handle)
             .releases
             .insert(name, released);
         Ok(())
@@ -336,16 +391,19 @@ impl<'a> Rebuild<'a> {
     /// When pages and committed positions disagree.
     pub fn finish(
         mut self,
-        committed: Option<&Stamp>,
+        committed: Option<&CommittedStamp>,
         positions: &HashMap<String, Option<i64>>,
     ) -> Result<Partition, Stop> {
         let partition = &mut self.partition;
         if let Some(committed) = committed
-            && *committed != partition.stamp
+            && *committed != partition.stamp.committed()
         {
             return Err(partition.integrity(format!(
-                "the group's committed position is {committed:?}, its pages lead to {:?}",
-                partition.stamp
+                "the group's committed position is {} of control.links, `{}`; its pages lead to {}, `{}`",
+                committed.links_next,
+                committed.position,
+                partition.stamp.links_next,
+                partition.stamp.metadata()
             )));
         }
         for topic in &partition.topics {

@@ -1,35 +1,23 @@
 //! What causes demand: retractions of all that falls, and past events decided again, in the transaction that first commits a position past the
 //! cause. Live events of p wait for this and for nothing else.
 
-use super::control_view::GroundChange;
+use super::again::Extent;
+use super::control_view::{GroundChange, SubjectGrounds, Widening};
 use super::decide::Work;
 use super::error::Stop;
-use super::incoming::{Content, read};
 use super::links::Link;
-use super::page::{Decided, Pages, RedecidedHandle};
+use super::page::{Pages, RedecidedHandle};
 use super::partition::{Partition, Plan, Touch};
-use super::standing::{ReleaseName, Removal, SubjectStanding};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use walbrook_domain::control::GroundKind;
-use walbrook_domain::{AgreementId, Handle, Instant, Organisation, Purpose};
-use walbrook_event::history::{Standing, Subject};
+use super::standing::{Removal, SubjectStanding};
+use std::collections::BTreeMap;
+use walbrook_domain::{Handle, Organisation, Purpose};
+use walbrook_event::history::Subject;
 use walbrook_eventlog::{Record, topics};
 use walbrook_proto::audit::v1::{PageCause, PageRetraction, PageSubject};
 use walbrook_proto::shared::v1::SubjectRecord;
 
-/// Reasons on retractions: a closed list.
+/// Reasons on retractions that no ground gives; a ground's own are [`GroundChange::retraction`]'s.
 pub mod reason {
-    /// A consent was withdrawn or refused.
-    pub const WITHDRAWN: &str = "WITHDRAWAL";
-    /// An objection was raised or upheld.
-    pub const OBJECTION: &str = "OBJECTION";
-    /// The national data opt-out was set.
-    pub const OPT_OUT: &str = "OPT_OUT";
-    /// A safety hold was set.
-    pub const SAFETY_HOLD: &str = "SAFETY_HOLD";
-    /// The event was recalled.
-    pub const RECALL: &str = "RECALL";
     /// A later event corrects it.
     pub const SUPERSEDED: &str = "SUPERSEDED";
     /// The handle is linked to another person now.
@@ -58,8 +46,22 @@ pub fn ground_cause(offset: i64) -> PageCause {
     }
 }
 
+/// An agreement or a pin on `control.policy`.
+pub fn widening_cause((offset, widening): &(i64, Widening)) -> PageCause {
+    let kind = match widening {
+        Widening::Sources(..) => "AGREEMENT",
+        Widening::Rules => "RULES",
+    };
+    PageCause {
+        kind: kind.to_owned(),
+        topic: topics::POLICY.to_owned(),
+        partition: 0,
+        offset: *offset,
+    }
+}
+
 impl Partition {
-    /// Does what the plan's causes demand.
+    /// Does what the plan's causes demand, then what is next in the queue.
     pub(super) fn redecide(
         &mut self,
         work: &mut Work<'_>,
@@ -83,13 +85,9 @@ impl Partition {
                 });
             }
         }
-        handles.retain(|handle| {
-            !(handle.events.is_empty()
-                && handle.retractions.is_empty()
-                && handle.subjects.is_empty())
-        });
+        handles.retain(|handle| !handle.is_empty());
         pages.redecision(&plan.causes, handles);
-        Ok(())
+        self.redecide_queued(work, pages, plan.queued, past)
     }
 
     fn redecide_handle(
@@ -113,45 +111,18 @@ impl Partition {
         {
             self.leave_person(work, handle, &link, &mut redecided.retractions)?;
         }
-        for ground in touch
-            .grounds
-            .iter()
-            .filter(|ground| ground.state.stands_against())
-        {
+        for ground in touch.grounds.iter().filter(|ground| ground.falls()) {
             self.fall(work, handle, ground, &mut redecided.retractions)?;
         }
         if self.has_events(handle) {
             redecided.subjects = self.subject_records(work, handle, &link)?;
         }
         if touch.redecide {
-            let stood: BTreeSet<ReleaseName> = self
-                .standing
-                .of(handle)
-                .iter()
-                .flat_map(|standing| standing.releases.keys().cloned())
-                .collect();
-            let mut releases = Work {
-                writer: super::outgoing::Writer { ..work.writer },
-                transaction: super::partition::Transaction::default(),
-                entropy: &mut *work.entropy,
-            };
-            let (events, permitted) = self.past_events(&mut releases, handle, &link, past)?;
-            let made = releases.transaction;
-            // What is no longer permitted leaves before what is permitted comes: the order in which it stands on the topic.
-            self.sweep(work, handle, &stood, &permitted, &mut redecided.retractions)?;
-            work.transaction.records.extend(made.records);
-            work.transaction.traces.extend(made.traces);
-            for (_, _, decided) in &events {
-                work.transaction.redecided += 1;
-                for one in decided {
-                    *work
-                        .transaction
-                        .reasons
-                        .entry(one.verdict.reason)
-                        .or_default() += 1;
-                }
+            if touch.more {
+                self.take_all(work, handle, &mut redecided.retractions)?;
             }
-            redecided.events = events;
+            let (of, events) = ((handle, &*link), &touch.events);
+            self.again(work, of, events, Extent::Whole, past, &mut redecided)?;
         }
         Ok(redecided)
     }
@@ -206,142 +177,46 @@ impl Partition {
         ground: &GroundChange,
         listed: &mut Vec<PageRetraction>,
     ) -> Result<(), Stop> {
+        let standing = self.standing.of(handle).cloned().unwrap_or_default();
         let mut removals: BTreeMap<_, Removal> = BTreeMap::new();
-        for ((purpose, agreement, event), released) in self
-            .standing
-            .of(handle)
-            .iter()
-            .flat_map(|standing| &standing.releases)
-        {
-            let concerned = ground
-                .purpose
-                .as_ref()
-                .is_none_or(|limited| limited == purpose)
-                && ground
-                    .agreement
-                    .as_ref()
-                    .is_none_or(|limited| limited == agreement)
-                && ground.event.is_none_or(|limited| limited == *event);
-            if !concerned {
+        for ((purpose, agreement, event), released) in &standing.releases {
+            if !(work.writer.control).takes(ground, handle, (purpose, agreement, event)) {
                 continue;
             }
-            // A ground that is limited to one event takes that event; one limited to an agreement takes that; the others take the handle.
+            // A ground that is limited to one event takes that event; one limited to an agreement takes that, and a moved choice the agreements
+            // that rest on it; the others take the handle.
             let local_event = ground.event.map(|_| released.local_event);
-            let agreements: Vec<AgreementId> = ground.agreement.iter().cloned().collect();
-            removals
+            let of_agreement = ground.agreement.is_some() || ground.choice_moved;
+            let removal = removals
                 .entry((purpose.clone(), released.key, local_event))
                 .or_insert_with(|| Removal {
                     purpose: purpose.clone(),
                     key: released.key,
-                    agreements,
+                    agreements: Vec::new(),
                     local_event,
-                    subject_too: false,
+                    subject_too: ground.takes_subject(handle),
                 });
+            if of_agreement && !removal.agreements.contains(agreement) {
+                removal.agreements.push(agreement.clone());
+            }
+        }
+        if ground.takes_subject(handle) {
+            for (purpose, subject) in &standing.subjects {
+                removals
+                    .entry((purpose.clone(), subject.key, None))
+                    .or_insert_with(|| Removal {
+                        purpose: purpose.clone(),
+                        key: subject.key,
+                        agreements: Vec::new(),
+                        local_event: None,
+                        subject_too: true,
+                    });
+            }
         }
         for removal in removals.values() {
-            listed.push(self.retract(work, handle, removal, fallen(ground.kind))?);
+            listed.push(self.retract(work, handle, removal, ground.retraction())?);
         }
         Ok(())
-    }
-
-    /// Retracts what stood and was not permitted again, as few records as say it.
-    fn sweep(
-        &mut self,
-        work: &mut Work<'_>,
-        handle: Handle,
-        stood: &BTreeSet<ReleaseName>,
-        permitted: &BTreeSet<ReleaseName>,
-        listed: &mut Vec<PageRetraction>,
-    ) -> Result<(), Stop> {
-        let releases = self
-            .standing
-            .of(handle)
-            .map(|standing| standing.releases.clone())
-            .unwrap_or_default();
-        let fallen: Vec<_> = stood.difference(permitted).cloned().collect();
-        let mut done: BTreeSet<(Purpose, AgreementId)> = BTreeSet::new();
-        for (purpose, agreement, event) in fallen {
-            let group = (purpose.clone(), agreement.clone());
-            let Some(released) = releases.get(&(purpose.clone(), agreement.clone(), event)) else {
-                continue;
-            };
-            if done.contains(&group) {
-                continue;
-            }
-            let all_fall = !permitted
-                .iter()
-                .any(|(p, a, _)| (p, a) == (&group.0, &group.1));
-            if all_fall {
-                done.insert(group);
-            }
-            let removal = Removal {
-                purpose,
-                key: released.key,
-                agreements: vec![agreement],
-                local_event: (!all_fall).then_some(released.local_event),
-                subject_too: false,
-            };
-            listed.push(self.retract(work, handle, &removal, reason::RE_DECIDED)?);
-        }
-        Ok(())
-    }
-
-    /// Decides the handle's past events again; returns what the page says of each, and what is permitted.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the page's own shape; a name would only hide it"
-    )]
-    fn past_events(
-        &mut self,
-        work: &mut Work<'_>,
-        handle: Handle,
-        link: &Arc<Link>,
-        past: &BTreeMap<(usize, i64), Record>,
-    ) -> Result<(Vec<(String, i64, Vec<Decided>)>, BTreeSet<ReleaseName>), Stop> {
-        let subject = Subject::Handle(handle);
-        let mut events = Vec::new();
-        let mut permitted = BTreeSet::new();
-        for index in 0..self.topics.len() {
-            let Some(topic) = self.topics.get(index) else {
-                continue;
-            };
-            let (plain, below) = (topic.plain.clone(), topic.position);
-            let entries: Vec<_> = topic.history.events(&subject, below).cloned().collect();
-            for entry in entries {
-                let Some(topic) = self.topics.get(index) else {
-                    continue;
-                };
-                let standing = topic.history.standing(&entry, below);
-                let at = Instant(entry.accepted_at_micros);
-                let decided = if standing == Standing::Counts {
-                    let record = past.get(&(index, entry.offset)).ok_or_else(|| {
-                        self.integrity(format!(
-                            "{plain} offset {} was not read again",
-                            entry.offset
-                        ))
-                    })?;
-                    let (content, _) =
-                        read(topic, record, work.writer.control, work.writer.setting)?;
-                    // Unreadable then, unreadable now: it stands in quarantine and was never decided.
-                    let Content::Event(event) = content else {
-                        continue;
-                    };
-                    self.decide_person(work, at, &event, standing, handle, link)?
-                } else {
-                    continue;
-                };
-                for one in decided.iter().filter(|one| one.written.is_some()) {
-                    if let Some((agreement, version)) = &one.verdict.agreement
-                        && let Some(super::control_view::Target::Shared(purpose)) =
-                            work.writer.control.target(agreement, *version)
-                    {
-                        permitted.insert((purpose, agreement.clone(), entry.event));
-                    }
-                }
-                events.push((plain.clone(), entry.offset, decided));
-            }
-        }
-        Ok((events, permitted))
     }
 
     /// The authority whose children's services hold the record: it is responsible for the child. Its housing department is not.
@@ -376,10 +251,15 @@ impl Partition {
     ) -> Result<Vec<PageSubject>, Stop> {
         let mut listed = Vec::new();
         for purpose in work.writer.control.subject_purposes(&link.organisation) {
+            // An erased record has none.
+            let Some(grounds) = work.writer.control.subject(handle, &link.members, &purpose) else {
+                continue;
+            };
             let purpose_key = work.writer.key(&purpose)?;
             let key = purpose_key.person(link.person);
             let handle_pseudonym = purpose_key.handle(handle);
-            let record = subject_record(handle_pseudonym, link, self.in_care_of(handle, link));
+            let responsible = self.in_care_of(handle, link);
+            let record = subject_record(handle_pseudonym, link, responsible, &grounds);
             let (new, body_sha256) =
                 work.writer
                     .subject(&purpose, key, handle_pseudonym, &record)?;
@@ -413,26 +293,24 @@ fn subject_record(
     handle: walbrook_domain::HandlePseudonym,
     link: &Link,
     responsible: Option<&Organisation>,
+    grounds: &SubjectGrounds,
 ) -> SubjectRecord {
+    let choice = grounds.choice.as_ref();
     SubjectRecord {
         handle_pseudonym: handle.as_bytes().to_vec(),
         organisation: link.organisation.to_string(),
         responsible_authority: responsible.map(ToString::to_string),
-        chosen_authority: None,
+        chosen_authority: choice.map(|choice| choice.authority.to_string()),
         area_gss: None,
-        restrictions: link.restrictions.iter().map(ToString::to_string).collect(),
+        restrictions: grounds
+            .restrictions(&link.restrictions)
+            .map(|restriction| restriction.as_str().to_owned())
+            .collect(),
         adult_from: link.adult_from.map(super::decide::date),
         link_status: link.status.to_string(),
         link_score_ten_thousandths: link.score_ten_thousandths,
-    }
-}
-
-const fn fallen(kind: GroundKind) -> &'static str {
-    match kind {
-        GroundKind::Consent => reason::WITHDRAWN,
-        GroundKind::Objection => reason::OBJECTION,
-        GroundKind::NationalDataOptOut => reason::OPT_OUT,
-        GroundKind::SafetyHold => reason::SAFETY_HOLD,
-        GroundKind::Recall => reason::RECALL,
+        chosen_until: choice
+            .and_then(|choice| choice.until)
+            .map(super::decide::date),
     }
 }

@@ -4,7 +4,7 @@
 //! from those when p is assigned.
 
 use std::collections::{BTreeMap, HashMap};
-use walbrook_domain::{AgreementId, AgreementVersion, EventId, Handle, Pseudonym, Purpose};
+use walbrook_domain::{AgreementId, AgreementVersion, Day, EventId, Handle, Pseudonym, Purpose};
 
 /// A release that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub struct Released {
     pub local_event: EventId,
     /// The version it was released under.
     pub version: AgreementVersion,
+    /// Fields granted, by bit.
+    pub mask: u64,
+    /// Last day it holds.
+    pub not_after: Option<Day>,
 }
 
 /// A subject record that stands.

@@ -1,9 +1,7 @@
 //! Decision rules, version 1. Frozen: a change of behaviour is a new version beside this one.
 
 use super::Decision;
-use crate::agreement::{
-    AgeBand, Agreement, ConsentRule, Flow, PersonConditions, RestrictedRule,
-};
+use crate::agreement::{AgeBand, Agreement, ConsentRule, Flow, PersonConditions, RestrictedRule};
 use crate::facts::{EventFacts, LinkFacts, Precedence, Subject};
 use crate::outcome::Reason;
 use crate::predicate::Verdict;
