@@ -11,14 +11,17 @@
 )]
 
 mod crashes;
+mod forwarding;
 mod gateway;
 mod grounds;
+mod lifecycle;
 mod merges;
 mod moves;
 mod outages;
 mod quarantine;
 mod receipts;
 mod referrals;
+mod schedules;
 mod sealed;
 mod tampering;
 mod telemetry;

@@ -32,13 +32,8 @@ const TICK: Duration = Duration::from_millis(25);
 const KEEP: &str = "failed";
 /// Agencies with a service.
 const AGENCIES: [&str; 5] = ["police", "health", "housing", "tfl", "social-care"];
-/// Organisations that have a signing key in tests.
-const PARTIES: [&str; 8] = [
-    "GSS:E09000012",
-    "GSS:E09000022",
-    "GSS:E09000007",
-    "GSS:E09000019",
-    "GSS:E09000033",
+/// Organisations beside the 33 London authorities that have a signing key in tests.
+const PARTIES: [&str; 3] = [
     "ODS:RRV",
     "POLICE_FORCE:metropolitan",
     "CHARITY:street-outreach",
@@ -177,10 +172,16 @@ impl Drop for Backbone {
 
 /// New local keys in a folder.
 pub fn create_keys(folder: &Path) {
+    let authorities: Vec<String> = (1..=33).map(|n| format!("GSS:E09{n:06}")).collect();
+    let parties: Vec<&str> = authorities
+        .iter()
+        .map(String::as_str)
+        .chain(PARTIES)
+        .collect();
     let keys = LocalKeys {
         agencies: &AGENCIES,
         purposes: &topics::PURPOSES,
-        parties: &PARTIES,
+        parties: &parties,
     };
     create_local(folder, &keys).expect("local keys");
 }

@@ -1,7 +1,7 @@
 //! The broker's own settings, beside the common ones.
 
 use std::path::PathBuf;
-use walbrook_runtime::config::{Section, Settings};
+use walbrook_runtime::config::{Common, Section, Settings};
 
 /// Resolved settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,23 @@ pub struct Config {
     pub views_dir: PathBuf,
     /// Members of the enforcement group in this process, one thread each.
     pub enforce_threads: usize,
+    /// Under which address other broker processes reach this one, where that is not the one it listens on.
+    pub advertise: Option<http::Uri>,
+}
+
+impl Config {
+    /// The address under which other broker processes reach this one.
+    pub fn advertise(&self, common: &Common) -> http::Uri {
+        let listening = || {
+            http::Uri::builder()
+                .scheme("http")
+                .authority(common.listen.to_string())
+                .path_and_query("/")
+                .build()
+                .unwrap_or_default()
+        };
+        self.advertise.clone().unwrap_or_else(listening)
+    }
 }
 
 impl Settings for Config {
@@ -18,9 +35,22 @@ impl Settings for Config {
             .path("views_dir")
             .unwrap_or_else(|| PathBuf::from("deploy/views"));
         let enforce_threads = section.integer("enforce_threads", 1..=64, 1);
+        let advertise = match section.text("advertise") {
+            None => None,
+            Some(text) => {
+                let uri = text.parse::<http::Uri>().ok();
+                let whole = uri.filter(|uri| uri.host().is_some() && uri.scheme().is_some());
+                if whole.is_none() {
+                    section.fault("advertise", "must be http://host:port or https://host:port");
+                    return None;
+                }
+                whole
+            }
+        };
         Some(Self {
             views_dir,
             enforce_threads: usize::try_from(enforce_threads?).ok()?,
+            advertise,
         })
     }
 }

@@ -67,9 +67,10 @@ impl Coded for ControlError {
             ControlError::Illegal(illegal) => match illegal {
                 Illegal::UnknownVersion { .. } => Code::NotFound,
                 Illegal::NotAParty { .. } => Code::Denied,
-                Illegal::Signature { .. } | Illegal::Text { .. } | Illegal::Ground { .. } => {
-                    Code::Invalid
-                }
+                Illegal::Signature { .. }
+                | Illegal::Text { .. }
+                | Illegal::Ground { .. }
+                | Illegal::Schedule { .. } => Code::Invalid,
                 Illegal::SignedAlready { .. } => Code::Exists,
                 _ => Code::Stale,
             },
@@ -89,7 +90,9 @@ impl Coded for ControlError {
             ControlError::Document(_) => "AGREEMENT_FAULTY",
             ControlError::Stale { .. } => "VERSION_STALE",
             ControlError::Illegal(illegal) => match illegal {
-                Illegal::VersionNotNext { .. } | Illegal::GroundVersion { .. } => "VERSION_STALE",
+                Illegal::VersionNotNext { .. }
+                | Illegal::GroundVersion { .. }
+                | Illegal::ScheduleVersion { .. } => "VERSION_STALE",
                 Illegal::UnknownVersion { .. } => "VERSION_UNKNOWN",
                 Illegal::NotAParty { .. } => "NOT_A_PARTY",
                 Illegal::Signature { .. } => "SIGNATURE_WRONG",
@@ -127,7 +130,9 @@ impl Coded for ControlError {
     fn facts(&self) -> Vec<(&'static str, String)> {
         match self {
             ControlError::Stale { current, .. } => vec![("current_version", current.to_string())],
-            ControlError::Illegal(Illegal::GroundVersion { current, .. }) => {
+            ControlError::Illegal(
+                Illegal::GroundVersion { current, .. } | Illegal::ScheduleVersion { current, .. },
+            ) => {
                 vec![("current_version", current.to_string())]
             }
             ControlError::Illegal(Illegal::VersionNotNext { current, .. }) => {
@@ -209,6 +214,9 @@ pub enum StartError {
     /// A schema of this build.
     #[error("a schema of this build cannot be used: {0}")]
     Shape(String),
+    /// The law's files cannot be read.
+    #[error("the law that agreements are checked against cannot be read: {0}; correct the file under schemas/law")]
+    Law(String),
     /// The view files.
     #[error("the view files in {folder} cannot be used: {problem}", folder = folder.display())]
     Views {

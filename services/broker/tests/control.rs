@@ -15,12 +15,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_broker::control::core::{Draft, Receipt};
 use walbrook_broker::control::journal::{self, Format};
+use walbrook_broker::control::numbers::Numbers;
 use walbrook_broker::control::registrar;
+use walbrook_broker::control::route;
 use walbrook_broker::control::writer::{self, Desk, Parts};
 use walbrook_broker::error::ControlError;
 use walbrook_domain::control::{
     AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
-    GroundKind, GroundState, PartyKey, PinFact, PinKind,
+    GroundKind, GroundState, PartyKey, PinFact, PinKind, PublicationSchedule, ScheduleEntry,
 };
 use walbrook_domain::{AgreementVersion, Handle, Instant, Organisation};
 use walbrook_eventlog::{Ends, Namespace, Reader, TopicPartition, topics};
@@ -28,6 +30,7 @@ use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_policy::agreement::{Agreement, sha256};
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::state::{Illegal, ground_id};
+use walbrook_runtime::metrics::Metrics;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -36,6 +39,7 @@ struct House {
     format: Format,
     catalogue: Arc<Catalogue>,
     pins: Vec<PinFact>,
+    metrics: Metrics,
 }
 
 struct Running {
@@ -75,20 +79,30 @@ async fn house() -> House {
         },
         catalogue: Arc::new(registrar::catalogue(&views).unwrap()),
         pins,
+        metrics: Metrics::new(),
     }
 }
 
 impl House {
     fn start(&self) -> Running {
+        self.start_with(&self.kafka)
+    }
+
+    fn start_named(&self, address: &http::Uri) -> Running {
+        self.start_with(&self.kafka.named(&route::client_id(address)))
+    }
+
+    fn start_with(&self, kafka: &Kafka) -> Running {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let (writer, desk) = writer::writer(Parts {
-            clients: Arc::new(self.kafka.clone()),
+            clients: Arc::new(kafka.clone()),
             format: self.format.clone(),
             catalogue: Arc::clone(&self.catalogue),
             pins: self.pins.clone(),
             clock: Box::new(now),
             stopped: Box::new(move || asked.load(Ordering::Acquire)),
+            numbers: Numbers::new(&self.metrics),
         });
         let thread = std::thread::spawn(move || writer.run(&|_| {}).unwrap());
         Running { desk, stop, thread }
@@ -168,6 +182,7 @@ fn consent(handle: u8, state: GroundState, version: u32) -> ControlFact {
         event: None,
         not_after: None,
         stated_at: Instant(0),
+        chosen_authority: None,
         by_organisation: org("ODS:RRV"),
         by: "nurse".to_owned(),
     })
@@ -407,4 +422,106 @@ async fn of_two_processes_one_writes_and_the_other_says_so() {
     );
     first.stop();
     second.stop();
+}
+
+fn schedule(version: u32, event_types: &[&str]) -> ControlFact {
+    let trust = org("ODS:RRV");
+    let entry = |event_type: &&str| ScheduleEntry {
+        event_type: event_type.parse().unwrap(),
+        controller: trust.clone(),
+        reason: "the trust's own duty".to_owned(),
+        retention_days: 30,
+    };
+    ControlFact::Agreement(AgreementFact::Schedule(PublicationSchedule {
+        version,
+        entries: event_types.iter().map(entry).collect(),
+        by_organisation: trust.clone(),
+        by: "information-governance".to_owned(),
+        organisation: trust,
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_on_record_with_its_copy_in_versions_that_follow_one_another() {
+    let house = house().await;
+    let writer = house.start();
+    wait("a writer", || writer.serves());
+    let attendances = ["health.EdAttendance"];
+    let first = writer.desk.submit(draft(schedule(1, &attendances), "s")).await;
+    let first = first.unwrap();
+    assert_eq!((first.version, first.id.as_str()), (1, "ODS:RRV"));
+    let again = writer.desk.submit(draft(schedule(1, &attendances), "s")).await;
+    assert_eq!(
+        again.unwrap(),
+        Receipt {
+            repeated: true,
+            ..first
+        }
+    );
+    let stale = writer.desk.submit(draft(schedule(1, &[]), "")).await;
+    assert!(matches!(
+        stale,
+        Err(ControlError::Illegal(Illegal::ScheduleVersion {
+            current: 1,
+            ..
+        }))
+    ));
+    let twice = [attendances, attendances].concat();
+    let faulty = writer.desk.submit(draft(schedule(2, &twice), "")).await;
+    assert!(matches!(
+        faulty,
+        Err(ControlError::Illegal(Illegal::Schedule { .. }))
+    ));
+    writer
+        .desk
+        .submit(draft(schedule(2, &[]), ""))
+        .await
+        .unwrap();
+    let copied = house.records(topics::AGREEMENTS);
+    let versions: Vec<u32> = copied
+        .iter()
+        .filter_map(|record| match &record.fact {
+            ControlFact::Agreement(AgreementFact::Schedule(fact)) => Some(fact.version),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(versions, [1, 2]);
+    let entries = writer.desk.read(|state| {
+        let schedules = state.book().schedules();
+        schedules.of(&org("ODS:RRV")).unwrap().schedule.entries.len()
+    });
+    assert_eq!(entries.unwrap(), 0);
+    let told = house.metrics.text();
+    for line in [
+        "walbrook_control_writer 1",
+        "walbrook_control_schedules 1",
+        "walbrook_control_commit_seconds_count",
+        "walbrook_control_parties{standing=\"IN_FORCE\"} 0",
+    ] {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+    writer.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_group_says_where_the_writer_is_while_it_moves() {
+    let house = house().await;
+    let named = |port: u16| -> http::Uri { format!("http://127.0.0.1:{port}").parse().unwrap() };
+    let at = house.format.policy();
+    let group = house.format.namespace.name(writer::NAME);
+    let mut members = house.kafka.members();
+    let mut says = || {
+        let listed = members.of(&group, Duration::from_secs(10)).unwrap();
+        route::address_of(&listed, &at)
+    };
+    assert_eq!(says(), None, "nobody yet");
+    let first = house.start_named(&named(1));
+    wait("the first writer", || first.serves());
+    wait("its address", || says() == Some(named(1)));
+    let second = house.start_named(&named(2));
+    first.stop();
+    wait("the second writer", || second.serves());
+    wait("its address", || says() == Some(named(2)));
+    second.stop();
+    wait("nobody", || says().is_none());
 }

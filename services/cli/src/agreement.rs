@@ -1,6 +1,7 @@
 //! `walbrook agreement`: agreements from their files: check, propose, sign, suspend, resume, terminate, list, show.
 
 mod check;
+mod dry_run;
 mod propose;
 mod show;
 mod sign;
@@ -15,6 +16,8 @@ use crate::caller::{CallerArgs, Connection, refused};
 use crate::{Exit, Failure};
 
 pub use check::CheckArgs;
+pub use dry_run::DryRunArgs;
+pub(crate) use check::{documents, read};
 pub use propose::ProposeArgs;
 pub use show::{ListArgs, ShowArgs};
 pub use sign::SignArgs;
@@ -33,6 +36,8 @@ pub struct AgreementArgs {
 pub enum AgreementCommand {
     /// Check agreement files: every fault by file, line, field and reason
     Check(CheckArgs),
+    /// Replay the log under an agreement and say what it would change; writes nothing
+    DryRun(DryRunArgs),
     /// Propose agreements, or their next versions, from files or a folder of files
     Propose(ProposeArgs),
     /// Sign a version as a party, with the party's own key
@@ -56,6 +61,7 @@ pub enum AgreementCommand {
 pub async fn run(args: AgreementArgs) -> Result<Exit, Failure> {
     match args.command {
         AgreementCommand::Check(args) => check::run(&args),
+        AgreementCommand::DryRun(args) => dry_run::run(args).await,
         AgreementCommand::Propose(args) => propose::run(args).await,
         AgreementCommand::Sign(args) => sign::run(args).await,
         AgreementCommand::Suspend(args) => standing::run(args, "SUSPENDED").await,

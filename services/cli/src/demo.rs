@@ -60,13 +60,16 @@ async fn show(stage: &Stage, args: &DemoArgs) -> Result<(), Failure> {
     stage.say("1. Start Kafka, the schema registry and every service");
     stage.run("up --detach --fresh").await?;
 
+    stage.say("2. What each organisation publishes: its gateways refuse everything else");
+    stage.run("schedule publish deploy/schedules").await?;
+
     stage.say(
-        "2. Agreements: proposed from their files, then signed by each party with its own key",
+        "3. Agreements: proposed from their files, then signed by each party with its own key",
     );
     stage.run("agreement propose deploy/agreements").await?;
     stage.run("agreement sign --all-local").await?;
 
-    stage.say("3. A synthetic city: half a year of events, sent by the organisations' own systems");
+    stage.say("4. A synthetic city: half a year of events, sent by the organisations' own systems");
     let (people, seed, last) = (args.people, args.seed, end.plus(-1));
     stage
         .run(&format!(
@@ -75,13 +78,13 @@ async fn show(stage: &Stage, args: &DemoArgs) -> Result<(), Failure> {
         .await?;
     stage.run("settle").await?;
 
-    stage.say("4. A Camden housing officer's list: who is at risk of sleeping rough, and why");
+    stage.say("5. A Camden housing officer's list: who is at risk of sleeping rough, and why");
     stage.list(CAMDEN, &row_time, 8).await?;
 
-    stage.say("5. The same agreement, another borough: nobody is on both lists");
+    stage.say("6. The same agreement, another borough: nobody is on both lists");
     stage.list(WESTMINSTER, &row_time, 4).await?;
 
-    stage.say("6. One child in Camden's care: every clock that runs");
+    stage.say("7. One child in Camden's care: every clock that runs");
     let child = local_id(CAMDEN, cast.child.number);
     stage
         .run(&format!(
@@ -90,7 +93,7 @@ async fn show(stage: &Stage, args: &DemoArgs) -> Result<(), Failure> {
         ))
         .await?;
 
-    stage.say("7. A person agrees that hospitals tell the council where they live, and takes it back: what rested on it comes and leaves");
+    stage.say("8. A person agrees that hospitals tell the council where they live, and takes it back: what rested on it comes and leaves");
     let person = format!(
         "--agency housing --scheme LOCAL --local-id {}",
         local_id(CAMDEN, cast.patient.number)
@@ -104,7 +107,7 @@ async fn show(stage: &Stage, args: &DemoArgs) -> Result<(), Failure> {
     stage.run(&format!("consent withdraw {consent}")).await?;
     stage.run(&get).await?;
 
-    stage.say("8. The auditor derives every decision, release and row again");
+    stage.say("9. The auditor derives every decision, release and row again");
     stage.run("audit verify").await
 }
 

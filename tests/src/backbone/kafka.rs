@@ -62,7 +62,12 @@ impl Backbone {
     /// Every committed record of this namespace.
     #[must_use]
     pub fn log(&self) -> Log {
-        Log::read(self.source().as_mut(), &mut |_| {}).expect("the log")
+        let log = Log::read(self.source().as_mut(), &mut |_| {}).expect("the log");
+        if self.sealed {
+            log.sealed_by(Arc::new(crate::seal::Mixed))
+        } else {
+            log
+        }
     }
 
     /// The committed records of a topic (named without the namespace), by partition and offset.

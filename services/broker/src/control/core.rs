@@ -1,7 +1,8 @@
 //! What the writer knows and how a change becomes a record: no log, no clock.
 
 use crate::error::ControlError;
-use std::collections::HashMap;
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use walbrook_domain::control::{AgreementFact, ControlFact, ControlRecord};
 use walbrook_domain::{AgreementId, Instant};
@@ -41,11 +42,56 @@ pub enum Step {
     Write,
 }
 
+/// How many calls with a key are known again: the newest. One that is repeated later than so many others meets its own version
+/// as the current one, and is told so. About 100 bytes each.
+pub const CALLS_KNOWN: usize = 500_000;
+
+/// A key, as far as it is remembered.
+type CallKey = [u8; 16];
+
+/// A call that was made.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    offset: i64,
+    recorded_at: Instant,
+    /// First bytes of the hash of what was said.
+    said: [u8; 8],
+}
+
+/// The newest calls by their keys.
+#[derive(Debug)]
+struct Calls {
+    most: usize,
+    by_key: HashMap<CallKey, Call>,
+    in_order: VecDeque<CallKey>,
+}
+
+impl Calls {
+    fn at_most(most: usize) -> Self {
+        Self {
+            most,
+            by_key: HashMap::new(),
+            in_order: VecDeque::new(),
+        }
+    }
+
+    fn remember(&mut self, key: CallKey, call: Call) {
+        if self.by_key.insert(key, call).is_none() {
+            self.in_order.push_back(key);
+        }
+        if self.in_order.len() > self.most
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.by_key.remove(&oldest);
+        }
+    }
+}
+
 /// The fold and the memory of calls.
 #[derive(Debug)]
 pub struct Core {
     state: PolicyState,
-    calls: HashMap<String, (Receipt, ControlFact)>,
+    calls: Calls,
 }
 
 impl Core {
@@ -53,7 +99,7 @@ impl Core {
     pub fn new(catalogue: Arc<Catalogue>) -> Self {
         Self {
             state: PolicyState::new(catalogue),
-            calls: HashMap::new(),
+            calls: Calls::at_most(CALLS_KNOWN),
         }
     }
 
@@ -77,13 +123,13 @@ impl Core {
     /// # Errors
     /// When it is no legal change, or its key was used for another one.
     pub fn step(&mut self, draft: &Draft, now: Instant) -> Result<Step, ControlError> {
-        if let Some((receipt, fact)) = self.calls.get(&draft.idempotency_key) {
-            if !same_call(fact, &draft.fact) {
+        if let Some(call) = key(&draft.idempotency_key).and_then(|key| self.calls.by_key.get(&key)) {
+            if call.said != said(&draft.fact) {
                 return Err(ControlError::KeyReused);
             }
             return Ok(Step::Repeated(Receipt {
                 repeated: true,
-                ..receipt.clone()
+                ..receipt_of(&draft.fact, call.offset, call.recorded_at)
             }));
         }
         let record = ControlRecord {
@@ -107,8 +153,10 @@ impl Core {
             .iter()
             .map(|(draft, offset, now)| {
                 let receipt = receipt_of(&draft.fact, *offset, *now);
-                if let Some((kept, _)) = self.calls.get_mut(&draft.idempotency_key) {
-                    kept.clone_from(&receipt);
+                let kept = key(&draft.idempotency_key)
+                    .and_then(|key| self.calls.by_key.get_mut(&key));
+                if let Some(call) = kept {
+                    call.offset = *offset;
                 }
                 receipt
             })
@@ -116,12 +164,13 @@ impl Core {
     }
 
     fn remember(&mut self, record: &ControlRecord, now: Instant) {
-        if !record.idempotency_key.is_empty() {
-            let receipt = receipt_of(&record.fact, record.offset, now);
-            self.calls.insert(
-                record.idempotency_key.clone(),
-                (receipt, record.fact.clone()),
-            );
+        if let Some(key) = key(&record.idempotency_key) {
+            let call = Call {
+                offset: record.offset,
+                recorded_at: now,
+                said: said(&record.fact),
+            };
+            self.calls.remember(key, call);
         }
     }
 
@@ -151,6 +200,9 @@ fn receipt_of(fact: &ControlFact, offset: i64, recorded_at: Instant) -> Receipt 
         ControlFact::Agreement(AgreementFact::Reader(fact)) => {
             (0, format!("{}/{}", fact.organisation, fact.reader))
         }
+        ControlFact::Agreement(AgreementFact::Schedule(fact)) => {
+            (fact.version, fact.organisation.to_string())
+        }
         ControlFact::Ground(fact) => (fact.version, fact.ground_id.clone()),
         ControlFact::Pin(fact) => (0, format!("{}/{}", fact.kind, fact.name)),
     };
@@ -163,16 +215,31 @@ fn receipt_of(fact: &ControlFact, offset: i64, recorded_at: Instant) -> Receipt 
     }
 }
 
-/// Whether a key is used for the same change again: everything but who held the keyboard must be equal.
-fn same_call(before: &ControlFact, now: &ControlFact) -> bool {
-    match (before, now) {
-        (ControlFact::Ground(a), ControlFact::Ground(b)) => {
-            let mut b = b.clone();
-            b.by.clone_from(&a.by);
-            // A retry cannot know the instant the first call took for "now".
-            b.stated_at = a.stated_at;
-            *a == b
-        }
-        _ => before == now,
-    }
+/// What a caller's key is remembered by; `None` for a call without one.
+fn key(text: &str) -> Option<CallKey> {
+    let hash: [u8; 32] = Sha256::digest(text).into();
+    (!text.is_empty()).then(|| hash.first_chunk().copied()).flatten()
 }
+
+/// What a call said: a key is used again for the same change when everything but who held the keyboard is equal.
+fn said(fact: &ControlFact) -> [u8; 8] {
+    let fact = match fact {
+        ControlFact::Ground(ground) => {
+            let mut ground = ground.clone();
+            ground.by.clear();
+            // A retry cannot know the instant the first call took for "now".
+            ground.stated_at = Instant(0);
+            &ControlFact::Ground(ground)
+        }
+        other => other,
+    };
+    // A fact that cannot be written is refused before it matters that it equals another such.
+    let body = walbrook_event::control::write(fact, Instant(0), "")
+        .map(|encoded| [encoded.full_name.as_bytes(), &encoded.body].concat())
+        .unwrap_or_default();
+    let hash: [u8; 32] = Sha256::digest(body).into();
+    hash.first_chunk().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

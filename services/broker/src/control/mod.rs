@@ -4,13 +4,18 @@
 //! - [`writer`]: the thread of the group `<ns>.control`; whoever is assigned partition 0 of `control.policy` writes, under
 //!   the transactional id `<ns>.control`, many changes in one transaction, each with its copy for `control.agreements`.
 //! - [`journal`]: the records on the log and the fold read back from them.
+//! - [`route`], [`relay`]: where the writer is, and how a process that is not it hands calls on.
+//! - [`numbers`]: what is counted.
 //! - [`registrar`]: schemas registered and the pins that follow from this build, its view files and its keys.
 //! - [`removals`]: what views say a cause removed: the withdrawal's receipt.
 
 pub mod core;
 pub mod journal;
+pub mod numbers;
 pub mod registrar;
+pub mod relay;
 pub mod removals;
+pub mod route;
 pub mod writer;
 
 #[cfg(test)]

@@ -2,22 +2,26 @@
 
 use crate::control::journal::{SchemaIds, subject};
 use crate::error::StartError;
-use std::collections::BTreeMap;
+use futures::StreamExt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use walbrook_domain::control::{PinFact, PinKind};
 use walbrook_domain::{EventType, Purpose};
 use walbrook_eventlog::{Namespace, topics};
 use walbrook_eventlog_kafka::{Registry, RegistryError};
 use walbrook_policy::agreement::sha256;
+use walbrook_policy::Law;
 use walbrook_policy::catalogue::{Catalogue, EventShape, SubjectKind};
 use walbrook_proto::avro::SubjectOf;
+use walbrook_schemas::{codelist, law};
 
 /// Projection rules of this build.
 const PROJECTION_RULES: u32 = 1;
 /// Id of the first key of a purpose.
 const FIRST_KEY_ID: &str = "k1";
 
-/// What agreements and predicates may name: the event types of this build, the views of the folder, the open datasets.
+/// What agreements and predicates may name: the event types of this build with their code lists, the views of the folder, the open
+/// datasets; and the law that proposals are checked against.
 ///
 /// # Errors
 /// When a schema or a view file cannot be used.
@@ -45,7 +49,17 @@ pub fn catalogue(views: &[ViewFile]) -> Result<Catalogue, StartError> {
     for dataset in topics::DATASETS {
         catalogue = catalogue.with_dataset(dataset);
     }
-    Ok(catalogue)
+    for event in walbrook_proto::records().iter().filter_map(|info| info.event) {
+        let event_type = EventType::new(event.event_type)
+            .map_err(|error| StartError::Shape(error.to_string()))?;
+        for (field, list) in event.codes {
+            let codes = codelist::list(list).into_iter().flat_map(|list| list.codes);
+            let codes = codes.map(|code| code.code.to_owned());
+            catalogue = catalogue.with_codes(event_type.clone(), field, codes);
+        }
+    }
+    let law = Law::read(&law::FILES).map_err(|error| StartError::Law(error.to_string()))?;
+    Ok(catalogue.with_law(law))
 }
 
 /// A view file: its text is pinned, and its name and purpose are what agreements refer to.
@@ -147,13 +161,16 @@ pub fn places(full_name: &str) -> Vec<String> {
         ("walbrook.audit.v1", "ReadRecord") => vec![topics::READS.to_owned()],
         ("walbrook.audit.v1", "Removal") => vec![topics::REMOVALS.to_owned()],
         ("walbrook.audit.v1", "Checkpoint") => vec![topics::CHECKPOINTS.to_owned()],
-        ("walbrook.audit.v1", "Quarantined") => topics::RAW
+        ("walbrook.audit.v1", "Quarantined" | "Resubmission") => topics::RAW
             .iter()
             .map(|raw| topics::quarantine(raw.trim_start_matches("raw.")))
             .collect(),
         _ => Vec::new(),
     }
 }
+
+/// Schemas registered side by side. A registry that has just started is slow with each call, and answers several at a time.
+const AT_A_TIME: usize = 8;
 
 /// Registers every schema of the frozen files under each of its subjects; looks up before it registers, so doing it again
 /// changes nothing. Returns the ids of the newest versions, and the pin of each version.
@@ -164,9 +181,38 @@ pub async fn register(
     registry: &Registry,
     namespace: &Namespace,
 ) -> Result<(SchemaIds, Vec<PinFact>), StartError> {
-    let mut ids = SchemaIds::new();
-    let mut pins = BTreeMap::new();
+    let known: BTreeSet<String> = registry.subjects().await?.into_iter().collect();
+    let mut of_record: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for schema in walbrook_schemas::all() {
+        of_record.entry(schema.full_name).or_default().push(schema);
+    }
+    let registered = of_record
+        .into_values()
+        .map(|versions| register_record(registry, namespace, &known, versions));
+    let registered: Vec<_> = futures::stream::iter(registered)
+        .buffered(AT_A_TIME)
+        .collect()
+        .await;
+    let (mut ids, mut pins) = (SchemaIds::new(), Vec::new());
+    for record in registered {
+        for pin in record? {
+            ids.insert(pin.name.clone(), pin.schema_id);
+            pins.push(pin);
+        }
+    }
+    Ok((ids, pins))
+}
+
+/// Registers the versions of one record, in their order, under each subject, one after the other: so that the same text gets
+/// the same id everywhere.
+async fn register_record(
+    registry: &Registry,
+    namespace: &Namespace,
+    known: &BTreeSet<String>,
+    versions: Vec<&walbrook_schemas::Schema>,
+) -> Result<Vec<PinFact>, StartError> {
+    let mut pins = BTreeMap::new();
+    for (number, schema) in versions.iter().enumerate() {
         let places = places(schema.full_name);
         if places.is_empty() {
             return Err(StartError::Shape(format!(
@@ -176,8 +222,11 @@ pub async fn register(
         }
         for topic in places {
             let subject = subject(namespace, &topic, schema.full_name);
-            let id = registry.register(&subject, schema.text).await?;
-            ids.insert(schema.full_name.to_owned(), id);
+            let id = if number == 0 && !known.contains(&subject) {
+                registry.register_first(&subject, schema.text).await?
+            } else {
+                registry.register(&subject, schema.text).await?
+            };
             let pin = PinFact {
                 kind: PinKind::Schema,
                 name: schema.full_name.to_owned(),
@@ -185,10 +234,10 @@ pub async fn register(
                 sha256: sha256(schema.text),
                 content: schema.text.to_owned(),
             };
-            pins.insert((schema.full_name, schema.version, id), pin);
+            pins.insert((schema.version, id), pin);
         }
     }
-    Ok((ids, pins.into_values().collect()))
+    Ok(pins.into_values().collect())
 }
 
 /// The pins beside schemas: rules, raw topics, code lists, calendar, view files, ids of purpose keys.

@@ -2,6 +2,7 @@
 
 use crate::control::core::{Core, Draft, Receipt, Step};
 use crate::control::journal::{self, Format};
+use crate::control::numbers::Numbers;
 use crate::error::{ControlError, JournalError};
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use walbrook_eventlog::{
 };
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::state::PolicyState;
+use walbrook_runtime::telemetry;
 
 /// The group and the transactional id, without the namespace.
 pub const NAME: &str = "control";
@@ -28,6 +30,8 @@ const QUEUE: usize = 1_024;
 const BATCH: usize = 1_000;
 /// How often an idle writer looks after its membership.
 const TICK: Duration = Duration::from_millis(20);
+/// How often the standing of agreements is counted where nothing changes.
+const STANDING_EVERY: Duration = Duration::from_secs(60);
 const GROUP_EVERY: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -89,6 +93,8 @@ pub enum Role {
 
 struct Request {
     draft: Draft,
+    /// The call's span: the commit is linked with it.
+    call: tracing::Span,
     reply: oneshot::Sender<Result<Receipt, ControlError>>,
 }
 
@@ -106,16 +112,22 @@ impl Desk {
     /// # Errors
     /// When it is refused, this process is not the writer, or the log did not take it.
     pub async fn submit(&self, draft: Draft) -> Result<Receipt, ControlError> {
-        if !self.serving.load(Ordering::Acquire) {
+        if !self.serves() {
             return Err(ControlError::NotTheWriter);
         }
         let (reply, answer) = oneshot::channel();
-        match self.queue.try_send(Request { draft, reply }) {
+        let call = tracing::Span::current();
+        match self.queue.try_send(Request { draft, call, reply }) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(ControlError::Busy),
             Err(TrySendError::Disconnected(_)) => return Err(ControlError::NotTheWriter),
         }
         answer.await.unwrap_or(Err(ControlError::NotWritten))
+    }
+
+    /// Whether this process is the writer now.
+    pub fn serves(&self) -> bool {
+        self.serving.load(Ordering::Acquire)
     }
 
     /// Reads the fold as it is committed. The writer holds it back while a transaction is being written.
@@ -125,7 +137,7 @@ impl Desk {
     pub fn read<T>(&self, look: impl FnOnce(&PolicyState) -> T) -> Result<T, ControlError> {
         let core = self.core.read();
         match &*core {
-            Some(core) if self.serving.load(Ordering::Acquire) => Ok(look(core.state())),
+            Some(core) if self.serves() => Ok(look(core.state())),
             _ => Err(ControlError::NotTheWriter),
         }
     }
@@ -145,6 +157,8 @@ pub struct Parts {
     pub clock: Box<dyn Fn() -> Instant + Send>,
     /// Whether to stop.
     pub stopped: Box<dyn Fn() -> bool + Send>,
+    /// Where it counts.
+    pub numbers: Numbers,
 }
 
 /// The thread's own.
@@ -224,6 +238,7 @@ impl Writer {
                 Ok(()) => {}
                 Err(error) if error.severity() == Severity::Fatal => return Err(error),
                 Err(error) => {
+                    self.parts.numbers.failed();
                     tracing::warn!(
                         error = walbrook_runtime::status::chain(&error),
                         "the control writer starts again"
@@ -260,11 +275,13 @@ impl Writer {
             }
             let mut transactor = self.take_over()?;
             self.serving.store(true, Ordering::Release);
+            self.parts.numbers.writes(true);
             tell(Role::Writer);
             tracing::info!("this process writes the control plane");
             *pause = FIRST_PAUSE;
             let served = self.serve(&mut member, transactor.as_mut());
             self.serving.store(false, Ordering::Release);
+            self.parts.numbers.writes(false);
             tell(Role::Joining);
             *self.core.write() = None;
             served?;
@@ -310,7 +327,12 @@ impl Writer {
         member: &mut Member,
         transactor: &mut dyn Transactor,
     ) -> Result<(), JournalError> {
+        // The calendar moves without a call: agreements lapse, reviews fall due.
+        let mut told = self.tell_standing();
         while member.owner && !(self.parts.stopped)() {
+            if told.elapsed() >= STANDING_EVERY {
+                told = self.tell_standing();
+            }
             if member.looked.elapsed() >= GROUP_EVERY {
                 member.look(Duration::ZERO)?;
                 continue;
@@ -327,13 +349,20 @@ impl Writer {
                 };
                 waiting.push(next);
             }
-            let (drafts, replies): (Vec<_>, Vec<_>) = waiting
-                .into_iter()
-                .map(|request| (request.draft, request.reply))
-                .unzip();
-            let outcome = self.write(transactor, drafts);
+            let span = tracing::info_span!("control-commit", calls = waiting.len());
+            let mut drafts = Vec::with_capacity(waiting.len());
+            let mut replies = Vec::with_capacity(waiting.len());
+            for request in waiting {
+                if let Some(call) = telemetry::traceparent(&request.call) {
+                    telemetry::link(&span, &call);
+                }
+                drafts.push(request.draft);
+                replies.push(request.reply);
+            }
+            let outcome = span.in_scope(|| self.write(transactor, drafts));
             let failed = match outcome {
                 Ok(results) => {
+                    told = self.tell_standing();
                     for (reply, result) in replies.into_iter().zip(results) {
                         // A caller that has gone needs no answer.
                         let _ = reply.send(result);
@@ -351,13 +380,22 @@ impl Writer {
         Ok(())
     }
 
+    /// Counts how agreements stand now; returns when that was.
+    fn tell_standing(&self) -> Monotonic {
+        if let Some(core) = &*self.core.read() {
+            let today = (self.parts.clock)().london_day();
+            self.parts.numbers.stands(core, today);
+        }
+        Monotonic::now()
+    }
+
     /// Checks and writes a batch in one transaction. On an error the core holds what may not be on the log: throw it away.
     fn write(
         &self,
         transactor: &mut dyn Transactor,
         drafts: Vec<Draft>,
     ) -> Result<Vec<Result<Receipt, ControlError>>, JournalError> {
-        let now = (self.parts.clock)();
+        let (now, began) = ((self.parts.clock)(), Monotonic::now());
         let mut guard = self.core.write();
         let Some(core) = guard.as_mut() else {
             return Err(JournalError::Stopped);
@@ -384,6 +422,7 @@ impl Writer {
             return Ok(outcome.into_iter().flatten().collect());
         }
         let offsets = commit(transactor, records)?;
+        self.parts.numbers.committed(offsets.len(), began.elapsed());
         let placed: Vec<_> = accepted
             .into_iter()
             .zip(offsets)

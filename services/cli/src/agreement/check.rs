@@ -58,7 +58,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 }
 
 /// What agreements may name: the event types of this build, the views of a folder, the open datasets.
-fn catalogue(views: &Path) -> Result<Catalogue, Failure> {
+pub(crate) fn catalogue(views: &Path) -> Result<Catalogue, Failure> {
     let events = file::catalogue();
     let mut catalogue = events.clone();
     for path in documents(&[views.to_owned()])? {
@@ -73,7 +73,7 @@ fn catalogue(views: &Path) -> Result<Catalogue, Failure> {
 }
 
 /// The documents named: a folder stands for the `.toml` files in it, in the order of names.
-pub(super) fn documents(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn documents(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for path in named {
         if !path.is_dir() {
@@ -94,7 +94,7 @@ pub(super) fn documents(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-pub(super) fn read(path: &Path) -> Result<String, Failure> {
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
 }
 

@@ -12,6 +12,7 @@ use crate::facts::is_reference;
 use crate::head::{self, Head, Occurred, SubjectRef};
 use crate::numbers::Numbers;
 use crate::outcome::{Rejected, RejectedEvent};
+use crate::schedule::{self, Scheduled};
 use crate::{Agency, Body, Context, Findings};
 
 /// What is kept of an event id that is none, so that its sender can find the event.
@@ -92,12 +93,13 @@ pub(crate) enum KeyedBy {
 /// Checks one event; refusals are counted.
 pub(crate) fn check<A: Agency>(
     sender: &Sender,
+    scheduled: Option<&Scheduled>,
     event: &A::Event,
     now: Instant,
     numbers: &Numbers,
 ) -> Result<Valid, RejectedEvent> {
     let head = A::head(event);
-    let checked = check_parts(sender, head, A::body(event), now, numbers);
+    let checked = check_parts(sender, scheduled, head, A::body(event), now, numbers);
     checked.map_err(|rejected| {
         for rule in rejected.rules() {
             numbers.refused(rule);
@@ -109,6 +111,7 @@ pub(crate) fn check<A: Agency>(
 
 fn check_parts(
     sender: &Sender,
+    scheduled: Option<&Scheduled>,
     head: Option<&wire::EventHead>,
     body: Option<Body<'_>>,
     now: Instant,
@@ -121,6 +124,8 @@ fn check_parts(
     };
     numbers.received(body.event_type);
     sender.may_send(head, body.event_type)?;
+    // Before anything is read of a person: what is not published here goes no further.
+    schedule::require(scheduled, &sender.organisation, body.event_type)?;
     let head = head::read(head, body.subject, now, &mut findings);
     let context = Context {
         organisation: &sender.organisation,

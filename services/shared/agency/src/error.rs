@@ -8,6 +8,7 @@ use walbrook_runtime::status::{Code, Coded, Violation};
 
 use crate::link::IdentityError;
 use crate::outcome::Rejected;
+use crate::schedule::{self, NotScheduled};
 use crate::schema::SchemaError;
 
 /// When to try again after something did not answer.
@@ -19,6 +20,12 @@ pub enum GatewayError {
     /// The caller may not make it.
     #[error(transparent)]
     Caller(#[from] CallerError),
+    /// The organisation does not publish such events (unary calls).
+    #[error("{cause}")]
+    NotScheduled {
+        /// Why not, and what to do.
+        cause: NotScheduled,
+    },
     /// The event breaks rules (unary calls; in a stream each event has its own outcome).
     #[error("the event is refused: {} thing(s) are wrong, see the field violations", violations.len())]
     Refused {
@@ -95,6 +102,7 @@ impl Coded for GatewayError {
             Self::Refused { .. } | Self::FrameTooLarge { .. } | Self::OutOfSequence { .. } => {
                 Code::Invalid
             }
+            Self::NotScheduled { .. } => Code::Stale,
             _ if self.passes() => Code::Unavailable,
             _ => Code::Internal,
         }
@@ -103,6 +111,7 @@ impl Coded for GatewayError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Caller(cause) => cause.reason(),
+            Self::NotScheduled { .. } => "NOT_IN_PUBLICATION_SCHEDULE",
             Self::Refused { .. } => "EVENT_REFUSED",
             Self::FrameTooLarge { .. } => "FRAME_TOO_LARGE",
             Self::OutOfSequence { .. } => "FRAME_OUT_OF_SEQUENCE",
@@ -116,6 +125,11 @@ impl Coded for GatewayError {
 
     fn violations(&self) -> Vec<Violation> {
         match self {
+            Self::NotScheduled { cause } => vec![Violation {
+                field: "body".to_owned(),
+                rule_id: schedule::RULE.to_owned(),
+                description: cause.to_string(),
+            }],
             Self::Refused { violations } => violations.clone(),
             _ => Vec::new(),
         }
@@ -130,6 +144,7 @@ impl From<Rejected> for GatewayError {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::Caller(error, _) => Self::Caller(error),
+            Rejected::Schedule(cause) => Self::NotScheduled { cause },
             rules @ Rejected::Rules(_) => Self::Refused {
                 violations: rules.violations(),
             },

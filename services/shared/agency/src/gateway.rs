@@ -21,6 +21,7 @@ use crate::error::GatewayError;
 use crate::link::{Identity, Linker};
 use crate::numbers::Numbers;
 use crate::outcome::{Fate, Rejected};
+use crate::schedule::Schedules;
 use crate::schema::{KnownSchemas, Schemas};
 use crate::write::{Prepared, Shared};
 use crate::{Agency, Findings, head};
@@ -59,6 +60,8 @@ pub struct Parts {
     pub log: Arc<dyn Appender>,
     /// Who is who.
     pub identity: Arc<dyn Identity>,
+    /// What organisations publish.
+    pub schedules: Schedules,
     /// Ids of schemas.
     pub schemas: Arc<dyn Schemas>,
     /// The seam through which bodies go.
@@ -107,6 +110,7 @@ impl<A: Agency> Gateway<A> {
             schemas: KnownSchemas::new(Arc::clone(&topic), parts.schemas),
             plain_topic,
             topic,
+            schedules: parts.schedules,
             log: parts.log,
             seal: parts.seal,
             clock: parts.clock,
@@ -189,9 +193,11 @@ impl<A: Agency> Gateway<A> {
             }
             let now = (shared.clock)();
             sender.require_unexpired(now)?;
+            // Once for the frame: its events are judged by one version.
+            let scheduled = shared.schedules.of(&sender.organisation);
             let checked = events
                 .iter()
-                .map(|event| check::<A>(sender, event, now, &shared.numbers))
+                .map(|event| check::<A>(sender, scheduled.as_deref(), event, now, &shared.numbers))
                 .collect();
             drop(events);
             shared.write(sender, checked, received).await

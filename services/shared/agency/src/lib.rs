@@ -1,7 +1,8 @@
 //! The generic agency gateway: accept, validate, link, encode, append, acknowledge.
 //!
 //! A named agency's crate states facts through the [`Agency`] trait (its event types and their rules) and this crate
-//! owns the behaviour. It knows nothing of any named agency, of agreements or of who reads what.
+//! owns the behaviour. It knows nothing of any named agency, of agreements or of who reads what; what an organisation
+//! has said that it publishes is all it knows of the control plane.
 //!
 //! Two promises are kept here. A receipt means that the event is on the log with all acknowledgements (P1): the answer
 //! is built from the log's own report. No event is appended before identity has acknowledged the link record of its
@@ -10,6 +11,7 @@
 mod agency;
 mod cache;
 mod check;
+pub mod conformance;
 mod context;
 mod error;
 pub mod facts;
@@ -21,6 +23,7 @@ mod numbers;
 mod outcome;
 mod process;
 mod rules;
+mod schedule;
 mod schema;
 mod stream;
 mod write;
@@ -34,5 +37,6 @@ pub use identity::GrpcIdentity;
 pub use link::{Identity, IdentityError};
 pub use process::{run, run_sealed};
 pub use rules::{Finding, Findings, Rule, Severity};
+pub use schedule::{NotScheduled, RULE as SCHEDULE_RULE, Schedules, follow};
 pub use schema::{RegistrySchemas, SchemaError, Schemas};
 pub use stream::{Frame, FrameReceipts};

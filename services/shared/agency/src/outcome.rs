@@ -6,6 +6,7 @@ use walbrook_proto::common::v1 as wire;
 use walbrook_runtime::callers::CallerError;
 use walbrook_runtime::status::{Coded, Violation};
 
+use crate::schedule::{self, NotScheduled};
 use crate::{Finding, Findings};
 
 /// What became of one event.
@@ -19,6 +20,8 @@ pub(crate) type RejectedEvent = (String, Rejected);
 pub(crate) enum Rejected {
     /// Its sender may not send it.
     Caller(CallerError, &'static str),
+    /// Its organisation does not publish such events.
+    Schedule(NotScheduled),
     /// It breaks rules.
     Rules(Findings),
 }
@@ -32,6 +35,11 @@ impl Rejected {
                 rule_id: error.reason().to_owned(),
                 description: error.to_string(),
             }],
+            Self::Schedule(error) => vec![Violation {
+                field: "body".to_owned(),
+                rule_id: schedule::RULE.to_owned(),
+                description: error.to_string(),
+            }],
             Self::Rules(findings) => findings.refusals().iter().map(violation).collect(),
         }
     }
@@ -40,6 +48,7 @@ impl Rejected {
     pub(crate) fn rules(&self) -> Vec<&'static str> {
         match self {
             Self::Caller(error, _) => vec![error.reason()],
+            Self::Schedule(_) => vec![schedule::RULE],
             Self::Rules(findings) => findings
                 .refusals()
                 .iter()
@@ -108,5 +117,11 @@ pub(crate) fn timestamp(at: Instant) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: at.micros().div_euclid(1_000_000),
         nanos: i32::try_from(at.micros().rem_euclid(1_000_000)).unwrap_or(0) * 1_000,
+    }
+}
+
+impl From<NotScheduled> for Rejected {
+    fn from(error: NotScheduled) -> Self {
+        Self::Schedule(error)
     }
 }

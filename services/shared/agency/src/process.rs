@@ -10,16 +10,20 @@ use tonic::codegen::Service;
 use tonic::server::NamedService;
 use walbrook_domain::Instant;
 use walbrook_event::{Key, Plain, Seal};
-use walbrook_eventlog::{LogError, Namespace, topics};
+use walbrook_eventlog::{LogError, Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender, Registry};
 use walbrook_runtime::callers::{Credential, CredentialError};
 use walbrook_runtime::config::{Section, Settings};
 use walbrook_runtime::keystore::{FileKeyStore, KeyStore, KeyStoreError};
 use walbrook_runtime::process::{self, Context, Process};
 use walbrook_runtime::server::{self, ServerError, Services};
+use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait::{self, WaitError};
 
-use crate::{Agency, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas};
+use crate::{Agency, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas, Schedules, schedule};
+
+/// The part of readiness that says whether the publication schedules are known.
+const SCHEDULES: &str = "schedules";
 
 /// Settings that only agencies have.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +152,9 @@ where
     );
     check_topic::<A>(&kafka, &context).await?;
     let appender = Arc::new(kafka.appender(settings.linger).map_err(ProcessError::Log)?);
-    let gateway = gateway::<A>(settings, &context, Arc::clone(&appender), seal)?;
+    let schedules = Schedules::new(&context.metrics);
+    let folded = follow_schedules(&kafka, &context, &schedules)?;
+    let gateway = gateway::<A>(settings, &context, Arc::clone(&appender), seal, schedules)?;
 
     context
         .readiness
@@ -163,6 +169,11 @@ where
     })
     .await?;
     context.readiness.ready("schemas");
+    tokio::select! {
+        // When the thread fails, the shutdown it requests is what ends the process.
+        Ok(()) = folded => context.readiness.ready(SCHEDULES),
+        () = context.shutdown.requested() => return Ok(()),
+    }
 
     let listener = server::bind(common.listen).await?;
     let services = Services::new(verifier).with(make(gateway));
@@ -184,6 +195,7 @@ fn gateway<A: Agency>(
     context: &Context,
     log: Arc<KafkaAppender>,
     seal: Arc<dyn Seal>,
+    schedules: Schedules,
 ) -> Result<Gateway<A>, ProcessError> {
     let common = &context.common;
     let keys = FileKeyStore::open(&common.keys_dir).map_err(ProcessError::Key)?;
@@ -194,6 +206,7 @@ fn gateway<A: Agency>(
         agency_key: Key::new(*agency_key.as_bytes()),
         log,
         identity: Arc::new(GrpcIdentity::new(&common.peers.identity, credential)),
+        schedules,
         schemas: Arc::new(RegistrySchemas(Registry::new(&common.registry.to_string()))),
         seal,
         clock: Arc::new(now),
@@ -203,7 +216,33 @@ fn gateway<A: Agency>(
     }))
 }
 
-/// Waits for Kafka and for this agency's raw topic, and refuses one whose settings are others than the table's: a
+/// Follows the publication schedules on a thread; what is returned resolves once everything on record now is known.
+fn follow_schedules(
+    kafka: &Kafka,
+    context: &Context,
+    schedules: &Schedules,
+) -> Result<tokio::sync::oneshot::Receiver<()>, ProcessError> {
+    context
+        .readiness
+        .not_ready(SCHEDULES, "reading the publication schedules");
+    let mut reader = kafka.reader().map_err(ProcessError::Log)?;
+    let mut ends = kafka.ends().map_err(ProcessError::Log)?;
+    let namespace = Namespace::new(&context.common.namespace);
+    let at = TopicPartition::new(namespace.name(topics::AGREEMENTS), 0);
+    let (schedules, stop) = (schedules.clone(), context.shutdown.clone());
+    let (tell, folded) = tokio::sync::oneshot::channel();
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("publication-schedules"), move || {
+            schedule::follow(&mut reader, &mut ends, &at, &schedules, &stop, || {
+                // A process that stops meanwhile waits no more.
+                let _ = tell.send(());
+            })
+        });
+    Ok(folded)
+}
+
+/// Waits for Kafka, this agency's raw topic and the topic of the schedules, and refuses one whose settings are others than the table's: a
 /// receipt would promise what the topic does not keep.
 async fn check_topic<A: Agency>(kafka: &Kafka, context: &Context) -> Result<(), ProcessError> {
     let common = &context.common;
@@ -211,7 +250,7 @@ async fn check_topic<A: Agency>(kafka: &Kafka, context: &Context) -> Result<(), 
     let table = topics::table(&Namespace::new(&common.namespace), common.partitions);
     let wanted: Vec<_> = table
         .into_iter()
-        .filter(|topic| topic.plain == plain)
+        .filter(|topic| topic.plain == plain || topic.plain == topics::AGREEMENTS)
         .collect();
     let admin = kafka.admin().map_err(ProcessError::Log)?;
     context.readiness.not_ready("log", "waiting for Kafka");

@@ -16,6 +16,7 @@ use crate::gateway::{Clock, Limits};
 use crate::link::{Linker, Unknown};
 use crate::numbers::Numbers;
 use crate::outcome::{Awaiting, Fate, Rejected, RejectedEvent};
+use crate::schedule::Schedules;
 use crate::schema::{KnownSchemas, Named};
 use crate::{Findings, head};
 
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) plain_topic: String,
     pub(crate) topic: Arc<str>,
     pub(crate) linker: Linker,
+    pub(crate) schedules: Schedules,
     pub(crate) schemas: KnownSchemas,
     pub(crate) log: Arc<dyn Appender>,
     pub(crate) seal: Arc<dyn Seal>,

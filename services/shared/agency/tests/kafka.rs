@@ -12,12 +12,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tonic::{Request, Response, Status};
-use walbrook_agency::{Agency, Body, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas, Rule};
+use walbrook_agency::{
+    Agency, Body, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas, Rule, Schedules, follow,
+};
 use walbrook_domain::Instant as Moment;
+use walbrook_domain::control::{AgreementFact, ControlFact, PublicationSchedule, ScheduleEntry};
 use walbrook_event::framing::unframe;
-use walbrook_event::{Key, Plain, RawEnvelope};
+use walbrook_event::{Key, Plain, RawEnvelope, control, framing, headers};
 use walbrook_eventlog::topics::{self, Cleanup, TimestampType, Topic};
-use walbrook_eventlog::{Namespace, Reader, Record, TopicPartition};
+use walbrook_eventlog::{Appender, Headers, Namespace, NewRecord, Reader, Record, TopicPartition};
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::common::v1::event_head::When;
@@ -139,22 +142,47 @@ async fn gateway(
     namespace: &Namespace,
     issuer: &Issuer,
 ) -> Gateway<Example> {
+    Gateway::new(parts(kafka, registry, namespace, issuer).await)
+}
+
+async fn parts(kafka: &Kafka, registry: Registry, namespace: &Namespace, issuer: &Issuer) -> Parts {
     let own = Credential::minted(
         issuer.clone(),
         TokenRequest::new("WALBROOK:local", "example", role::SERVICE),
     );
-    Gateway::new(Parts {
+    let schedules = Schedules::default();
+    assert!(schedules.take(&schedule(1, &["health.EdAttendance"])));
+    Parts {
         namespace: namespace.clone(),
         agency_key: Key::new([7; 32]),
         log: Arc::new(kafka.appender(Duration::from_millis(1)).expect("appender")),
         identity: Arc::new(GrpcIdentity::new(&serve_identity(issuer).await, own)),
+        schedules,
         schemas: Arc::new(RegistrySchemas(registry)),
         seal: Arc::new(Plain),
         clock: Arc::new(now),
         limits: Limits::default(),
         metrics: Metrics::new(),
         shutdown: Shutdown::new(),
-    })
+    }
+}
+
+/// The trust's schedule.
+fn schedule(version: u32, events: &[&str]) -> PublicationSchedule {
+    let trust: walbrook_domain::Organisation = "ODS:RRV".parse().expect("a trust");
+    let entry = |event_type: &&str| ScheduleEntry {
+        event_type: event_type.parse().expect("an event type"),
+        controller: trust.clone(),
+        reason: "the trust's own duty".to_owned(),
+        retention_days: 30,
+    };
+    PublicationSchedule {
+        version,
+        entries: events.iter().map(entry).collect(),
+        by_organisation: trust.clone(),
+        by: "information-governance".to_owned(),
+        organisation: trust,
+    }
 }
 
 fn now() -> Moment {
@@ -347,4 +375,98 @@ async fn kafka_or_registry_that_is_not_there_gives_no_receipt() {
             .contains("the schema of health.EdAttendance"),
         "{failed}"
     );
+}
+
+/// A schedule as the control plane writes it.
+fn record(topic: &str, schedule: PublicationSchedule) -> NewRecord {
+    let fact = ControlFact::Agreement(AgreementFact::Schedule(schedule));
+    let encoded = control::write(&fact, now(), "").expect("encoded");
+    let mut written = Headers::new();
+    written.push(headers::TYPE, encoded.full_name.to_owned());
+    NewRecord {
+        topic: topic.into(),
+        partition: Some(0),
+        key: Some(encoded.key.into()),
+        value: Some(framing::frame(7, &encoded.body).into()),
+        headers: written,
+        timestamp_ms: None,
+    }
+}
+
+async fn append(kafka: &Kafka, records: Vec<NewRecord>) {
+    let (done, appended) = tokio::sync::oneshot::channel();
+    let appender = kafka.appender(Duration::ZERO).expect("appender");
+    appender.append(
+        records,
+        Box::new(move |result| drop(done.send(result.map(drop)))),
+    );
+    appended.await.expect("told").expect("appended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_are_known_when_the_gateway_is_ready_and_change_without_a_restart() {
+    let cluster = tokio::task::spawn_blocking(walbrook_testkit::cluster::shared)
+        .await
+        .expect("cluster");
+    let kafka = Kafka::new(&cluster.kafka, Default::default());
+    let registry = Registry::new(&format!("{}/apis/ccompat/v7", cluster.registry));
+    let namespace = Namespace::new(&walbrook_testkit::cluster::namespace());
+    let table: Vec<_> = topics::table(&namespace, 4)
+        .into_iter()
+        .filter(|topic| topic.plain == topics::AGREEMENTS)
+        .collect();
+    kafka
+        .admin()
+        .expect("admin")
+        .create(&table, 1, 1)
+        .await
+        .expect("created");
+    let topic = namespace.name(topics::AGREEMENTS);
+    let other = ["health.CicHealthAssessment"];
+    let known = ["health.CicHealthAssessment", "health.EdAttendance"];
+    // A version that does not follow the one before it counts for nothing.
+    let written = [schedule(1, &other), schedule(3, &known)];
+    append(
+        &kafka,
+        written.map(|one| record(&topic, one)).into_iter().collect(),
+    )
+    .await;
+
+    let schedules = Schedules::default();
+    let stop = Shutdown::new();
+    let (tell, ready) = tokio::sync::oneshot::channel();
+    let (mut reader, mut ends) = (kafka.reader().expect("reader"), kafka.ends().expect("ends"));
+    let (followed, stopped) = (schedules.clone(), stop.clone());
+    let at = TopicPartition::new(topic.as_str(), 0);
+    let thread = std::thread::spawn(move || {
+        follow(&mut reader, &mut ends, &at, &followed, &stopped, || {
+            tell.send(()).expect("awaited");
+        })
+    });
+    ready.await.expect("folded up to the end");
+    let issuer = Issuer::ephemeral("walbrook-local");
+    let mut gateway_parts = parts(&kafka, registry, &namespace, &issuer).await;
+    gateway_parts.schedules = schedules;
+    let gateway = Gateway::<Example>::new(gateway_parts);
+    let refused = gateway
+        .publish(request(&issuer, attendance()))
+        .await
+        .expect_err("not in the schedule");
+    assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
+    assert!(refused.message().starts_with("version 1 of"), "{refused}");
+
+    append(&kafka, vec![record(&topic, schedule(2, &known))]).await;
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let answer = gateway.publish(request(&issuer, attendance())).await;
+        // The schema is registered nowhere here: that it is asked for shows that the schedule lets the event through.
+        match answer.expect_err("no schema").code() {
+            tonic::Code::Unavailable => break,
+            code => assert_eq!(code, tonic::Code::FailedPrecondition),
+        }
+        assert!(Instant::now() < deadline, "version 2 takes no effect");
+        tokio::task::yield_now().await;
+    }
+    stop.request();
+    thread.join().expect("ended").expect("followed");
 }

@@ -2,7 +2,8 @@
 //! transitions in `policy`. The agreement half ([`AgreementFact`], view-file pins) is what `control.agreements` carries.
 
 use crate::{
-    AgreementId, AgreementVersion, Day, EventId, Handle, Instant, Organisation, Purpose, WordError,
+    AgreementId, AgreementVersion, Day, EventId, EventType, Handle, Instant, Organisation, Purpose,
+    WordError,
 };
 use std::fmt;
 use std::str::FromStr;
@@ -44,6 +45,8 @@ pub enum AgreementFact {
     PartyKey(PartyKey),
     /// A reader was revoked, or given access back.
     Reader(ReaderRevocation),
+    /// An organisation's publication schedule was published.
+    Schedule(PublicationSchedule),
 }
 
 /// A version of an agreement was proposed.
@@ -125,7 +128,66 @@ pub struct ReaderRevocation {
     pub by: String,
 }
 
-/// A consent, objection, opt-out, hold or recall about a handle; it holds for the person.
+/// What an organisation publishes on the backbone. A version takes the place of the one before it as a whole; without a
+/// schedule an organisation publishes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicationSchedule {
+    /// Whose it is.
+    pub organisation: Organisation,
+    /// From 1, one more than the version before it.
+    pub version: u32,
+    /// One for each event type; none: the organisation publishes nothing any more.
+    pub entries: Vec<ScheduleEntry>,
+    /// Who published it: the organisation itself, or the operator.
+    pub by_organisation: Organisation,
+    /// The person of that organisation.
+    pub by: String,
+}
+
+/// One event type that an organisation publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleEntry {
+    /// The event type.
+    pub event_type: EventType,
+    /// Who is the controller of what is published: most often the organisation itself.
+    pub controller: Organisation,
+    /// Why it is published: the duty or power it rests on.
+    pub reason: String,
+    /// For how long the controller keeps it.
+    pub retention_days: u32,
+}
+
+impl PublicationSchedule {
+    /// Longest reason of an entry, in bytes.
+    pub const REASON_LIMIT: usize = 400;
+
+    /// Whether it may follow the version that is current (0 for none).
+    pub const fn follows(&self, current: u32) -> bool {
+        self.version == current.saturating_add(1)
+    }
+
+    /// What is wrong with the schedule by itself; `None`: nothing. Everyone who folds schedules asks here, so that all of
+    /// them take and refuse the same records.
+    pub fn fault(&self) -> Option<&'static str> {
+        for (at, entry) in self.entries.iter().enumerate() {
+            let mut before = self.entries.iter().take(at);
+            let reason = entry.reason.trim();
+            if before.any(|other| other.event_type == entry.event_type) {
+                return Some("names an event type twice");
+            }
+            if reason.is_empty() || reason.len() > Self::REASON_LIMIT {
+                return Some("has an entry without a reason, or with one of over 400 bytes");
+            }
+            if entry.retention_days == 0 {
+                return Some("has an entry that is not kept for a day");
+            }
+        }
+        None
+    }
+}
+
+/// A consent, objection, opt-out, hold, restriction, recall or erasure about a handle. All but recall and erasure hold for the
+/// person: those two are about the one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroundFact {
     /// Stable id: later records with the same id change it.
@@ -146,6 +208,8 @@ pub struct GroundFact {
     pub event: Option<EventId>,
     /// Last London day on which a consent holds.
     pub not_after: Option<Day>,
+    /// The housing authority that the person chose (Housing Act 1996 s213B): a consent given may name one.
+    pub chosen_authority: Option<Organisation>,
     /// When the person said so.
     pub stated_at: Instant,
     /// Who recorded it.
@@ -230,8 +294,12 @@ words!(
         NationalDataOptOut = "NATIONAL_DATA_OPT_OUT",
         /// Nothing about the person is released while it stands.
         SafetyHold = "SAFETY_HOLD",
+        /// The person's records are restricted: withheld, or seen by the responsible authority alone.
+        Restriction = "RESTRICTION",
         /// One event was about the wrong person, or must not be used.
         Recall = "RECALL",
+        /// The controller must erase its record (UK GDPR Article 17): nothing of it is released again.
+        Erasure = "ERASURE",
     }
 );
 words!(
@@ -284,10 +352,21 @@ impl GroundKind {
         match self {
             GroundKind::Consent => matches!(state, Given | Refused | Withdrawn),
             GroundKind::Objection => matches!(state, Raised | Upheld | Rejected),
-            GroundKind::NationalDataOptOut | GroundKind::SafetyHold | GroundKind::Recall => {
-                matches!(state, On | Off)
-            }
+            GroundKind::NationalDataOptOut
+            | GroundKind::SafetyHold
+            | GroundKind::Restriction
+            | GroundKind::Recall => matches!(state, On | Off),
+            // What is destroyed does not come back.
+            GroundKind::Erasure => matches!(state, On),
         }
+    }
+}
+
+impl GroundKind {
+    /// Whether it is about the one record it stands on, and not about the person: a recall names an event of that record, and an
+    /// erasure order is one controller's. A new record of the same person, years later, is not silenced by it.
+    pub const fn is_of_record(self) -> bool {
+        matches!(self, GroundKind::Recall | GroundKind::Erasure)
     }
 }
 

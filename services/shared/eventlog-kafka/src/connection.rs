@@ -1,7 +1,8 @@
 //! Connection settings, and the clients made from them.
 
 use crate::{
-    Admin, KafkaAppender, KafkaEnds, KafkaGroupReader, KafkaPositions, KafkaReader, KafkaTransactor,
+    Admin, KafkaAppender, KafkaEnds, KafkaGroupReader, KafkaMembers, KafkaPositions, KafkaReader,
+    KafkaTransactor,
 };
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -85,6 +86,21 @@ impl Kafka {
     /// Committed positions of groups.
     pub fn positions(&self) -> KafkaPositions {
         KafkaPositions::new(self.clone())
+    }
+
+    /// Members of groups.
+    pub fn members(&self) -> KafkaMembers {
+        KafkaMembers::new(self.clone())
+    }
+
+    /// The same settings with another `client.id`: the name under which a group's coordinator lists a member.
+    #[must_use]
+    pub fn named(&self, client_id: &str) -> Self {
+        let mut named = self.clone();
+        named
+            .properties
+            .insert("client.id".to_owned(), client_id.to_owned());
+        named
     }
 
     /// Topics and settings.

@@ -7,7 +7,7 @@ use walbrook_proto::common::v1::{Organisation, event_outcome::Outcome};
 use walbrook_proto::housing::v1::{PublishFrame, PublishRequest};
 use walbrook_runtime::callers::{Credential, Issuer, TokenRequest, role};
 
-use crate::house::{CAMDEN, House, event, head, publish, reason};
+use crate::house::{CAMDEN, EVENT, House, event, head, publish, reason, schedule};
 
 fn producer() -> TokenRequest {
     TokenRequest::new(CAMDEN, "housing-system", role::PRODUCER)
@@ -170,6 +170,11 @@ async fn in_a_stream_each_event_is_judged_by_itself() {
 #[tokio::test]
 async fn two_organisations_with_the_same_local_id_are_two_subjects() {
     let house = House::open().await;
+    assert!(
+        house
+            .schedules
+            .take(&schedule("GSS:E09000033", 1, &[EVENT]))
+    );
     publish(&mut house.client(), event(1, "P-1"))
         .await
         .expect("receipt");

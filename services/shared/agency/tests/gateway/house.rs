@@ -12,9 +12,10 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status, Streaming};
 use walbrook_agency::{
     Agency, Body, Context, Findings, Frame, FrameReceipts, Gateway, Identity, IdentityError,
-    Limits, Parts, Rule, Schemas,
+    Limits, Parts, Rule, Schedules, Schemas,
 };
-use walbrook_domain::Instant;
+use walbrook_domain::control::{PublicationSchedule, ScheduleEntry};
+use walbrook_domain::{Instant, Organisation};
 use walbrook_event::{Key, Plain, Seal};
 use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::{
@@ -35,6 +36,7 @@ use walbrook_runtime::shutdown::Shutdown;
 pub use crate::people::{body, demographics, event, head, id, subject};
 
 pub const CAMDEN: &str = "GSS:E09000007";
+pub const EVENT: &str = "housing.RentArrearsChanged";
 pub const TOPIC: &str = "t.raw.example";
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -278,6 +280,7 @@ pub struct House {
     pub log: Arc<Log>,
     pub people: Arc<People>,
     pub ids: Arc<Ids>,
+    pub schedules: Schedules,
     pub issuer: Issuer,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -311,7 +314,10 @@ impl House {
             slow: AtomicBool::new(false),
         });
         let (ids, metrics, shutdown) = (Arc::new(Ids::default()), Metrics::new(), Shutdown::new());
-        let parts = parts(&log, &people, &ids, limits, seal, &metrics, &shutdown);
+        let mut parts = parts(&log, &people, &ids, limits, seal, &metrics, &shutdown);
+        let schedules = Schedules::new(&metrics);
+        assert!(schedules.take(&schedule(CAMDEN, 1, &[EVENT])));
+        parts.schedules = schedules.clone();
         let gateway = Gateway::<Example>::new(parts);
         let issuer = Issuer::ephemeral("walbrook-local");
         let listener = server::bind("127.0.0.1:0".parse().expect("address"))
@@ -342,6 +348,7 @@ impl House {
             log,
             people,
             ids,
+            schedules,
             issuer,
             metrics,
             shutdown,
@@ -406,12 +413,31 @@ fn parts(
         agency_key: Key::new([7; 32]),
         log: Arc::clone(log) as Arc<dyn Appender>,
         identity: Arc::clone(people) as Arc<dyn Identity>,
+        schedules: Schedules::default(),
         schemas: Arc::clone(ids) as Arc<dyn Schemas>,
         seal,
         clock: Arc::new(now),
         limits,
         metrics: metrics.clone(),
         shutdown: shutdown.clone(),
+    }
+}
+
+/// A schedule of these event types.
+pub fn schedule(organisation: &str, version: u32, events: &[&str]) -> PublicationSchedule {
+    let organisation: Organisation = organisation.parse().expect("an organisation");
+    let entry = |event_type: &&str| ScheduleEntry {
+        event_type: event_type.parse().expect("an event type"),
+        controller: organisation.clone(),
+        reason: "the organisation's own duty".to_owned(),
+        retention_days: 30,
+    };
+    PublicationSchedule {
+        version,
+        entries: events.iter().map(entry).collect(),
+        by_organisation: organisation.clone(),
+        by: "information-governance".to_owned(),
+        organisation,
     }
 }
 

@@ -15,4 +15,5 @@ mod house;
 mod linking;
 mod people;
 mod places;
+mod schedules;
 mod streams;

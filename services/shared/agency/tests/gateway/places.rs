@@ -10,7 +10,7 @@ use walbrook_proto::common::v1::{Date, EventHead, Receipt, Subject};
 use walbrook_proto::tfl::v1::{Event, LineStatusChanged, OutreachNotified, event};
 use walbrook_runtime::callers::{TokenRequest, role};
 
-use crate::house::{House, Step, id, violations};
+use crate::house::{House, Step, id, schedule, violations};
 
 struct Places;
 
@@ -78,7 +78,14 @@ fn head(number: u128) -> EventHead {
 
 /// The house's own log and identity behind a gateway of the other agency.
 async fn publish(house: &House, event: Event) -> Result<Receipt, tonic::Status> {
-    let gateway = Gateway::<Places>::new(house.parts());
+    let parts = house.parts();
+    let published = ["tfl.OutreachNotified", "tfl.LineStatusChanged"];
+    assert!(
+        parts
+            .schedules
+            .take(&schedule("TFL:surface", 1, &published))
+    );
+    let gateway = Gateway::<Places>::new(parts);
     let request = TokenRequest::new("TFL:surface", "feed", role::PRODUCER).events(&["tfl.*"]);
     let now = SystemTime::now();
     let token = house.issuer.token(&request, now).expect("token");

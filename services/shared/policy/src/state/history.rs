@@ -1,11 +1,15 @@
 //! One agreement through time: its versions, who signed which when, and standings.
 
+mod acts;
+
 use crate::agreement::{Agreement, Flow};
 use crate::catalogue::Catalogue;
 use crate::outcome::Reason;
-use std::collections::BTreeMap;
+pub use acts::PastAct;
+use acts::{Act, Dated, Folded, Origin};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use walbrook_domain::control::Standing;
+use walbrook_domain::control::{Standing, StandingChange};
 use walbrook_domain::{AgreementVersion, Day, EventType, Instant, Organisation};
 
 /// One version as proposed: the agreement, its text, and what follows from both.
@@ -68,21 +72,6 @@ impl Edition {
     }
 }
 
-/// What a party did, or had done to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
-    Signed(AgreementVersion),
-    Standing(Standing),
-}
-
-/// When, in the order of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Dated {
-    sequence: u64,
-    at: Instant,
-    act: Act,
-}
-
 /// How an agreement stands for one party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandingNow {
@@ -96,10 +85,20 @@ pub enum StandingNow {
     Terminated,
 }
 
+/// What differs between two versions for one organisation's own events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// The last day moved.
+    pub end_moved: bool,
+    /// Event types whose flow came, went, or grants or asks for something else.
+    pub flows: Vec<EventType>,
+}
+
 /// One agreement through time.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     editions: Vec<Arc<Edition>>,
+    proposed: Vec<Dated>,
     /// Standings said of all parties.
     general: Vec<Dated>,
     parties: BTreeMap<Organisation, Vec<Dated>>,
@@ -204,50 +203,102 @@ impl History {
         }
         match self.general.last() {
             Some(Dated {
-                act: Act::Standing(Standing::Suspended),
+                act: Act::Standing(Standing::Suspended, _),
                 ..
             }) => Standing::Suspended,
             _ => Standing::InForce,
         }
     }
 
-    /// The standing said of one party by itself.
-    pub(super) fn party_standing(&self, organisation: &Organisation) -> Option<Standing> {
-        self.parties
-            .get(organisation)
-            .and_then(|acts| acts.last())
-            .map(|_| {
-                self.parties.get(organisation).into_iter().flatten().fold(
-                    Standing::InForce,
-                    |so_far, dated| match dated.act {
-                        Act::Standing(standing) => standing,
-                        Act::Signed(_) if so_far == Standing::Terminated => Standing::InForce,
-                        Act::Signed(_) => so_far,
-                    },
-                )
-            })
+    /// The standing said of one party alone, as far as one side said it: the party itself, or the operator. `None`: nothing
+    /// was ever said, or signed.
+    pub(super) fn party_standing(
+        &self,
+        organisation: &Organisation,
+        by_itself: bool,
+    ) -> Option<Standing> {
+        let acts = self.parties.get(organisation)?;
+        let mut folded = Folded::default();
+        for dated in acts {
+            folded.act(dated.act);
+        }
+        Some(folded.said_by(Origin::of_party(by_itself)))
     }
 
-    pub(super) fn propose(&mut self, edition: Arc<Edition>) {
+    /// Everything that happened, in the order of the log.
+    pub fn acts(&self) -> Vec<PastAct> {
+        let of_parties = self
+            .parties
+            .iter()
+            .flat_map(|(party, acts)| acts.iter().map(move |dated| (dated, Some(party))));
+        let of_all = self.proposed.iter().chain(&self.general);
+        let mut all: Vec<_> = of_all
+            .map(|dated| (dated, None))
+            .chain(of_parties)
+            .collect();
+        all.sort_by_key(|(dated, _)| dated.sequence);
+        all.into_iter()
+            .map(|(dated, party)| PastAct {
+                at: dated.at,
+                word: dated.act.word(),
+                version: dated.version,
+                party: party.cloned(),
+            })
+            .collect()
+    }
+
+    /// What differs for an organisation's own events between two versions.
+    pub fn difference(
+        &self,
+        organisation: &Organisation,
+        before: AgreementVersion,
+        after: AgreementVersion,
+    ) -> Difference {
+        let (Some(before), Some(after)) = (self.edition(before), self.edition(after)) else {
+            return Difference::default();
+        };
+        let types: BTreeSet<&EventType> = before
+            .agreement
+            .flows
+            .iter()
+            .chain(&after.agreement.flows)
+            .map(|flow| &flow.event_type)
+            .collect();
+        let differs = |event: &&EventType| {
+            before.flow(organisation, event) != after.flow(organisation, event)
+        };
+        Difference {
+            end_moved: before.agreement.period.expiry != after.agreement.period.expiry,
+            flows: types.into_iter().filter(differs).cloned().collect(),
+        }
+    }
+
+    pub(super) fn propose(&mut self, edition: Arc<Edition>, at: Instant) {
+        let dated = self.dated(at, edition.version(), Act::Proposed);
+        self.proposed.push(dated);
         self.editions.push(edition);
     }
 
     pub(super) fn sign(&mut self, party: &Organisation, version: AgreementVersion, at: Instant) {
-        let dated = self.dated(at, Act::Signed(version));
+        let dated = self.dated(at, version, Act::Signed(version));
         self.parties.entry(party.clone()).or_default().push(dated);
         self.refresh(party);
     }
 
-    pub(super) fn stand(&mut self, party: Option<&Organisation>, standing: Standing, at: Instant) {
-        let dated = self.dated(at, Act::Standing(standing));
-        match party {
+    pub(super) fn stand(&mut self, change: &StandingChange, at: Instant) {
+        let origin = change.party.as_ref().map_or(Origin::All, |party| {
+            Origin::of_party(*party == change.by_organisation)
+        });
+        let act = Act::Standing(change.standing, origin);
+        let dated = self.dated(at, change.version, act);
+        match &change.party {
             Some(party) => {
                 self.parties.entry(party.clone()).or_default().push(dated);
                 self.refresh(party);
             }
             None => {
                 self.general.push(dated);
-                if standing == Standing::Terminated {
+                if change.standing == Standing::Terminated {
                     self.terminated_through = self.latest_version().0;
                 }
                 let parties: Vec<_> = self.parties.keys().cloned().collect();
@@ -258,11 +309,12 @@ impl History {
         }
     }
 
-    fn dated(&mut self, at: Instant, act: Act) -> Dated {
+    fn dated(&mut self, at: Instant, version: AgreementVersion, act: Act) -> Dated {
         self.sequence += 1;
         Dated {
             sequence: self.sequence,
             at,
+            version,
             act,
         }
     }
@@ -286,17 +338,16 @@ impl History {
         counts: impl Fn(&Dated) -> bool,
     ) -> (StandingNow, Instant) {
         let own = self.parties.get(organisation).into_iter().flatten();
-        let mut acts: Vec<(bool, &Dated)> = own
-            .map(|dated| (true, dated))
-            .chain(self.general.iter().map(|dated| (false, dated)))
-            .filter(|(_, dated)| counts(dated))
+        let mut acts: Vec<&Dated> = own
+            .chain(&self.general)
+            .filter(|dated| counts(dated))
             .collect();
-        acts.sort_by_key(|(_, dated)| dated.sequence);
+        acts.sort_by_key(|dated| dated.sequence);
         let mut state = Folded::default();
         let mut since = Instant(i64::MIN);
-        for (own, dated) in acts {
+        for dated in acts {
             let before = state.standing();
-            state.act(own, dated.act);
+            state.act(dated.act);
             if state.standing() != before {
                 since = since.max(dated.at);
             }
@@ -305,48 +356,5 @@ impl History {
     }
 }
 
-#[derive(Default)]
-struct Folded {
-    signed: Option<AgreementVersion>,
-    suspended_self: bool,
-    suspended_all: bool,
-    terminated: bool,
-}
-
-impl Folded {
-    fn act(&mut self, own: bool, act: Act) {
-        match (own, act) {
-            (_, Act::Signed(version)) => {
-                self.signed = Some(version);
-                self.terminated = false;
-            }
-            (_, Act::Standing(Standing::Terminated)) => {
-                // Both ends are final for what was signed: the way back is a new signature.
-                self.terminated = true;
-                self.signed = None;
-                if own {
-                    self.suspended_self = false;
-                } else {
-                    self.suspended_all = false;
-                }
-            }
-            (true, Act::Standing(standing)) => {
-                self.suspended_self = standing == Standing::Suspended;
-            }
-            (false, Act::Standing(standing)) => {
-                self.suspended_all = standing == Standing::Suspended;
-            }
-        }
-    }
-
-    fn standing(&self) -> StandingNow {
-        match self.signed {
-            None if self.terminated => StandingNow::Terminated,
-            None => StandingNow::NotSigned,
-            Some(version) if self.suspended_self || self.suspended_all => {
-                StandingNow::Suspended(version)
-            }
-            Some(version) => StandingNow::Signed(version),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

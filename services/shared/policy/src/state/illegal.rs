@@ -112,6 +112,24 @@ pub enum Illegal {
         /// What is wrong.
         problem: &'static str,
     },
+    /// A schedule's version is not the next one.
+    #[error("the publication schedule of {organisation} is at version {current}, not {}", .named.saturating_sub(1))]
+    ScheduleVersion {
+        /// Whose it is.
+        organisation: Organisation,
+        /// The version on record, 0 for none.
+        current: u32,
+        /// The version named.
+        named: u32,
+    },
+    /// A schedule that says nothing sensible.
+    #[error("the publication schedule of {organisation} {problem}")]
+    Schedule {
+        /// Whose it is.
+        organisation: Organisation,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A ground's version is not the next one.
     #[error("the ground is at version {current}, not {}", .named.saturating_sub(1))]
     GroundVersion {
