@@ -1,5 +1,11 @@
 //! The control plane's calls: who may make them, and which record each means.
 
+mod agreements;
+mod grounds;
+mod schedules;
+
+pub(crate) use agreements::review_of;
+
 use crate::control::core::{Draft, Receipt};
 use crate::control::removals::Removals;
 use crate::control::writer::Desk;
@@ -7,16 +13,9 @@ use crate::error::ControlError;
 use std::str::FromStr;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
-use walbrook_domain::control::{
-    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, GroundFact, GroundKind,
-    PartyKey, ReaderRevocation, Standing, StandingChange,
-};
-use walbrook_domain::{
-    AgreementId, AgreementVersion, Day, EventId, Handle, Instant, Organisation, Purpose, WordError,
-};
-use walbrook_policy::agreement::{Agreement, sha256};
+use walbrook_domain::control::{AgreementFact, ControlFact, ReaderRevocation};
+use walbrook_domain::{Handle, Instant, Organisation, WordError};
 use walbrook_policy::catalogue::Catalogue;
-use walbrook_policy::state::{AgreementBook, History, STANDING_REASONS, ground_id};
 use walbrook_proto::control::v1 as proto;
 use walbrook_proto::control::v1::control_server::Control;
 use walbrook_proto::identity::v1::HandleForRequest;
@@ -100,149 +99,6 @@ impl Service {
             Err(error) => Err(status(&error)),
         }
     }
-
-    fn proposal(
-        &self,
-        caller: &Caller,
-        request: &proto::ProposeRequest,
-    ) -> Result<AgreementProposed, ControlError> {
-        let agreement = Agreement::propose(&request.document, &self.catalogue)
-            .map_err(ControlError::Document)?;
-        if !caller.is_operator() && agreement.party(&caller.organisation).is_none() {
-            return Err(ControlError::Denied(
-                "only a party to the agreement, or an operator, may propose it",
-            ));
-        }
-        let current = self.desk.read(|state| {
-            let history = state.book().agreement(&agreement.id);
-            history.map_or(0, |history| history.latest_version().0)
-        })?;
-        let text = agreement.canonical_text();
-        let fact = AgreementProposed {
-            agreement: agreement.id.clone(),
-            version: agreement.version,
-            text_sha256: sha256(&text),
-            text,
-            by_organisation: caller.organisation.clone(),
-            by: caller.name(),
-        };
-        // A repeated call finds its own version there already: the writer knows it by its key.
-        if current != request.expected_version && request.idempotency_key.is_empty() {
-            return Err(ControlError::Stale {
-                expected: request.expected_version,
-                current,
-            });
-        }
-        if agreement.version.0 != request.expected_version + 1 {
-            let reason = format!(
-                "must be {}, one more than expected_version",
-                request.expected_version + 1
-            );
-            return Err(invalid("document", "VERSION", &reason));
-        }
-        Ok(fact)
-    }
-
-    fn signature(
-        &self,
-        caller: &Caller,
-        request: &proto::SignRequest,
-    ) -> Result<AgreementSigned, ControlError> {
-        let agreement: AgreementId = word("agreement_id", &request.agreement_id)?;
-        let version = AgreementVersion(request.version);
-        let text_sha256 = self
-            .desk
-            .read(|state| {
-                state
-                    .book()
-                    .edition(&agreement, version)
-                    .map(|edition| edition.sha256)
-            })?
-            .ok_or(ControlError::NotFound {
-                what: "version of this agreement",
-            })?;
-        Ok(AgreementSigned {
-            agreement,
-            version,
-            party: caller.organisation.clone(),
-            key_id: request.key_id.clone(),
-            signature: fixed("signature", &request.signature)?,
-            text_sha256,
-        })
-    }
-
-    fn check_names(
-        &self,
-        purpose: Option<&Purpose>,
-        agreement: Option<&AgreementId>,
-    ) -> Result<(), ControlError> {
-        if let Some(purpose) = purpose
-            && !self.catalogue.views().any(|(_, known)| known == purpose)
-        {
-            return Err(ControlError::NotFound { what: "purpose" });
-        }
-        let Some(agreement) = agreement else {
-            return Ok(());
-        };
-        match self
-            .desk
-            .read(|state| state.book().agreement(agreement).is_some())?
-        {
-            true => Ok(()),
-            false => Err(ControlError::NotFound { what: "agreement" }),
-        }
-    }
-
-    async fn ground(
-        &self,
-        caller: &Caller,
-        request: proto::RecordGroundRequest,
-    ) -> Result<GroundFact, ControlError> {
-        let kind: GroundKind = word("kind", &request.kind)?;
-        let state = word("state", &request.state)?;
-        let purpose = optional("purpose", request.purpose.as_deref())?;
-        let agreement = optional("agreement_id", request.agreement_id.as_deref())?;
-        let event: Option<EventId> = optional("event_id", request.event_id.as_deref())?;
-        self.check_names(purpose.as_ref(), agreement.as_ref())?;
-        let stated_at = match request.stated_at {
-            None => (self.clock)(),
-            Some(at) => Instant::from_seconds_nanos(at.seconds, at.nanos)
-                .ok_or_else(|| invalid("stated_at", "INSTANT", "no such instant"))?,
-        };
-        let record = HandleForRequest {
-            agency: request.agency,
-            organisation: caller.organisation.to_string(),
-            id_scheme: request.id_scheme,
-            local_id: request.local_id,
-        };
-        let handle = self
-            .handles
-            .handle(record)
-            .await?
-            .ok_or(ControlError::NotFound {
-                what: "record of your organisation",
-            })?;
-        Ok(GroundFact {
-            ground_id: ground_id(
-                &handle,
-                kind,
-                purpose.as_ref(),
-                agreement.as_ref(),
-                event.as_ref(),
-            ),
-            version: request.expected_version + 1,
-            handle,
-            kind,
-            state,
-            purpose,
-            agreement,
-            event,
-            not_after: request.not_after_day.map(Day),
-            stated_at,
-            by_organisation: caller.organisation.clone(),
-            by: caller.name(),
-        })
-    }
 }
 
 #[tonic::async_trait]
@@ -280,7 +136,7 @@ impl Control for Service {
     ) -> Result<Response<proto::ControlReceipt>, Status> {
         let caller = Caller::of(&request, &[role::CONTROL, role::OPERATOR])?;
         let request = request.into_inner();
-        let fact = standing(&caller, &request).map_err(|error| status(&error))?;
+        let fact = agreements::standing(&caller, &request).map_err(|error| status(&error))?;
         let fact = ControlFact::Agreement(AgreementFact::Standing(fact));
         self.submit(fact, request.idempotency_key).await
     }
@@ -291,7 +147,7 @@ impl Control for Service {
     ) -> Result<Response<proto::ControlReceipt>, Status> {
         Caller::of(&request, &[role::OPERATOR])?;
         let request = request.into_inner();
-        let fact = party_key(&request).map_err(|error| status(&error))?;
+        let fact = agreements::party_key(&request).map_err(|error| status(&error))?;
         let fact = ControlFact::Agreement(AgreementFact::PartyKey(fact));
         self.submit(fact, request.idempotency_key).await
     }
@@ -342,11 +198,53 @@ impl Control for Service {
         let summarise = |state: &walbrook_policy::state::PolicyState| {
             let book = state.book();
             book.agreements()
-                .filter_map(|(_, history)| summary(book, history, today))
+                .filter_map(|(_, history)| agreements::summary(book, history, today))
                 .collect()
         };
         let agreements = self.desk.read(summarise).map_err(|error| status(&error))?;
         Ok(Response::new(proto::ListAgreementsResponse { agreements }))
+    }
+
+    async fn get_agreement(
+        &self,
+        request: Request<proto::GetAgreementRequest>,
+    ) -> Result<Response<proto::AgreementDocument>, Status> {
+        Caller::of(&request, &[role::CONTROL, role::OPERATOR, role::AUDITOR])?;
+        let document = self
+            .document(&request.into_inner())
+            .map_err(|error| status(&error))?;
+        Ok(Response::new(document))
+    }
+
+    async fn publish_schedule(
+        &self,
+        request: Request<proto::PublishScheduleRequest>,
+    ) -> Result<Response<proto::ControlReceipt>, Status> {
+        let caller = Caller::of(&request, &[role::CONTROL, role::OPERATOR])?;
+        let request = request.into_inner();
+        if !caller.is_operator() {
+            // An organisation publishes for itself and for nobody else.
+            caller
+                .principal
+                .require_organisation(Some(&request.organisation))?;
+        }
+        let key = request.idempotency_key.clone();
+        let fact = self
+            .schedule(&caller, request)
+            .map_err(|error| status(&error))?;
+        let fact = ControlFact::Agreement(AgreementFact::Schedule(fact));
+        self.submit(fact, key).await
+    }
+
+    async fn list_schedules(
+        &self,
+        request: Request<proto::ListSchedulesRequest>,
+    ) -> Result<Response<proto::ListSchedulesResponse>, Status> {
+        Caller::of(&request, &[role::CONTROL, role::OPERATOR, role::AUDITOR])?;
+        let listed = self
+            .schedules(&request.into_inner())
+            .map_err(|error| status(&error))?;
+        Ok(Response::new(listed))
     }
 
     async fn get_receipt(
@@ -355,102 +253,9 @@ impl Control for Service {
     ) -> Result<Response<proto::ReceiptStatus>, Status> {
         Caller::of(&request, &[role::CONTROL, role::OPERATOR, role::AUDITOR])?;
         let offset = request.into_inner().offset;
-        let on_record = self
-            .desk
-            .read(|state| state.next_offset())
-            .map_err(|error| status(&error))?;
-        if offset < 0 || offset >= on_record {
-            return Err(status(&ControlError::NotFound {
-                what: "control record",
-            }));
-        }
-        let known: std::collections::BTreeMap<_, _> =
-            self.removals.of(offset).into_iter().collect();
-        let views = self.catalogue.views().map(|(name, _)| {
-            let report = known.get(name).cloned().unwrap_or_default();
-            proto::ViewRemoval {
-                view: name.to_owned(),
-                complete: report.complete_at.is_some(),
-                contributions: report.contributions,
-                rows: report.rows,
-                at: report.complete_at.map(timestamp),
-            }
-        });
-        let views = views.collect();
-        Ok(Response::new(proto::ReceiptStatus { offset, views }))
+        let status_of = self.receipt(offset).map_err(|error| status(&error))?;
+        Ok(Response::new(status_of))
     }
-}
-
-fn standing(
-    caller: &Caller,
-    request: &proto::SetStandingRequest,
-) -> Result<StandingChange, ControlError> {
-    let party: Option<Organisation> = optional("party", request.party.as_deref())?;
-    if !caller.is_operator() && party.as_ref() != Some(&caller.organisation) {
-        return Err(ControlError::Denied(
-            "a party changes its own standing; all parties' is an operator's",
-        ));
-    }
-    let standing: Standing = word("standing", &request.standing)?;
-    if !STANDING_REASONS.contains(&request.reason.as_str()) {
-        return Err(invalid(
-            "reason",
-            "NOT_IN_LIST",
-            &format!("one of {}", STANDING_REASONS.join(", ")),
-        ));
-    }
-    Ok(StandingChange {
-        agreement: word("agreement_id", &request.agreement_id)?,
-        version: AgreementVersion(request.version),
-        party,
-        standing,
-        reason: request.reason.clone(),
-        by_organisation: caller.organisation.clone(),
-        by: caller.name(),
-    })
-}
-
-fn party_key(request: &proto::RegisterPartyKeyRequest) -> Result<PartyKey, ControlError> {
-    Ok(PartyKey {
-        organisation: word("organisation", &request.organisation)?,
-        key_id: request.key_id.clone(),
-        public_key: fixed("public_key", &request.public_key)?,
-        active: request.active,
-    })
-}
-
-fn summary(book: &AgreementBook, history: &History, today: Day) -> Option<proto::AgreementSummary> {
-    let edition = history.latest()?;
-    let agreement = &edition.agreement;
-    let mut named: Vec<Organisation> = history.signatories().cloned().collect();
-    for party in &agreement.parties {
-        if let walbrook_policy::class::Who::Organisation(one) = &party.who
-            && !named.contains(one)
-        {
-            named.push(one.clone());
-        }
-    }
-    named.sort();
-    let parties = named
-        .iter()
-        .map(|organisation| {
-            let state = book.party_state(history, organisation, today);
-            proto::PartySummary {
-                organisation: organisation.to_string(),
-                signed: state.signed.is_some(),
-                standing: state.word.to_owned(),
-            }
-        })
-        .collect();
-    Some(proto::AgreementSummary {
-        agreement_id: agreement.id.to_string(),
-        version: agreement.version.0,
-        title: agreement.title.clone(),
-        purpose: agreement.purpose.to_string(),
-        text_sha256_hex: hex::encode(edition.sha256),
-        parties,
-        text: edition.text.clone(),
-    })
 }
 
 fn receipt_of(receipt: Receipt) -> proto::ControlReceipt {

@@ -6,14 +6,19 @@ pub mod enforce;
 pub mod error;
 pub mod grpc;
 mod identity;
+pub mod quarantine;
 
 use crate::config::Config;
 use crate::control::journal::Format;
+use crate::control::numbers::Numbers;
 use crate::control::registrar;
+use crate::control::relay::Relay;
 use crate::control::removals::{self, Removals};
+use crate::control::route::{self, Route};
 use crate::control::writer::{self, Desk, Parts, Role};
 use crate::error::{JournalError, StartError};
 use std::sync::Arc;
+use std::time::Duration;
 use walbrook_domain::Instant;
 use walbrook_domain::control::PinFact;
 use walbrook_event::{Plain, Seal};
@@ -21,6 +26,7 @@ use walbrook_eventlog::{Namespace, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_proto::control::v1::control_server::ControlServer;
+use walbrook_proto::quarantine::v1::quarantine_server::QuarantineServer;
 use walbrook_runtime::callers::Credential;
 use walbrook_runtime::process::{Context, Process};
 use walbrook_runtime::server::{self, MAX_MESSAGE_BYTES, Services};
@@ -73,7 +79,11 @@ pub async fn run_sealed(
     let credential = Credential::of_process(PROCESS.name, &context.common)?;
 
     let removals = follow_removals(&context, &kafka, &namespace)?;
-    let desk = start_writer(&context, &kafka, &format, &catalogue, pins);
+    let quarantine = follow_quarantine(&context, &kafka, &namespace, &format)?;
+    let own = config.advertise(&context.common);
+    let numbers = Numbers::new(&context.metrics);
+    let here = kafka.named(&route::client_id(&own));
+    let desk = start_writer(&context, &here, &format, &catalogue, pins, &numbers);
     enforce::start::start(
         &context,
         &kafka,
@@ -84,7 +94,7 @@ pub async fn run_sealed(
     )?;
     context.readiness.ready(CONTRACTS);
     let service = grpc::Service {
-        desk,
+        desk: desk.clone(),
         catalogue,
         handles: Arc::new(identity::Identity::new(
             &context.common.peers.identity,
@@ -96,8 +106,10 @@ pub async fn run_sealed(
     let service = ControlServer::new(service)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let service = Relay::new(service, desk, Route::new(&kafka, &namespace, own), numbers);
     Services::new(verifier)
         .with(service)
+        .with(QuarantineServer::new(quarantine))
         .serve(
             walbrook_proto::FILE_DESCRIPTOR_SET,
             listener,
@@ -184,12 +196,37 @@ fn follow_removals(
     Ok(removals)
 }
 
+fn follow_quarantine(
+    context: &Context,
+    kafka: &Kafka,
+    namespace: &Namespace,
+    format: &Format,
+) -> Result<quarantine::grpc::Service, StartError> {
+    let fold = quarantine::fold::Fold::default();
+    let mut reader = kafka.reader()?;
+    let (followed, ns, stop) = (fold.clone(), namespace.clone(), context.shutdown.clone());
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("broker-quarantine"), move || {
+            quarantine::fold::follow(&mut reader, &ns, &followed, &|| stop.is_requested())
+        });
+    Ok(quarantine::grpc::Service {
+        fold,
+        appender: Arc::new(kafka.appender(Duration::ZERO)?),
+        kafka: kafka.clone(),
+        namespace: namespace.clone(),
+        schemas: Arc::clone(&format.schemas),
+        clock: now,
+    })
+}
+
 fn start_writer(
     context: &Context,
     kafka: &Kafka,
     format: &Format,
     catalogue: &Arc<Catalogue>,
     pins: Vec<PinFact>,
+    numbers: &Numbers,
 ) -> Desk {
     context
         .readiness
@@ -206,6 +243,7 @@ fn start_writer(
         pins,
         clock: Box::new(now),
         stopped: Box::new(move || stop.is_requested()),
+        numbers: numbers.clone(),
     });
     context
         .tasks

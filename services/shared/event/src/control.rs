@@ -5,7 +5,8 @@ use prost_types::Timestamp;
 use std::str::FromStr;
 use walbrook_domain::control::{
     AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
-    PartyKey, PinFact, PinKind, ReaderRevocation, StandingChange,
+    PartyKey, PinFact, PinKind, PublicationSchedule, ReaderRevocation, ScheduleEntry,
+    StandingChange,
 };
 use walbrook_domain::{AgreementVersion, Day, Handle, Instant, WordError};
 use walbrook_proto::avro::{AvroError, AvroRecord};
@@ -66,6 +67,7 @@ pub fn read(
         proto::AgreementStanding::FULL_NAME => standing(decode(body)?)?,
         proto::PartyKey::FULL_NAME => party_key(decode(body)?)?,
         proto::ReaderRevoked::FULL_NAME => reader(decode(body)?)?,
+        proto::PublicationSchedule::FULL_NAME => schedule(decode(body)?)?,
         proto::GroundRecorded::FULL_NAME => ground(decode(body)?)?,
         proto::PinSet::FULL_NAME => pin(decode(body)?)?,
         other => return Err(ControlError::UnknownType(other.to_owned())),
@@ -107,6 +109,7 @@ pub fn write(
                 recorded_by: fact.by.clone(),
                 recorded_at: at,
                 idempotency_key,
+                chosen_authority: fact.chosen_authority.as_ref().map(ToString::to_string),
             },
             fact.ground_id.clone(),
             false,
@@ -199,7 +202,43 @@ fn agreement(
             format!("{}/{}", fact.organisation, fact.reader),
             true,
         ),
+        AgreementFact::Schedule(fact) => encode(
+            &proto::PublicationSchedule {
+                organisation: fact.organisation.to_string(),
+                version: fact.version,
+                entries: fact.entries.iter().map(schedule_entry).collect(),
+                published_by_organisation: fact.by_organisation.to_string(),
+                published_by: fact.by.clone(),
+                recorded_at,
+                idempotency_key,
+            },
+            format!("schedule/{}", fact.organisation),
+            true,
+        ),
     }
+}
+
+/// An entry of a publication schedule, as records and calls carry it.
+pub fn schedule_entry(entry: &ScheduleEntry) -> proto::ScheduleEntry {
+    proto::ScheduleEntry {
+        event_type: entry.event_type.to_string(),
+        controller: entry.controller.to_string(),
+        reason: entry.reason.clone(),
+        retention_days: entry.retention_days,
+    }
+}
+
+/// The entry that a record or a call carries.
+///
+/// # Errors
+/// When a field holds no word of its kind.
+pub fn read_schedule_entry(entry: proto::ScheduleEntry) -> Result<ScheduleEntry, WordError> {
+    Ok(ScheduleEntry {
+        event_type: entry.event_type.parse()?,
+        controller: entry.controller.parse()?,
+        reason: entry.reason,
+        retention_days: entry.retention_days,
+    })
 }
 
 type Read = Result<(ControlFact, String), ControlError>;
@@ -266,6 +305,23 @@ fn reader(record: proto::ReaderRevoked) -> Read {
     Ok((ControlFact::Agreement(fact), record.idempotency_key))
 }
 
+fn schedule(record: proto::PublicationSchedule) -> Read {
+    let entries: Result<_, WordError> = record
+        .entries
+        .into_iter()
+        .map(read_schedule_entry)
+        .collect();
+    let fact = PublicationSchedule {
+        organisation: record.organisation.parse()?,
+        version: record.version,
+        entries: entries?,
+        by_organisation: record.published_by_organisation.parse()?,
+        by: record.published_by,
+    };
+    let fact = AgreementFact::Schedule(fact);
+    Ok((ControlFact::Agreement(fact), record.idempotency_key))
+}
+
 fn ground(record: proto::GroundRecorded) -> Read {
     let fact = GroundFact {
         ground_id: record.ground_id,
@@ -278,6 +334,7 @@ fn ground(record: proto::GroundRecorded) -> Read {
         event: optional(record.event_id.as_deref())?,
         not_after: record.not_after_day.map(Day),
         stated_at: instant(record.stated_at, "stated_at")?,
+        chosen_authority: optional(record.chosen_authority.as_deref())?,
         by_organisation: record.recorded_by_organisation.parse()?,
         by: record.recorded_by,
     };

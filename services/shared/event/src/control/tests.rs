@@ -76,6 +76,24 @@ fn agreement_fact() -> impl Strategy<Value = AgreementFact> {
                 by: "operator".to_owned(),
             })
         }),
+        (organisation(), organisation(), 0u32..9, 1u32..40_000).prop_map(
+            |(organisation, controller, version, retention_days)| {
+                AgreementFact::Schedule(PublicationSchedule {
+                    version,
+                    entries: (0..version % 3)
+                        .map(|number| ScheduleEntry {
+                            event_type: format!("housing.Event{number}").parse().unwrap(),
+                            controller: controller.clone(),
+                            reason: "a duty".to_owned(),
+                            retention_days,
+                        })
+                        .collect(),
+                    by_organisation: controller,
+                    by: "dpo".to_owned(),
+                    organisation,
+                })
+            }
+        ),
     ]
 }
 
