@@ -59,11 +59,8 @@ fn an_objection_a_hold_and_a_restriction_take_away_until_they_end() {
             backbone.await_contacts(CAMDEN, &person, 1).await;
         }
         // The agreement does not rest on a gateway where the national data opt-out applies.
-        let opted_out = recorded(
-            &backbone,
-            ground(&person, "NATIONAL_DATA_OPT_OUT", "ON", 0),
-        )
-        .await;
+        let opted_out =
+            recorded(&backbone, ground(&person, "NATIONAL_DATA_OPT_OUT", "ON", 0)).await;
         backbone.await_removal(&opted_out).await;
         backbone.await_contacts(CAMDEN, &person, 1).await;
         backbone.assert_audit_is_clean();
@@ -163,10 +160,7 @@ fn a_revoked_reader_is_refused_at_once_whatever_the_token_says() {
             idempotency_key: String::new(),
         };
         let answer = backbone.control(CAMDEN).revoke_reader(request).await;
-        assert_eq!(
-            answer.expect_err("refused").code(),
-            Code::PermissionDenied
-        );
+        assert_eq!(answer.expect_err("refused").code(), Code::PermissionDenied);
         backbone.assert_audit_is_clean();
     });
 }

@@ -98,11 +98,7 @@ fn a_referral_is_seen_by_the_chosen_authority_alone_and_another_choice_takes_it_
         // The hospital knows, and nobody else.
         rows(&backbone, CAMDEN, 0).await;
 
-        let given = recorded(
-            &backbone,
-            agreed(&person, Some(CAMDEN), Some(midnight(2))),
-        )
-        .await;
+        let given = recorded(&backbone, agreed(&person, Some(CAMDEN), Some(midnight(2)))).await;
         let referred = rows(&backbone, CAMDEN, 1).await;
         backbone.await_removal(&given).await;
         rows(&backbone, HACKNEY, 0).await;
@@ -118,7 +114,10 @@ fn a_referral_is_seen_by_the_chosen_authority_alone_and_another_choice_takes_it_
         };
         let moved = recorded(&backbone, again).await;
         let status = backbone.await_removal(&moved).await;
-        assert!(status.complete && status.complete_at.is_some(), "{status:?}");
+        assert!(
+            status.complete && status.complete_at.is_some(),
+            "{status:?}"
+        );
         let of_view = status
             .views
             .iter()
@@ -184,10 +183,7 @@ fn a_consent_to_a_referral_names_its_time_and_one_authority_and_comes_from_a_bod
             .control("POLICE_FORCE:metropolitan")
             .record_ground(police)
             .await;
-        assert_eq!(
-            answer.expect_err("refused").code(),
-            Code::PermissionDenied
-        );
+        assert_eq!(answer.expect_err("refused").code(), Code::PermissionDenied);
         // A consent for the purpose that names no authority refers to nobody.
         let vague = RecordGroundRequest {
             agreement_id: None,

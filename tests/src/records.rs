@@ -3,7 +3,7 @@
 
 use ed25519_dalek::{Signer, SigningKey};
 use std::sync::Arc;
-use walbrook_broker::enforce::control_view::Setting;
+use walbrook_broker::enforce::control_view::{Limits, Setting};
 use walbrook_broker::enforce::keys::Keys;
 use walbrook_domain::control::{
     AgreementFact, AgreementProposed, AgreementSigned, ControlFact, GroundFact, GroundKind,
@@ -21,6 +21,7 @@ use walbrook_policy::{Catalogue, EventShape, SubjectKind};
 use walbrook_proto::avro::{AvroRecord, SubjectOf};
 use walbrook_proto::housing::v1::RentArrearsChanged;
 use walbrook_proto::identity::v1::{LinkMember, LinkRecord};
+use walbrook_proto::social_care::v1::ReviewHeld;
 
 /// A council: source and reader.
 pub const CAMDEN: &str = "GSS:E09000007";
@@ -139,6 +140,7 @@ pub fn setting(city: &City) -> Setting {
         seal: Arc::new(Plain),
         namespace: city.namespace.clone(),
         partitions: city.partitions,
+        limits: Limits::default(),
     }
 }
 
@@ -189,18 +191,7 @@ impl City {
 
     /// Everything that has to be said before anything is decided: pins, both agreements, and both councils' signatures.
     pub fn founding(&self) -> Vec<NewRecord> {
-        let mut facts = vec![pin(PinKind::DecisionRules, "decision", 0, "1")];
-        facts.extend(schemas().map(|(id, name, text)| pin(PinKind::Schema, name, id, text)));
-        for (number, party) in [(1_u8, CAMDEN), (2, ISLINGTON)] {
-            facts.push(ControlFact::Agreement(AgreementFact::PartyKey(PartyKey {
-                organisation: organisation(party),
-                key_id: "k1".into(),
-                public_key: SigningKey::from_bytes(&[number; 32])
-                    .verifying_key()
-                    .to_bytes(),
-                active: true,
-            })));
-        }
+        let mut facts = beginnings(|_| true);
         for (id, consent) in [(CONSENTED, "required"), (DUTY, "not-needed")] {
             facts.extend(agreement(id, consent));
         }
@@ -259,22 +250,61 @@ impl City {
             shortfall_pence: None,
             contact_made: false,
         };
-        let id = schema_id(RentArrearsChanged::FULL_NAME);
+        self.event(
+            ("raw.housing", "housing.RentArrearsChanged"),
+            handle,
+            event,
+            supersedes,
+            &body,
+        )
+    }
+
+    /// Another agency's event about a person: the review of a looked-after child.
+    pub fn review(
+        &self,
+        handle: Handle,
+        event: EventId,
+        day: i32,
+        supersedes: Option<EventId>,
+    ) -> NewRecord {
+        let body = ReviewHeld {
+            reviewed_on: walbrook_proto::common::v1::Date::new(2026, 1, 1 + day),
+            review_code: "PN1".into(),
+            due_on: None,
+        };
+        self.event(
+            ("raw.social-care", "social_care.ReviewHeld"),
+            handle,
+            event,
+            supersedes,
+            &body,
+        )
+    }
+
+    fn event<R: AvroRecord>(
+        &self,
+        (topic, event_type): (&str, &str),
+        handle: Handle,
+        event: EventId,
+        supersedes: Option<EventId>,
+        body: &R,
+    ) -> NewRecord {
+        let id = schema_id(R::FULL_NAME);
         let envelope = RawEnvelope {
             id: event,
-            event_type: EventType::new("housing.RentArrearsChanged").expect("a type"),
+            event_type: EventType::new(event_type).expect("a type"),
             organisation: organisation(CAMDEN),
             occurred_at: Instant(1_780_000_000_000_000),
             precision: Precision::Minute,
             supersedes,
             key_id: "plain".into(),
-            data_schema: format!("raw.housing-{}/{id}", RentArrearsChanged::FULL_NAME),
+            data_schema: format!("{topic}-{}/{id}", R::FULL_NAME),
             queries: Vec::new(),
             trace_parent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         };
         let value = frame(id, &body.to_vec().expect("a body"));
         self.record(
-            "raw.housing",
+            topic,
             handle.as_bytes().to_vec(),
             value,
             envelope.pairs(),
@@ -292,36 +322,62 @@ fn pin(kind: PinKind, name: &str, schema_id: i32, content: &str) -> ControlFact 
     })
 }
 
+/// Pins and the parties' keys. `wanted` says which schemas are pinned, by full name.
+pub fn beginnings(wanted: impl Fn(&str) -> bool) -> Vec<ControlFact> {
+    let mut facts = vec![pin(PinKind::DecisionRules, "decision", 0, "1")];
+    facts.extend(
+        schemas()
+            .filter(|(_, name, _)| wanted(name))
+            .map(|(id, name, text)| pin(PinKind::Schema, name, id, text)),
+    );
+    for (number, party) in [(1_u8, CAMDEN), (2, ISLINGTON)] {
+        facts.push(ControlFact::Agreement(AgreementFact::PartyKey(PartyKey {
+            organisation: organisation(party),
+            key_id: "k1".into(),
+            public_key: SigningKey::from_bytes(&[number; 32])
+                .verifying_key()
+                .to_bytes(),
+            active: true,
+        })));
+    }
+    facts
+}
+
 fn agreement(id: &str, consent: &str) -> Vec<ControlFact> {
     let document = AGREEMENT.replace("ID", id).replace("CONSENT", consent);
     let agreement = Agreement::read(&document).expect("a readable agreement");
-    let text = agreement.canonical_text();
-    let text_sha256 = sha256(&text);
-    let mut facts = vec![ControlFact::Agreement(AgreementFact::Proposed(
-        AgreementProposed {
-            agreement: agreement.id.clone(),
-            version: agreement.version,
-            text,
-            text_sha256,
-            by_organisation: organisation(CAMDEN),
-            by: "operator".into(),
-        },
-    ))];
-    for (number, party) in [(1_u8, CAMDEN), (2, ISLINGTON)] {
-        facts.push(ControlFact::Agreement(AgreementFact::Signed(
-            AgreementSigned {
-                agreement: agreement.id.clone(),
-                version: agreement.version,
-                party: organisation(party),
-                key_id: "k1".into(),
-                signature: SigningKey::from_bytes(&[number; 32])
-                    .sign(&text_sha256)
-                    .to_bytes(),
-                text_sha256,
-            },
-        )));
-    }
+    let mut facts = vec![proposed(&agreement)];
+    facts.extend([CAMDEN, ISLINGTON].map(|party| signed(&agreement, party)));
     facts
+}
+
+/// An agreement, proposed by the first council.
+pub fn proposed(agreement: &Agreement) -> ControlFact {
+    let text = agreement.canonical_text();
+    ControlFact::Agreement(AgreementFact::Proposed(AgreementProposed {
+        agreement: agreement.id.clone(),
+        version: agreement.version,
+        text_sha256: sha256(&text),
+        text,
+        by_organisation: organisation(CAMDEN),
+        by: "operator".into(),
+    }))
+}
+
+/// Its signature by one of the councils.
+pub fn signed(agreement: &Agreement, party: &str) -> ControlFact {
+    let text_sha256 = sha256(&agreement.canonical_text());
+    let number = if party == CAMDEN { 1 } else { 2 };
+    ControlFact::Agreement(AgreementFact::Signed(AgreementSigned {
+        agreement: agreement.id.clone(),
+        version: agreement.version,
+        party: organisation(party),
+        key_id: "k1".into(),
+        signature: SigningKey::from_bytes(&[number; 32])
+            .sign(&text_sha256)
+            .to_bytes(),
+        text_sha256,
+    }))
 }
 
 /// A ground on a handle, for every purpose.
@@ -336,6 +392,7 @@ pub fn ground(handle: Handle, kind: GroundKind, state: GroundState, version: u32
         agreement: None,
         event: None,
         not_after: None,
+        chosen_authority: None,
         stated_at: Instant(0),
         by_organisation: organisation(CAMDEN),
         by: "officer".into(),

@@ -112,11 +112,7 @@ impl Grounds {
 
     /// The newest consent for the purpose that names an authority and that no refusal or withdrawal takes back. One that has ended counts
     /// still: an older choice does not come back because a newer one lapsed.
-    fn newest_choice<'a>(
-        &'a self,
-        members: &'a [Handle],
-        purpose: NameId,
-    ) -> Option<&'a Ground> {
+    fn newest_choice<'a>(&'a self, members: &'a [Handle], purpose: NameId) -> Option<&'a Ground> {
         self.choices(members, purpose)
             .max_by_key(|ground| (ground.stated_at, self.names.authorities.name(ground.chosen)))
     }

@@ -122,7 +122,10 @@ fn an_erasure_is_of_one_record_and_for_ever() {
     assert!(!change.takes(book, OTHER, release));
     let grounds = log.state.grounds();
     assert!(grounds.erased(&ONE) && !grounds.erased(&OTHER));
-    assert_eq!(grounds.subject(&ONE, &[ONE, OTHER], &rough_sleeping()), None);
+    assert_eq!(
+        grounds.subject(&ONE, &[ONE, OTHER], &rough_sleeping()),
+        None
+    );
     assert!(
         grounds
             .subject(&OTHER, &[ONE, OTHER], &rough_sleeping())
@@ -156,12 +159,7 @@ fn a_recall_is_of_one_event_and_can_be_given_back() {
     let change = said(&mut log, recall(GroundState::Off, 2));
     assert!(!change.falls());
     assert!(!log.state.grounds().recalled(&ONE, &event));
-    assert_eq!(
-        log.state
-            .grounds()
-            .version(&recall(GroundState::On, 1)),
-        2
-    );
+    assert_eq!(log.state.grounds().version(&recall(GroundState::On, 1)), 2);
 }
 
 #[test]
@@ -198,11 +196,7 @@ fn the_newest_choice_is_the_one_authority() {
     // Said again about the same authority: nothing falls.
     assert!(!said(&mut log, choosing(ONE, CAMDEN, 4, 2)).falls());
     // Another service records a newer choice on its own record of the person.
-    let elsewhere = limited(
-        choosing(OTHER, HACKNEY, 5, 1),
-        Some("rough-sleeping"),
-        None,
-    );
+    let elsewhere = limited(choosing(OTHER, HACKNEY, 5, 1), Some("rough-sleeping"), None);
     assert!(said(&mut log, elsewhere).falls());
     assert_eq!(chosen(&log, &[ONE, OTHER]), Some(org(HACKNEY)));
     assert_eq!(chosen(&log, &[OTHER, ONE]), Some(org(HACKNEY)));
@@ -216,10 +210,7 @@ fn the_newest_choice_is_the_one_authority() {
 #[test]
 fn a_referral_rests_on_a_consent_to_the_chosen_authority() {
     let mut log = Log::new();
-    assert_eq!(
-        referral(&log, &[ONE]),
-        Consent::Not(Reason::ConsentMissing)
-    );
+    assert_eq!(referral(&log, &[ONE]), Consent::Not(Reason::ConsentMissing));
     said(
         &mut log,
         ground(ONE, GroundKind::Consent, GroundState::Given, 1),
@@ -301,9 +292,6 @@ fn only_a_consent_given_names_an_authority_and_only_a_housing_one() {
             ..ground(ONE, GroundKind::Objection, GroundState::Raised, 1)
         },
     ] {
-        assert!(matches!(
-            log.ground(refused),
-            Err(Illegal::Ground { .. })
-        ));
+        assert!(matches!(log.ground(refused), Err(Illegal::Ground { .. })));
     }
 }
