@@ -11,4 +11,5 @@ pub mod acts;
 pub mod backbone;
 pub mod people;
 pub mod records;
+pub mod seal;
 pub mod shelf;

@@ -4,9 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
 use walbrook_domain::{Pseudonym, Purpose};
-use walbrook_event::framing::unframe;
-use walbrook_event::headers;
-use walbrook_event::seal::{Plain, Seal};
 use walbrook_eventlog::{Record, murmur2_partition, topics};
 use walbrook_proto::audit::v1::ReadRecord;
 use walbrook_view::wire::{Needs, SharedRecord, SharedSchema, read};
@@ -89,14 +86,16 @@ impl<'a> Folds<'a> {
             .filter(|record| record.offset < next)
         {
             fold.done += 1;
-            apply(&mut fold.state, record, &self.schemas, needs, &mut changes).map_err(
-                |problem| {
-                    format!(
-                        "{topic}[{partition}]@{} cannot be read: {problem}",
-                        record.offset
-                    )
-                },
-            )?;
+            let opened = self.log.open(record);
+            opened
+                .and_then(|opened| {
+                    let state = &mut fold.state;
+                    apply(state, record, opened, &self.schemas, needs, &mut changes)
+                })
+                .map_err(|problem| {
+                    let offset = record.offset;
+                    format!("{topic}[{partition}]@{offset} cannot be read: {problem}")
+                })?;
             changes.clear();
         }
         fold.next = next;
@@ -116,21 +115,11 @@ impl<'a> Folds<'a> {
 fn apply(
     state: &mut Partition,
     record: &Record,
+    (schema_id, body): (i32, Vec<u8>),
     schemas: &HashMap<i32, SharedSchema>,
     needs: &Needs,
     changes: &mut Vec<walbrook_view::Change>,
 ) -> Result<(), String> {
-    let (schema_id, sealed) =
-        unframe(record.value.as_deref()).map_err(|error| error.to_string())?;
-    let handle = record
-        .headers
-        .text(headers::HANDLE)
-        .and_then(|text| hex::decode(text).ok())
-        .unwrap_or_default();
-    let key_id = record.headers.text(headers::KEY).unwrap_or_default();
-    let body = Plain
-        .open(&handle, key_id, sealed)
-        .map_err(|error| error.to_string())?;
     let shared = SharedRecord {
         key: record.key.as_deref().unwrap_or_default(),
         header: &|name| header(record, name),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use walbrook_event::framing::unframe;
-use walbrook_event::headers;
+use walbrook_event::seal::{Plain, Seal};
+use walbrook_event::{framing, headers};
 use walbrook_eventlog::{Namespace, Record, topics};
 use walbrook_proto::avro::AvroRecord;
 
@@ -19,6 +20,22 @@ pub struct Log {
     namespace: Option<Namespace>,
     records: BTreeMap<String, Vec<Vec<Record>>>,
     spans: BTreeMap<(String, i32), Span>,
+    seam: Seam,
+}
+
+/// The seam that personal values were written through.
+struct Seam(Arc<dyn Seal>);
+
+impl Default for Seam {
+    fn default() -> Self {
+        Self(Arc::new(Plain))
+    }
+}
+
+impl fmt::Debug for Seam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seam")
+    }
 }
 
 /// Where a record stands, for people.
@@ -85,7 +102,33 @@ impl Log {
             namespace: Some(source.namespace().clone()),
             records,
             spans,
+            seam: Seam::default(),
         })
+    }
+
+    /// Says that personal values on this log were sealed by something else than the identity function.
+    #[must_use]
+    pub fn sealed_by(mut self, seal: Arc<dyn Seal>) -> Self {
+        self.seam = Seam(seal);
+        self
+    }
+
+    /// The seam that personal values were written through.
+    pub fn seal(&self) -> &dyn Seal {
+        self.seam.0.as_ref()
+    }
+
+    /// The schema id and the opened body of a record of `shared.<purpose>`, whose subject is the handle pseudonym it names.
+    ///
+    /// # Errors
+    /// In words, when the value is not in the wire format or does not open under the key it names.
+    pub fn open(&self, record: &Record) -> Result<(i32, Vec<u8>), String> {
+        let (schema_id, sealed) =
+            framing::unframe(record.value.as_deref()).map_err(|error| error.to_string())?;
+        let handle = hex::decode(header_text(record, headers::HANDLE)).unwrap_or_default();
+        let key_id = header_text(record, headers::KEY);
+        let opened = self.seal().open(&handle, key_id, sealed);
+        Ok((schema_id, opened.map_err(|error| error.to_string())?))
     }
 
     /// The full name of a topic on the log itself.
@@ -168,8 +211,8 @@ pub fn decode<R: AvroRecord>(
         );
         return None;
     }
-    let body = match unframe(record.value.as_deref()) {
-        Ok((_, body)) => body,
+    match framing::unframe(record.value.as_deref()) {
+        Ok((_, body)) => decode_body(record, body, check, report),
         Err(error) => {
             report.differ(
                 check,
@@ -177,9 +220,18 @@ pub fn decode<R: AvroRecord>(
                 "a value in the wire format",
                 error,
             );
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// Decodes the opened body of a record; one that cannot be read is a difference, and `None`.
+pub fn decode_body<R: AvroRecord>(
+    record: &Record,
+    body: &[u8],
+    check: &'static str,
+    report: &mut Report,
+) -> Option<R> {
     match R::decode_exact(body) {
         Ok(decoded) => Some(decoded),
         Err(error) => {

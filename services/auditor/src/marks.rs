@@ -2,14 +2,13 @@
 
 use sha2::{Digest, Sha256};
 use walbrook_domain::{EventId, HandlePseudonym, Pseudonym};
-use walbrook_event::framing::unframe;
 use walbrook_event::headers;
 use walbrook_eventlog::Record;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::shared::v1::{Heartbeat, Retraction, SubjectRecord};
 
 use crate::demanded::{Demand, Key, What};
-use crate::log::{Place, decode, header_text};
+use crate::log::{Place, header_text};
 use crate::pseudonyms::Subject;
 use crate::report::Checked;
 use crate::shared::SharedTopics;
@@ -22,7 +21,7 @@ impl SharedTopics<'_> {
         key: &[u8],
         record: &Record,
     ) -> Option<(Demand, Vec<u8>)> {
-        let found: Retraction = decode(record, "retraction", self.report)?;
+        let (found, _) = self.opened::<Retraction>(record, "retraction")?;
         let demand = self.demands.take(
             topic,
             &Key::Retraction(key.to_vec(), found.handle_pseudonym.clone()),
@@ -56,17 +55,14 @@ impl SharedTopics<'_> {
         key: &[u8],
         record: &Record,
     ) -> Option<(Demand, Vec<u8>)> {
-        let found: SubjectRecord = decode(record, "subject record", self.report)?;
+        let (found, body) = self.opened::<SubjectRecord>(record, "subject record")?;
         let demand = self.demands.take(
             topic,
             &Key::Subject(key.to_vec(), found.handle_pseudonym.clone()),
         )?;
         let place = Place::of(record);
         if let What::Subject { subject, person } = &demand.what {
-            let body = unframe(record.value.as_deref())
-                .map(|(_, body)| Sha256::digest(body).to_vec())
-                .unwrap_or_default();
-            if body != subject.body_sha256 {
+            if *Sha256::digest(&body) != *subject.body_sha256 {
                 self.report.differ(
                     "subject record",
                     &place,
@@ -106,7 +102,7 @@ impl SharedTopics<'_> {
     }
 
     pub(crate) fn heartbeat(&mut self, topic: &str, record: &Record) -> Option<(Demand, Vec<u8>)> {
-        let found: Heartbeat = decode(record, "heartbeat", self.report)?;
+        let (found, _) = self.opened::<Heartbeat>(record, "heartbeat")?;
         let look_up = Key::Heartbeat(
             found.organisation.clone(),
             found.event_type.clone(),

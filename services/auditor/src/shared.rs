@@ -12,7 +12,7 @@ use walbrook_proto::shared::v1::{Heartbeat, Retraction, SubjectRecord};
 
 use crate::control::Schemas;
 use crate::demanded::{Demand, Demands, Key, Release, What};
-use crate::log::{Log, Place, header, header_text, printable};
+use crate::log::{Log, Place, decode_body, header, header_text, printable};
 use crate::pseudonyms::{Pseudonyms, Subject};
 use crate::report::{Checked, Report};
 
@@ -150,7 +150,6 @@ impl SharedTopics<'_> {
                 precision: release.precision,
                 version: release.version,
                 not_after: release.not_after,
-                key_id: walbrook_event::seal::PLAIN.to_owned(),
                 ..envelope.clone()
             };
             self.headers(&expected.pairs(), record);
@@ -215,6 +214,26 @@ impl SharedTopics<'_> {
         }
     }
 
+    /// An internal record of a shared topic, opened, with its body; one that cannot be read is a difference, and `None`.
+    pub(crate) fn opened<R: AvroRecord>(
+        &mut self,
+        record: &Record,
+        check: &'static str,
+    ) -> Option<(R, Vec<u8>)> {
+        match self.log.open(record) {
+            Ok((_, body)) => {
+                let decoded = decode_body(record, &body, check, self.report)?;
+                Some((decoded, body))
+            }
+            Err(problem) => {
+                let expected = "a value in the wire format that opens under its key";
+                self.report
+                    .differ(check, Place::of(record), expected, problem);
+                None
+            }
+        }
+    }
+
     /// The record carries exactly these headers.
     pub(crate) fn headers(&mut self, expected: &headers::Pairs, record: &Record) {
         for (name, value) in expected {
@@ -256,13 +275,21 @@ impl SharedTopics<'_> {
 
     pub(crate) fn body(&mut self, release: &Release, record: &Record) {
         let place = Place::of(record);
-        match unframe(record.value.as_deref()) {
-            Err(error) => self
-                .report
-                .differ("body", &place, "a value in the wire format", error),
+        // Open data is about nobody, so nothing of it is ever sealed.
+        let opened = match release.open_key {
+            Some(_) => unframe(record.value.as_deref())
+                .map(|(schema_id, body)| (schema_id, body.to_vec()))
+                .map_err(|error| error.to_string()),
+            None => self.log.open(record),
+        };
+        match opened {
+            Err(error) => {
+                let expected = "a value in the wire format that opens under its key";
+                self.report.differ("body", &place, expected, error);
+            }
             Ok((schema_id, body)) => {
                 self.schema(schema_id, &release.shared_name, record);
-                if <[u8; 32]>::from(Sha256::digest(body)) != release.body_sha256 {
+                if <[u8; 32]>::from(Sha256::digest(&body)) != release.body_sha256 {
                     self.report.differ(
                         "body",
                         &place,
@@ -305,7 +332,8 @@ impl SharedTopics<'_> {
             headers::DATA_SCHEMA,
             header_text(record, headers::DATA_SCHEMA).to_owned(),
         ));
-        expected.push((headers::KEY, walbrook_event::seal::PLAIN.to_owned()));
+        // That the body opens under this key was seen before.
+        expected.push((headers::KEY, header_text(record, headers::KEY).to_owned()));
         if let Some(handle) = handle {
             expected.push((headers::HANDLE, handle.to_string()));
         }

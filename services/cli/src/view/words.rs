@@ -108,7 +108,9 @@ mod tests {
     #[test]
     fn numbers_have_units_and_codes_have_meanings() {
         assert_eq!(counted(1, "days"), "1 day");
-        assert_eq!(counted(-3, "days"), "-3 days");
+        assert_eq!(counted(33, "days-ahead"), "in 33 days");
+        assert_eq!(counted(0, "days-ahead"), "today");
+        assert_eq!(counted(-1, "days-ahead"), "1 day ago");
         assert_eq!(counted(0, "times"), "never");
         assert_eq!(counted(1, "times"), "once");
         assert_eq!(counted(236_400, "pence"), "£2,364.00");
