@@ -8,6 +8,7 @@
 
 mod calendar;
 pub mod codelist;
+pub mod law;
 
 pub use calendar::{BankHoliday, PlainDate, bank_holidays, bank_holidays_text};
 pub use codelist::{Authority, authorities};

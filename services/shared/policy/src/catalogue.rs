@@ -1,6 +1,7 @@
 //! What agreements and predicates may name: event types with their fields, views, datasets. Plain data, handed in by
 //! whoever knows the schemas, so that this crate knows none.
 
+use crate::law::Law;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use walbrook_domain::{EventType, Purpose};
@@ -131,6 +132,8 @@ pub struct Catalogue {
     events: BTreeMap<EventType, EventShape>,
     views: BTreeMap<String, Purpose>,
     datasets: BTreeSet<String>,
+    codes: BTreeMap<EventType, BTreeMap<String, BTreeSet<String>>>,
+    law: Law,
 }
 
 impl Catalogue {
@@ -157,6 +160,36 @@ impl Catalogue {
     pub fn with_dataset(mut self, name: &str) -> Self {
         self.datasets.insert(name.to_owned());
         self
+    }
+
+    /// Says which codes a field may hold; a field without them may hold any text.
+    #[must_use]
+    pub fn with_codes(
+        mut self,
+        event_type: EventType,
+        field: &str,
+        codes: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let fields = self.codes.entry(event_type).or_default();
+        fields.insert(field.to_owned(), codes.into_iter().collect());
+        self
+    }
+
+    /// Adds the law that proposals are checked against. Without it no gateway, role, organisation or field is known.
+    #[must_use]
+    pub fn with_law(mut self, law: Law) -> Self {
+        self.law = law;
+        self
+    }
+
+    /// The law that proposals are checked against.
+    pub fn law(&self) -> &Law {
+        &self.law
+    }
+
+    /// The codes of a field, `None` when it may hold any text.
+    pub fn codes(&self, event_type: &EventType, field: &str) -> Option<&BTreeSet<String>> {
+        self.codes.get(event_type)?.get(field)
     }
 
     /// The event type's shape.

@@ -1,13 +1,17 @@
-//! What this crate's tests share: the catalogue of the frozen schemas, the shipped agreements, a signed state.
+//! What this crate's tests and its golden tables share: the catalogue of the frozen schemas, the law, the shipped agreements, a signed state.
+
+#[path = "testing/case.rs"]
+pub(crate) mod case;
 
 use crate::agreement::{Agreement, sha256};
 use crate::catalogue::{Catalogue, EventShape, SubjectKind};
 use crate::facts::{FieldValue, Fields};
+use crate::law::Law;
 use crate::state::{PolicyState, ground_id};
 use ed25519_dalek::{Signer, SigningKey};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use walbrook_domain::control::{
     AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
     GroundKind, GroundState, PartyKey, Standing, StandingChange,
@@ -18,8 +22,13 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }
 
-/// The frozen raw schemas: every event type of the build.
+/// The frozen raw schemas: every event type of the build. Read once.
 pub(crate) fn catalogue() -> Catalogue {
+    static READ: OnceLock<Catalogue> = OnceLock::new();
+    READ.get_or_init(read_catalogue).clone()
+}
+
+fn read_catalogue() -> Catalogue {
     let mut shapes = Vec::new();
     for agency in ["health", "housing", "police", "social-care", "tfl"] {
         let mut files: Vec<_> = std::fs::read_dir(root().join("schemas").join(agency))
@@ -48,6 +57,46 @@ pub(crate) fn catalogue() -> Catalogue {
         .with_view("rough_sleeping_risk", "rough-sleeping".parse().unwrap())
         .with_view("children_in_care", "children-in-care".parse().unwrap())
         .with_dataset("line-status")
+        .with_codes(
+            "health.AccommodationStatusRecorded".parse().unwrap(),
+            "code",
+            codes("nhs_accommodation_status"),
+        )
+        .with_codes(
+            "police.ProtectionNotification".parse().unwrap(),
+            "subject_kind",
+            codes("police_subject_kind"),
+        )
+        .with_law(law())
+}
+
+fn codes(list: &str) -> Vec<String> {
+    let file = root().join(format!("schemas/codelists/{list}.csv"));
+    let text = std::fs::read_to_string(file).unwrap();
+    let rows = text.lines().filter(|line| !line.starts_with('#')).skip(1);
+    rows.map(|row| row.split(',').next().unwrap().to_owned())
+        .collect()
+}
+
+/// The law as it is shipped.
+pub(crate) fn law() -> Law {
+    law_with(|_, text| text)
+}
+
+/// The law with its files changed.
+pub(crate) fn law_with(change: impl Fn(&str, String) -> String) -> Law {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(root().join("schemas/law")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = change(&name, std::fs::read_to_string(&path).unwrap());
+        files.push((name, text));
+    }
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    Law::read(&files).unwrap()
 }
 
 /// File name and text of every shipped agreement, in the order of names.
@@ -209,6 +258,7 @@ pub(crate) fn ground(
         agreement: None,
         event: None,
         not_after: None,
+        chosen_authority: None,
         stated_at: at("2026-01-01T00:00:00Z"),
         by_organisation: org("GSS:E09000007"),
         by: "officer".to_owned(),
@@ -223,21 +273,4 @@ impl Fields for Map {
     fn value(&self, name: &str) -> FieldValue<'_> {
         self.0.get(name).cloned().unwrap_or(FieldValue::Absent)
     }
-}
-
-/// Compares a table with the file of that name. `make golden` (or `WALBROOK_GOLDEN=write cargo test -p walbrook-policy`)
-/// writes it anew: the difference is then read by whoever reviews the change.
-pub(crate) fn golden(name: &str, table: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    if std::env::var("WALBROOK_GOLDEN").is_ok_and(|value| value == "write") {
-        std::fs::write(&path, table).unwrap();
-        return;
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    for (number, (found, wanted)) in table.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(found, wanted, "{name}, line {}", number + 1);
-    }
-    assert_eq!(table.lines().count(), expected.lines().count(), "{name}");
 }

@@ -23,6 +23,9 @@ impl Agreement {
         out.day("effective", self.period.effective);
         out.day("review", self.period.review);
         out.day("expiry", self.period.expiry);
+        if let Some(day) = self.period.backfill_from {
+            out.day("backfill_from", day);
+        }
         for party in &self.parties {
             out.entry("party");
             out.who(&party.who);
@@ -65,7 +68,11 @@ impl Agreement {
                 out.strings(name, list.iter().map(String::as_str));
             }
         }
-        for (name, text) in [("article_10", &law.article_10), ("part_3", &law.part_3)] {
+        for (name, text) in [
+            ("article_10", &law.article_10),
+            ("part_3", &law.part_3),
+            ("policy_document", &law.policy_document),
+        ] {
             if let Some(text) = text {
                 out.string(name, text);
             }
@@ -86,6 +93,9 @@ fn flow_text(out: &mut Text, flow: &Flow) {
     out.strings("fields", flow.fields.iter().map(String::as_str));
     out.string("precision", flow.precision.as_str());
     out.strings("gateways", flow.gateways.iter().map(String::as_str));
+    if let Some(basis) = &flow.article_6 {
+        out.string("article_6", basis);
+    }
     if let Some(days) = flow.conditions.max_age_days {
         out.number("max_age_days", days);
     }

@@ -16,6 +16,8 @@ pub struct Fault {
     pub field: String,
     /// What is wrong and what is expected.
     pub reason: String,
+    /// What to do about it.
+    pub to_do: String,
 }
 
 impl fmt::Display for Fault {
@@ -32,7 +34,7 @@ impl std::error::Error for Faults {}
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the agreement has {} fault(s)", self.0.len())?;
+        write!(f, "the document has {} fault(s)", self.0.len())?;
         for fault in &self.0 {
             write!(f, "; {fault}")?;
         }
@@ -41,14 +43,14 @@ impl fmt::Display for Faults {
 }
 
 /// Collects faults and knows where lines begin.
-pub(super) struct Reading<'t> {
+pub(crate) struct Reading<'t> {
     text: &'t str,
     faults: Vec<Fault>,
     lines: BTreeMap<String, usize>,
 }
 
 impl<'t> Reading<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self {
             text,
             faults: Vec::new(),
@@ -56,7 +58,7 @@ impl<'t> Reading<'t> {
         }
     }
 
-    pub(super) fn line_at(&self, byte: usize) -> usize {
+    pub(crate) fn line_at(&self, byte: usize) -> usize {
         1 + self
             .text
             .bytes()
@@ -65,11 +67,22 @@ impl<'t> Reading<'t> {
             .count()
     }
 
-    pub(super) fn fault(&mut self, line: usize, field: &str, reason: impl Into<String>) {
+    pub(crate) fn fault(&mut self, line: usize, field: &str, reason: impl Into<String>) {
+        self.fault_to_do(line, field, reason.into(), "write it as the reason says");
+    }
+
+    pub(crate) fn fault_to_do(
+        &mut self,
+        line: usize,
+        field: &str,
+        reason: String,
+        to_do: impl Into<String>,
+    ) {
         self.faults.push(Fault {
             line,
             field: field.to_owned(),
-            reason: reason.into(),
+            reason,
+            to_do: to_do.into(),
         });
     }
 
@@ -79,25 +92,45 @@ impl<'t> Reading<'t> {
     }
 
     /// A fault of a field that was read, or of the nearest field above it.
-    pub(super) fn fault_of(&mut self, field: &str, reason: impl Into<String>) {
+    pub(crate) fn fault_of(&mut self, field: &str, reason: impl Into<String>) {
+        self.fault(self.line_of(field), field, reason);
+    }
+
+    /// A fault of a field that was read, with what to do about it.
+    pub(crate) fn advise(
+        &mut self,
+        field: &str,
+        reason: impl Into<String>,
+        to_do: impl Into<String>,
+    ) {
+        self.fault_to_do(self.line_of(field), field, reason.into(), to_do);
+    }
+
+    fn line_of(&self, field: &str) -> usize {
         let mut path = field;
-        let line = loop {
+        loop {
             if let Some(line) = self.lines.get(path) {
-                break *line;
+                return *line;
             }
             match path.rfind(['.', '[']) {
                 Some(at) => path = path.get(..at).unwrap_or_default(),
-                None => break 1,
+                None => return 1,
             }
-        };
-        self.fault(line, field, reason);
+        }
     }
 
-    pub(super) fn clean(&self) -> bool {
+    /// Whether a field, or one below it, has a fault already: what follows from that is not said again.
+    pub(crate) fn faulty(&self, field: &str) -> bool {
+        self.faults
+            .iter()
+            .any(|fault| fault.field.starts_with(field))
+    }
+
+    pub(crate) fn clean(&self) -> bool {
         self.faults.is_empty()
     }
 
-    pub(super) fn into_faults(mut self) -> Faults {
+    pub(crate) fn into_faults(mut self) -> Faults {
         self.faults.sort();
         self.faults.dedup();
         Faults(self.faults)
@@ -105,7 +138,7 @@ impl<'t> Reading<'t> {
 }
 
 /// One table being read; what is left at the end was not asked for.
-pub(super) struct Section<'t> {
+pub(crate) struct Section<'t> {
     path: String,
     line: usize,
     values: BTreeMap<String, (usize, DeValue<'t>)>,
@@ -113,7 +146,7 @@ pub(super) struct Section<'t> {
 
 impl<'t> Section<'t> {
     /// Parses the document's top table.
-    pub(super) fn top(reading: &mut Reading<'t>) -> Option<Self> {
+    pub(crate) fn top(reading: &mut Reading<'t>) -> Option<Self> {
         match DeTable::parse(reading.text) {
             Ok(table) => Some(Self::of(reading, String::new(), 1, table.into_inner())),
             Err(error) => {
@@ -138,28 +171,29 @@ impl<'t> Section<'t> {
     }
 
     /// Path of this table, as faults name it.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
     /// Path of a field of this table.
-    pub(super) fn field(&self, name: &str) -> String {
+    pub(crate) fn field(&self, name: &str) -> String {
         join(&self.path, name)
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
     fn missing(&self, reading: &mut Reading<'t>, name: &str) {
-        reading.fault(self.line, &self.field(name), "missing");
+        let to_do = format!("add `{name} = …` to this table");
+        reading.fault_to_do(self.line, &self.field(name), "missing".to_owned(), to_do);
     }
 
     fn wrong(&self, reading: &mut Reading<'t>, name: &str, line: usize, expected: &str) {
         reading.fault(line, &self.field(name), format!("expected {expected}"));
     }
 
-    pub(super) fn optional_text(
+    pub(crate) fn optional_text(
         &mut self,
         reading: &mut Reading<'t>,
         name: &str,
@@ -179,7 +213,7 @@ impl<'t> Section<'t> {
         }
     }
 
-    pub(super) fn text(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<String> {
         if !self.has(name) {
             self.missing(reading, name);
         }
@@ -187,7 +221,7 @@ impl<'t> Section<'t> {
     }
 
     /// A text that reads as a word of the field.
-    pub(super) fn word<T: FromStr<Err = WordError>>(
+    pub(crate) fn word<T: FromStr<Err = WordError>>(
         &mut self,
         reading: &mut Reading<'t>,
         name: &str,
@@ -204,7 +238,7 @@ impl<'t> Section<'t> {
     }
 
     /// A text from a closed list of words.
-    pub(super) fn choice<T: Copy>(
+    pub(crate) fn choice<T: Copy>(
         &mut self,
         reading: &mut Reading<'t>,
         name: &str,
@@ -225,7 +259,7 @@ impl<'t> Section<'t> {
         found
     }
 
-    pub(super) fn texts(&mut self, reading: &mut Reading<'t>, name: &str) -> Vec<String> {
+    pub(crate) fn texts(&mut self, reading: &mut Reading<'t>, name: &str) -> Vec<String> {
         let Some((line, value)) = self.values.remove(name) else {
             self.missing(reading, name);
             return Vec::new();
@@ -251,7 +285,7 @@ impl<'t> Section<'t> {
         texts
     }
 
-    pub(super) fn optional_texts(&mut self, reading: &mut Reading<'t>, name: &str) -> Vec<String> {
+    pub(crate) fn optional_texts(&mut self, reading: &mut Reading<'t>, name: &str) -> Vec<String> {
         if self.has(name) {
             self.texts(reading, name)
         } else {
@@ -260,7 +294,7 @@ impl<'t> Section<'t> {
     }
 
     /// A whole number from 1 to `u32::MAX`.
-    pub(super) fn optional_count(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<u32> {
+    pub(crate) fn optional_count(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<u32> {
         let (line, value) = self.values.remove(name)?;
         let count = match &value {
             DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix())
@@ -274,7 +308,7 @@ impl<'t> Section<'t> {
         count
     }
 
-    pub(super) fn count(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<u32> {
+    pub(crate) fn count(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<u32> {
         if !self.has(name) {
             self.missing(reading, name);
         }
@@ -282,7 +316,7 @@ impl<'t> Section<'t> {
     }
 
     /// A TOML local date.
-    pub(super) fn day(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<Day> {
+    pub(crate) fn day(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<Day> {
         let Some((line, value)) = self.values.remove(name) else {
             self.missing(reading, name);
             return None;
@@ -301,7 +335,24 @@ impl<'t> Section<'t> {
         day
     }
 
-    pub(super) fn optional_section(
+    /// A TOML local date, which may be left out.
+    pub(crate) fn optional_day(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<Day> {
+        self.has(name).then(|| self.day(reading, name)).flatten()
+    }
+
+    /// True or false; left out: false.
+    pub(crate) fn flag(&mut self, reading: &mut Reading<'t>, name: &str) -> bool {
+        match self.values.remove(name) {
+            None => false,
+            Some((_, DeValue::Boolean(flag))) => flag,
+            Some((line, _)) => {
+                self.wrong(reading, name, line, "true or false");
+                false
+            }
+        }
+    }
+
+    pub(crate) fn optional_section(
         &mut self,
         reading: &mut Reading<'t>,
         name: &str,
@@ -316,7 +367,7 @@ impl<'t> Section<'t> {
         }
     }
 
-    pub(super) fn section(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<Section<'t>> {
+    pub(crate) fn section(&mut self, reading: &mut Reading<'t>, name: &str) -> Option<Section<'t>> {
         if !self.has(name) {
             self.missing(reading, name);
         }
@@ -324,7 +375,7 @@ impl<'t> Section<'t> {
     }
 
     /// An array of tables (`[[name]]`), empty when there is none.
-    pub(super) fn sections(&mut self, reading: &mut Reading<'t>, name: &str) -> Vec<Section<'t>> {
+    pub(crate) fn sections(&mut self, reading: &mut Reading<'t>, name: &str) -> Vec<Section<'t>> {
         let Some((line, value)) = self.values.remove(name) else {
             return Vec::new();
         };
@@ -349,15 +400,20 @@ impl<'t> Section<'t> {
         sections
     }
 
-    /// Names of the fields not asked for so far.
-    pub(super) fn left(&self) -> Vec<String> {
-        self.values.keys().cloned().collect()
+    /// Names every field nobody asked for.
+    pub(crate) fn finish(self, reading: &mut Reading<'t>) {
+        self.unknown(reading);
     }
 
-    /// Names every field nobody asked for.
-    pub(super) fn finish(self, reading: &mut Reading<'t>) {
+    /// Names every field not asked for so far.
+    pub(crate) fn unknown(&self, reading: &mut Reading<'t>) {
         for (name, (line, _)) in &self.values {
-            reading.fault(*line, &self.field(name), "unknown field");
+            reading.fault_to_do(
+                *line,
+                &self.field(name),
+                "unknown field".to_owned(),
+                "correct its name, or take it out: what is not understood is not signed",
+            );
         }
     }
 }

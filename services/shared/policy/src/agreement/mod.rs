@@ -5,13 +5,11 @@
 
 mod canonical;
 mod check;
-mod document;
-mod law;
+pub(crate) mod document;
 mod read;
 mod signature;
 
 pub use document::{Fault, Faults};
-pub use law::{Body, GATEWAYS, Gateway};
 pub use signature::{SignatureError, sha256, verify};
 
 use crate::class::Who;
@@ -36,7 +34,7 @@ pub struct Agreement {
     /// What it allows.
     pub kind: Kind,
     /// Gateways and bases.
-    pub law: Law,
+    pub law: LegalBasis,
     /// The data protection impact assessment; open data about nobody has none.
     pub dpia: Option<Dpia>,
     /// When it holds.
@@ -83,8 +81,8 @@ impl Kind {
 
 /// Gateways and bases.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Law {
-    /// Ids of legal gateways, from [`GATEWAYS`].
+pub struct LegalBasis {
+    /// Ids of legal gateways, from [`crate::law::Law`].
     pub gateways: Vec<String>,
     /// UK GDPR Article 6 bases, for example `6(1)(e)`.
     pub article_6: Vec<String>,
@@ -96,6 +94,8 @@ pub struct Law {
     pub article_10: Option<String>,
     /// DPA 2018 Part 3, where a competent authority discloses, for example `s36(4)`.
     pub part_3: Option<String>,
+    /// The appropriate policy document (DPA 2018 Schedule 1 Part 4), by its reference.
+    pub policy_document: Option<String>,
 }
 
 /// A data protection impact assessment.
@@ -118,6 +118,9 @@ pub struct Period {
     pub review: Day,
     /// Last day.
     pub expiry: Day,
+    /// Events accepted on or after this day, and before this version was in force for their source, are taken as if it had
+    /// been. `None`: such events get no more than what was granted when they were accepted.
+    pub backfill_from: Option<Day>,
 }
 
 /// A controller (or a class of them), in force once it has signed.
@@ -144,8 +147,19 @@ pub struct Flow {
     pub precision: Precision,
     /// Gateways this flow rests on: a part of the agreement's.
     pub gateways: Vec<String>,
+    /// The Article 6 basis it rests on. `None`: the agreement's, where that has one alone.
+    pub article_6: Option<String>,
     /// Conditions that must hold.
     pub conditions: Conditions,
+}
+
+impl Flow {
+    /// Whether what it releases rests on the person's choice of an authority.
+    pub fn rests_on_choice(&self) -> bool {
+        self.conditions
+            .person
+            .is_some_and(|person| person.consent == ConsentRule::Referral)
+    }
 }
 
 /// Conditions on a flow.
@@ -177,6 +191,9 @@ pub struct PersonConditions {
 /// What a flow demands of consent and objection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ConsentRule {
+    /// A consent in force that names the one housing authority the person chose (Housing Act 1996 s213B): what is released is shown to
+    /// that authority alone.
+    Referral,
     /// A consent in force, and no objection, refusal or withdrawal.
     Required,
     /// No objection, refusal or withdrawal.
@@ -187,7 +204,8 @@ pub enum ConsentRule {
 
 impl ConsentRule {
     /// Every rule.
-    pub const ALL: [ConsentRule; 3] = [
+    pub const ALL: [ConsentRule; 4] = [
+        ConsentRule::Referral,
         ConsentRule::Required,
         ConsentRule::NotObjected,
         ConsentRule::NotNeeded,
@@ -195,6 +213,7 @@ impl ConsentRule {
     /// The word in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
+            ConsentRule::Referral => "referral",
             ConsentRule::Required => "required",
             ConsentRule::NotObjected => "not-objected",
             ConsentRule::NotNeeded => "not-needed",
@@ -344,6 +363,14 @@ impl BeyondScope {
 }
 
 impl Agreement {
+    /// The Article 6 basis of a flow; `None` for data about nobody, and where the agreement leaves it open.
+    pub fn basis_of<'a>(&'a self, flow: &'a Flow) -> Option<&'a str> {
+        match (&flow.article_6, self.law.article_6.as_slice()) {
+            (Some(basis), _) | (None, [basis]) => Some(basis),
+            _ => None,
+        }
+    }
+
     /// The party an organisation belongs to, `None` when it is none.
     pub fn party(&self, organisation: &Organisation) -> Option<&Party> {
         self.parties

@@ -2,13 +2,13 @@
 
 use super::document::{Faults, Reading, Section};
 use super::{
-    AgeBand, Agreement, BeyondScope, Conditions, ConsentRule, Dpia, Flow, Kind, Law, Mode, Party,
-    Period, PersonConditions, Reader, RestrictedRule, Scope,
+    AgeBand, Agreement, BeyondScope, Conditions, ConsentRule, Dpia, Flow, Kind, LegalBasis, Mode,
+    Party, Period, PersonConditions, Reader, RestrictedRule, Scope,
 };
 use crate::catalogue::Catalogue;
 use crate::class::{Class, Who};
 use crate::predicate::Predicate;
-use walbrook_domain::{AgreementVersion, EventType, LinkStatus, Precision};
+use walbrook_domain::{AgreementVersion, Day, EventType, LinkStatus, Precision};
 
 impl Agreement {
     /// Reads a document's shape, words and types. It does not ask whether the agreement is sound: see [`Agreement::propose`].
@@ -17,31 +17,51 @@ impl Agreement {
     /// Every fault, by line, field and reason.
     pub fn read(text: &str) -> Result<Self, Faults> {
         let mut reading = Reading::new(text);
-        match read(&mut reading) {
+        match read(&mut reading).map(|(agreement, _)| agreement) {
             Some(agreement) if reading.clean() => Ok(agreement),
             _ => Err(reading.into_faults()),
         }
     }
 
-    /// Reads a document and checks all that a proposal must be: law, scopes, and that every event type, field, view and
-    /// dataset is in the catalogue.
+    /// Reads a document and checks all that a proposal must be, but for its dates against the day's: law, scopes, and that
+    /// every event type, field, code, view, role, organisation and dataset is in the catalogue.
     ///
     /// # Errors
     /// Every fault, by line, field and reason.
     pub fn propose(text: &str, catalogue: &Catalogue) -> Result<Self, Faults> {
+        Self::sound(text, catalogue, None)
+    }
+
+    /// As [`Agreement::propose`], on a day: an agreement that has expired, or whose review is past, is not proposed.
+    ///
+    /// # Errors
+    /// Every fault, by line, field and reason.
+    pub fn propose_on(text: &str, catalogue: &Catalogue, today: Day) -> Result<Self, Faults> {
+        Self::sound(text, catalogue, Some(today))
+    }
+
+    fn sound(text: &str, catalogue: &Catalogue, today: Option<Day>) -> Result<Self, Faults> {
         let mut reading = Reading::new(text);
-        let agreement = read(&mut reading);
-        if let Some(agreement) = &agreement {
-            super::check::check(agreement, catalogue, &mut reading);
+        let read = read(&mut reading);
+        if let Some((agreement, places)) = &read {
+            super::check::check(agreement, places, catalogue, today, &mut reading);
         }
-        match agreement {
-            Some(agreement) if reading.clean() => Ok(agreement),
+        match read {
+            Some((agreement, _)) if reading.clean() => Ok(agreement),
             _ => Err(reading.into_faults()),
         }
     }
 }
 
-fn read(reading: &mut Reading<'_>) -> Option<Agreement> {
+/// The numbers, from 1, that parties, flows and readers have in the document: those that cannot be typed are left out of the
+/// agreement, and the others keep their places.
+pub(super) struct Places {
+    pub(super) parties: Vec<usize>,
+    pub(super) flows: Vec<usize>,
+    pub(super) readers: Vec<usize>,
+}
+
+fn read(reading: &mut Reading<'_>) -> Option<(Agreement, Places)> {
     let mut top = Section::top(reading)?;
     let id = top.word(reading, "id");
     let version = top.count(reading, "version");
@@ -54,11 +74,16 @@ fn read(reading: &mut Reading<'_>) -> Option<Agreement> {
     let law = law(reading, &mut top);
     let dpia = dpia(reading, &mut top);
     let period = period(reading, &mut top);
-    let parties = each(reading, &mut top, "party", party);
-    let flows = each(reading, &mut top, "flow", flow);
-    let readers = each(reading, &mut top, "reader", reader);
+    let (party_places, parties) = each(reading, &mut top, "party", party);
+    let (flow_places, flows) = each(reading, &mut top, "flow", flow);
+    let (reader_places, readers) = each(reading, &mut top, "reader", reader);
     top.finish(reading);
-    Some(Agreement {
+    let places = Places {
+        parties: party_places,
+        flows: flow_places,
+        readers: reader_places,
+    };
+    let agreement = Agreement {
         id: id?,
         version: AgreementVersion(version?),
         title: title?,
@@ -73,7 +98,8 @@ fn read(reading: &mut Reading<'_>) -> Option<Agreement> {
         parties,
         flows,
         readers,
-    })
+    };
+    Some((agreement, places))
 }
 
 fn each<'t, T>(
@@ -81,13 +107,16 @@ fn each<'t, T>(
     top: &mut Section<'t>,
     name: &str,
     read: fn(&mut Reading<'t>, &mut Section<'t>) -> Option<T>,
-) -> Vec<T> {
-    let mut found = Vec::new();
-    for mut section in top.sections(reading, name) {
-        found.extend(read(reading, &mut section));
+) -> (Vec<usize>, Vec<T>) {
+    let (mut places, mut found) = (Vec::new(), Vec::new());
+    for (number, mut section) in top.sections(reading, name).into_iter().enumerate() {
+        if let Some(one) = read(reading, &mut section) {
+            places.push(number + 1);
+            found.push(one);
+        }
         section.finish(reading);
     }
-    found
+    (places, found)
 }
 
 fn kind<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Kind> {
@@ -110,15 +139,16 @@ fn kind<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Kind> {
     }
 }
 
-fn law<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Law> {
+fn law<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<LegalBasis> {
     let mut section = top.section(reading, "law")?;
-    let law = Law {
+    let law = LegalBasis {
         gateways: section.texts(reading, "gateways"),
         article_6: section.optional_texts(reading, "article_6"),
         article_9: section.optional_texts(reading, "article_9"),
         schedule_1: section.optional_texts(reading, "schedule_1"),
         article_10: section.optional_text(reading, "article_10"),
         part_3: section.optional_text(reading, "part_3"),
+        policy_document: section.optional_text(reading, "policy_document"),
     };
     section.finish(reading);
     Some(law)
@@ -147,11 +177,13 @@ fn period<'t>(reading: &mut Reading<'t>, top: &mut Section<'t>) -> Option<Period
     let effective = section.day(reading, "effective");
     let review = section.day(reading, "review");
     let expiry = section.day(reading, "expiry");
+    let backfill_from = section.optional_day(reading, "backfill_from");
     section.finish(reading);
     Some(Period {
         effective: effective?,
         review: review?,
         expiry: expiry?,
+        backfill_from,
     })
 }
 
@@ -190,10 +222,10 @@ fn flow<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Flow
     let fields = section.texts(reading, "fields");
     let precision = section.choice(reading, "precision", &Precision::ALL, Precision::as_str);
     let gateways = section.texts(reading, "gateways");
-    let person = match section.optional_section(reading, "person") {
-        Some(mut person) => Some(person_conditions(reading, &mut person)?),
-        None => None,
-    };
+    let article_6 = section.optional_text(reading, "article_6");
+    let person = section
+        .optional_section(reading, "person")
+        .map(|mut person| person_conditions(reading, &mut person));
     let max_age_days = section.optional_count(reading, "max_age_days");
     let predicate = predicate(reading, section);
     Some(Flow {
@@ -202,8 +234,12 @@ fn flow<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Flow
         fields,
         precision: precision?,
         gateways,
+        article_6,
         conditions: Conditions {
-            person,
+            person: match person {
+                Some(conditions) => Some(conditions?),
+                None => None,
+            },
             max_age_days,
             predicate,
         },
@@ -230,10 +266,7 @@ fn person_conditions<'t>(
         &LinkStatus::ALL,
         LinkStatus::as_str,
     );
-    for name in section.left() {
-        let field = section.field(&name);
-        reading.fault_of(&field, "unknown field");
-    }
+    section.unknown(reading);
     Some(PersonConditions {
         consent: consent?,
         opt_out_applies: opt_out?.1,

@@ -206,10 +206,12 @@ fn sources_are_named_with_whom_to_ask_and_say_the_same_of_everybody() {
         "rough-sleeping",
         Mode::Case,
     );
-    let lines: Vec<_> = found
-        .iter()
-        .flat_map(|one| one.sources(log.state.book()))
-        .collect();
+    let about = |id: &str| -> Vec<_> {
+        let of = found.iter().filter(|one| one.agreement().as_str() == id);
+        of.flat_map(|one| one.sources(log.state.book())).collect()
+    };
+    let mut lines = about("nhs-to-housing");
+    lines.extend(about("pan-london-rough-sleeping"));
     let trust = |line: &&SourceLine| line.source == Who::Organisation(org("ODS:RRV"));
     assert!(lines.iter().filter(trust).count() == 2);
     assert!(

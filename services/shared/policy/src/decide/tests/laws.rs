@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use walbrook_domain::Handle;
 
 fn permits(case: &Case) -> Vec<(String, String, u64)> {
     let catalogue = catalogue();
@@ -110,7 +111,7 @@ proptest! {
             withdrawn.log.ground(ground(handle, GroundKind::Consent, GroundState::Withdrawn, 2)).unwrap();
             prop_assert!(subset(&permits(&withdrawn), &before));
         }
-        let version = 1 + case.log.state.grounds().version(&handle, &crate::state::ground_id(&handle, GroundKind::Consent, None, None, None));
+        let version = 1 + case.log.state.grounds().version(&ground(handle, GroundKind::Consent, GroundState::Withdrawn, 1));
         let mut withdrawn = case.clone();
         withdrawn.log.ground(ground(handle, GroundKind::Consent, GroundState::Withdrawn, version)).unwrap();
         prop_assert!(subset(&permits(&withdrawn), &before));
