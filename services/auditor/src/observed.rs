@@ -57,6 +57,8 @@ pub struct Observed {
     pub state: PolicyState,
     /// By agreement; none that was never used.
     pub uses: BTreeMap<AgreementId, Use>,
+    /// What the views pinned call the events they read.
+    pub labels: BTreeMap<EventType, String>,
 }
 
 /// The event type of every raw record, a byte each: a place in `names`, from 1; 0 is none of ours.
@@ -159,9 +161,15 @@ pub fn observe(
             reads.note(&read, at, &mut uses);
         }
     })?;
+    let labels = reads
+        .views
+        .values()
+        .flat_map(|view| view.source_labels.clone())
+        .collect();
     Ok(Observed {
         state: reads.state,
         uses,
+        labels,
     })
 }
 

@@ -127,7 +127,7 @@ impl CityArgs {
     }
 }
 
-fn now() -> walbrook_domain::Instant {
+pub(crate) fn now() -> walbrook_domain::Instant {
     walbrook_domain::Instant(jiff::Timestamp::now().as_microsecond())
 }
 

@@ -15,6 +15,7 @@ pub mod ground;
 pub mod identity;
 pub mod import;
 pub mod publish;
+pub mod quarantine;
 pub mod register;
 pub mod schedule;
 pub mod settle;
@@ -44,7 +45,7 @@ pub enum Command {
     Up(cluster::up::UpArgs),
     /// Stop what `up` started; data stays
     Down(cluster::down::DownArgs),
-    /// Show what runs and where it listens
+    /// Show what runs, and how far enforcement has come: lag, epoch, oldest undecided event, last page
     Status(cluster::status::StatusArgs),
     /// Compare the topics of a Kafka with the topic table, and create what is missing
     Topics(cluster::topics::TopicsArgs),
@@ -62,6 +63,8 @@ pub enum Command {
     View(view::ViewArgs),
     /// Verify the log and ask it who saw what, and why
     Audit(audit::AuditArgs),
+    /// Your organisation's quarantined records: what is wrong with each, and sending it again
+    Quarantine(quarantine::QuarantineArgs),
     /// Print the registers that write themselves: sharing agreements, Article 30, privacy notices, data flows, observed use
     Register(register::RegisterArgs),
     /// Merge and un-merge the records of one person
@@ -97,7 +100,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Up(args) => cluster::up::run(args).await,
         Command::Down(args) => cluster::down::run(&args),
-        Command::Status(args) => cluster::status::run(&args),
+        Command::Status(args) => cluster::status::run(args).await,
         Command::Topics(args) => cluster::topics::run(args).await,
         Command::Agreement(args) => agreement::run(args).await,
         Command::Schedule(args) => schedule::run(args).await,
@@ -106,6 +109,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Receipt(args) => consent::receipt::run(args).await,
         Command::View(args) => view::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Quarantine(args) => quarantine::run(args).await,
         Command::Register(args) => register::run(args).await,
         Command::Identity(args) => identity::run(args).await,
         Command::Import(args) => import::run(args).await,

@@ -1,7 +1,9 @@
 //! Tables on the terminal.
 
-use comfy_table::Table;
+use std::ops::Range;
+
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table};
 
 /// A table with these column heads, in the one style of this program.
 #[must_use]
@@ -9,4 +11,13 @@ pub fn table<const N: usize>(heads: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(heads);
     table
+}
+
+/// Sets the columns of these places to the right: numbers line up by their last digit.
+pub fn numbers(table: &mut Table, columns: Range<usize>) {
+    for place in columns {
+        if let Some(column) = table.column_mut(place) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
 }

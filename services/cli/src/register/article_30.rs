@@ -121,7 +121,7 @@ fn fields_of(facts: &Facts, entry: &Entry, class: FieldClass) -> Vec<String> {
         if fields.is_empty() {
             continue;
         }
-        let line = format!("{}: {}", words::event(&flow.event_type), fields.join(", "));
+        let line = format!("{}: {}", words::event(facts, &flow.event_type), fields.join(", "));
         if !lines.contains(&line) {
             lines.push(line);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use walbrook_auditor::observed::{Observed, Use};
-use walbrook_domain::{AgreementId, Day, Organisation};
+use walbrook_domain::{AgreementId, Day, EventType, Organisation};
 use walbrook_policy::agreement::Agreement;
 use walbrook_policy::law::Law;
 use walbrook_policy::state::{AgreementBook, Edition};
@@ -43,6 +43,8 @@ pub(super) struct Facts {
     pub law: Law,
     /// The day of the printout.
     pub today: Day,
+    /// What events are called by the views that read them.
+    pub labels: BTreeMap<EventType, String>,
     /// How many days ahead an end is near.
     pub soon_days: i32,
 }
@@ -50,11 +52,16 @@ pub(super) struct Facts {
 impl Facts {
     /// Draws it together.
     pub fn new(observed: Observed, law: Law, today: Day, soon_days: i32) -> Self {
-        let Observed { state, mut uses } = observed;
+        let Observed {
+            state,
+            mut uses,
+            labels,
+        } = observed;
         Self {
             entries: entries(state.book(), &mut uses, today),
             law,
             today,
+            labels,
             soon_days,
         }
     }

@@ -79,7 +79,7 @@ fn what(facts: &Facts, entry: &Entry) -> String {
     let sources = words::each(facts, agreement.flows.iter().map(|flow| &flow.source));
     let mut events: Vec<String> = Vec::new();
     for flow in &agreement.flows {
-        let event = format!("\u{201c}{}\u{201d}", words::event(&flow.event_type));
+        let event = format!("\u{201c}{}\u{201d}", words::event(facts, &flow.event_type));
         if !events.contains(&event) {
             events.push(event);
         }
@@ -114,7 +114,7 @@ fn to_whom(facts: &Facts, entry: &Entry) -> String {
                 || reader.role.replace('-', " "),
                 |role| lower_first(&role.title),
             );
-            format!("a {role} of {}", words::who(facts, &reader.who))
+            format!("{} {role} of {}", article(&role), words::one_of(facts, &reader.who))
         })
         .collect();
     if readers.is_empty() {
@@ -204,4 +204,13 @@ fn lower_first(words: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         first.to_lowercase().chain(letters).collect()
     })
+}
+
+/// `a` or `an`, by the letter that follows.
+fn article(words: &str) -> &'static str {
+    if words.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
 }

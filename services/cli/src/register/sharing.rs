@@ -104,7 +104,7 @@ fn disclosed(facts: &Facts, entry: &Entry) -> String {
         let fields: Vec<String> = flow.fields.iter().map(|name| words::field(name)).collect();
         let line = format!(
             "{} from {}: {}",
-            words::event(&flow.event_type),
+            words::event(facts, &flow.event_type),
             words::who(facts, &flow.source),
             fields.join(", ")
         );

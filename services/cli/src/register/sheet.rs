@@ -110,6 +110,9 @@ impl Sheet {
 
 /// A column's name as people say it: `end-date` is `End date`.
 fn spoken(column: &str) -> String {
+    if column == "dpia" {
+        return "DPIA".to_owned();
+    }
     let words = column.replace('-', " ");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| {

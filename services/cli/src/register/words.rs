@@ -11,8 +11,11 @@ use walbrook_policy::law::FieldClass;
 
 use super::facts::Facts;
 
-/// An event type as people say it: `housing.RentArrearsChanged` is `rent arrears changed`.
-pub(super) fn event(event_type: &EventType) -> String {
+/// An event type as people say it: by the views that read it, or else by its name (`housing.RentArrearsChanged` is `rent arrears changed`).
+pub(super) fn event(facts: &Facts, event_type: &EventType) -> String {
+    if let Some(label) = facts.labels.get(event_type) {
+        return label.clone();
+    }
     let name = event_type.as_str();
     let name = name.split_once('.').map_or(name, |(_, name)| name);
     let mut words = String::new();
@@ -70,6 +73,21 @@ pub(super) fn who(facts: &Facts, who: &Who) -> String {
             "charity" => "charities".to_owned(),
             "registered-provider" => "registered providers of social housing".to_owned(),
             other => other.replace('-', " "),
+        },
+    }
+}
+
+/// One of someone: `a London authority`.
+pub(super) fn one_of(facts: &Facts, who: &Who) -> String {
+    match who {
+        Who::Organisation(one) => facts.name(one),
+        Who::Class(class) => match class.as_str() {
+            "london-authority" => "a London authority".to_owned(),
+            "nhs-body" => "an NHS body".to_owned(),
+            "police-force" => "a police force".to_owned(),
+            "transport-operator" => "Transport for London".to_owned(),
+            "registered-provider" => "a registered provider of social housing".to_owned(),
+            other => format!("a {}", other.replace('-', " ")),
         },
     }
 }

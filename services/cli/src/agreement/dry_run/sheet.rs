@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use walbrook_auditor::dry_run::Forecast;
 use walbrook_auditor::dry_run::forecast::{FlowChange, Inferable, ReaderChange};
 
-use crate::table::table;
+use crate::table::{numbers, table};
 use crate::view::words;
 
 /// How many readers stand in the table one by one; more are added up by role and view.
@@ -82,14 +82,14 @@ fn head(out: &mut String, forecast: &Forecast) {
     if forecast.replayed.unreadable > 0 {
         line!(
             out,
-            "{} could not be read and count for nothing: see `walbrook quarantine list`.",
+            "Left out: {} that cannot be read (`walbrook quarantine list` shows them to their owners).",
             counted(forecast.replayed.unreadable, "record", "records")
         );
     }
 }
 
 fn heading(out: &mut String, words: &str) {
-    line!(out, "\n{words}\n{}", "─".repeat(words.chars().count()));
+    line!(out, "\n{words}");
 }
 
 fn flows(out: &mut String, forecast: &Forecast) {
@@ -99,6 +99,7 @@ fn flows(out: &mut String, forecast: &Forecast) {
         return;
     }
     let mut rows = table(["Event", "From", "Events", "Shared now", "Would be", "People"]);
+    numbers(&mut rows, 2..6);
     for flow in &forecast.flows {
         rows.add_row([
             flow.event_type.clone(),
@@ -180,6 +181,7 @@ fn readers(out: &mut String, readers: &[ReaderChange]) {
         return;
     }
     let mut rows = table(["Who", "As", "View", "People now", "Would be", "New", "Gone"]);
+    numbers(&mut rows, 3..7);
     for one in changed.iter().take(READERS_SHOWN) {
         rows.add_row([
             words::organisation(&one.organisation),
@@ -231,6 +233,7 @@ fn inferable(out: &mut String, inferable: &[Inferable]) {
         return;
     }
     let mut rows = table(["What", "How", "View", "Agreements", "Readers", "Rows"]);
+    numbers(&mut rows, 4..6);
     for one in inferable {
         rows.add_row([
             one.what.clone(),
