@@ -11,7 +11,7 @@ use walbrook_broker::enforce::control_view::ControlView;
 use walbrook_broker::enforce::feed::Feed;
 use walbrook_broker::enforce::member::Shared;
 use walbrook_broker::enforce::metrics::EnforceMetrics;
-use walbrook_broker::enforce::stamp::Stamp;
+use walbrook_broker::enforce::stamp::CommittedStamp;
 use walbrook_broker::enforce::start::{KafkaClients, clock, member};
 use walbrook_domain::control::ControlFact;
 use walbrook_domain::{EventId, Handle, PersonId, Purpose};
@@ -312,8 +312,8 @@ impl Town {
             let past = committed.iter().all(|entry| {
                 let stamp = entry
                     .offset
-                    .and_then(|offset| Stamp::parse(offset, &entry.metadata).ok());
-                stamp.is_some_and(|stamp| stamp.policy_next >= policy_next)
+                    .and_then(|offset| CommittedStamp::parse(offset, &entry.metadata).ok());
+                stamp.is_some_and(|stamp| stamp.position.policy_next >= policy_next)
             });
             if past {
                 return;

@@ -282,6 +282,10 @@ impl Walk<'_, '_> {
         else {
             return;
         };
+        // What is in quarantine corrects nothing.
+        if raw.history.event_at(&event.subject, slot.offset).is_none() {
+            return;
+        }
         let precedes = raw.history.standing(&entry(event, slot), slot.offset);
         if !matches!(precedes, Precedes::Counts | Precedes::Superseded) {
             return;

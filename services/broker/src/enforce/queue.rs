@@ -167,16 +167,20 @@ impl Partition {
         queued: Queued,
         past: &BTreeMap<(usize, i64), Record>,
     ) -> Result<(), Stop> {
+        let (mut in_slice, causes) = match queued.slice {
+            Some(slice) => (self.in_slice(&slice, past), slice.causes),
+            None => (BTreeMap::new(), Vec::new()),
+        };
         let mut handles = Vec::new();
-        if let Some((handle, events)) = queued.rest {
+        if let Some((handle, mut events)) = queued.rest {
+            // One handle once: what falls of it stands before what comes.
+            events.extend(in_slice.remove(&handle).unwrap_or_default());
+            events.sort_unstable();
+            events.dedup();
             handles.push(self.queued_handle(work, handle, &events, Extent::Part, past)?);
         }
-        let mut causes = Vec::new();
-        if let Some(slice) = queued.slice {
-            for (handle, events) in self.in_slice(&slice, past) {
-                handles.push(self.queued_handle(work, handle, &events, Extent::Changes, past)?);
-            }
-            causes = slice.causes;
+        for (handle, events) in in_slice {
+            handles.push(self.queued_handle(work, handle, &events, Extent::Changes, past)?);
         }
         handles.retain(|handle| !handle.is_empty());
         pages.redecision(&causes, handles);
