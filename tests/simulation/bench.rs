@@ -1,8 +1,9 @@
 //! One partition on a log in memory, decided by hand.
 
-use crate::faulty::FaultyClients;
+use crate::process::SimClients;
 use std::time::Duration;
 use walbrook_broker::enforce::book::Book;
+use walbrook_broker::enforce::clients::{self, Adopted, Clients, raw_topics};
 use walbrook_broker::enforce::control_view::Setting;
 use walbrook_broker::enforce::decide::Entropy;
 use walbrook_broker::enforce::feed::Feed;
@@ -11,7 +12,7 @@ use walbrook_broker::enforce::partition::Transaction;
 use walbrook_domain::{Handle, Instant, PersonId};
 use walbrook_event::framing::unframe;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
-use walbrook_eventlog::{Appender, NewRecord, Reader, Record, TopicPartition, topics};
+use walbrook_eventlog::{Appender, NewRecord, Reader, Record, TopicPartition, Transactor, topics};
 use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_tests::records::{self, City, PURPOSE};
@@ -36,8 +37,9 @@ pub(crate) struct Bench {
     pub(crate) log: MemoryLog,
     pub(crate) feed: Feed,
     pub(crate) policy: MemoryReader,
-    pub(crate) clients: FaultyClients,
+    pub(crate) clients: SimClients,
     pub(crate) lane: Lane,
+    transactor: Box<dyn Transactor>,
     pub(crate) links: MemoryReader,
     pub(crate) raw: MemoryReader,
     pub(crate) entropy: Counting,
@@ -59,13 +61,13 @@ impl Bench {
         log.set_now_ms(NOW_MS);
         append(&log, city.founding());
         let setting = records::setting(&city);
-        let clients = FaultyClients::new(log.clone());
+        let clients = SimClients(log.clone());
         let feed = Feed::new(Book::new(records::catalogue()));
         let mut policy = log.reader();
         policy
             .assign(&[(TopicPartition::new(city.topic(topics::POLICY), 0), 0)])
             .unwrap();
-        let lane = Lane::adopt(0, &clients, &*feed.read(), &setting).unwrap();
+        let adopted = clients::adopt(0, &clients, &*feed.read(), &setting).unwrap();
         let mut links = log.reader();
         links
             .assign(&[(TopicPartition::new(city.topic(topics::LINKS), 0), 0)])
@@ -83,7 +85,8 @@ impl Bench {
             feed,
             policy,
             clients,
-            lane,
+            lane: Lane::new(adopted.partition),
+            transactor: adopted.transactor,
             links,
             raw,
             entropy: Counting(0),
@@ -123,20 +126,34 @@ impl Bench {
             .unwrap();
         self.lane.apply_links(&links, next)?;
         let now = Instant(self.now_ms * 1_000);
-        self.lane.decide(
-            records,
-            &*self.feed.read(),
-            &self.setting,
-            &self.clients,
-            now,
-            &mut self.entropy,
-        )
+        let book = self.feed.read();
+        let wanted = self.lane.begin(records, &*book, &self.setting, now)?;
+        let mut reader = self.clients.reader()?;
+        let raw = raw_topics(&self.setting);
+        let past = clients::read_past(reader.as_mut(), 0, &raw, &wanted)?;
+        self.lane
+            .finish(&past, &*book, &self.setting, now, &mut self.entropy)
     }
 
     pub(crate) fn commit(&mut self) -> Transaction {
         let transaction = self.decide().unwrap();
         let group = self.setting.namespace.name("broker");
-        self.lane.commit(transaction, &group, None).unwrap()
+        self.transactor.begin().unwrap();
+        for record in &transaction.records {
+            self.transactor.send(record.clone()).unwrap();
+        }
+        self.transactor.drain().unwrap();
+        self.transactor
+            .send_positions(&group, &transaction.positions, None)
+            .unwrap();
+        self.transactor.commit().unwrap();
+        self.lane.committed(&transaction);
+        transaction
+    }
+
+    /// p built once more from the log.
+    pub(crate) fn adopt(&self) -> Result<Adopted, LaneError> {
+        clients::adopt(0, &self.clients, &*self.feed.read(), &self.setting)
     }
 
     pub(crate) fn committed(&self, plain: &str) -> Vec<Record> {

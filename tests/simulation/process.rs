@@ -1,177 +1,439 @@
-//! A broker process of the simulation: its own view of the control plane, and the lanes it has.
+//! A broker process of the simulation: its view of the control plane, and members that run the broker's own machine. What a machine asks for is
+//! done here one thing at a time, so that anything may happen between any two.
 
-use crate::faulty::{Fault, FaultyClients};
-use std::collections::BTreeMap;
+use crate::group::Group;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 use walbrook_broker::enforce::book::Book;
-use walbrook_broker::enforce::control_view::Setting;
+use walbrook_broker::enforce::clients::{self, Clients, raw_topics};
+use walbrook_broker::enforce::control_view::{ControlView, Setting};
 use walbrook_broker::enforce::decide::Entropy;
 use walbrook_broker::enforce::feed::Feed;
-use walbrook_broker::enforce::lane::Lane;
+use walbrook_broker::enforce::lane::LaneError;
+use walbrook_broker::enforce::machine::{
+    Applied, Around, Built, Effect, Input, Machine, Polled, SettleStep,
+};
+use walbrook_broker::enforce::planted::{PlantedFault, planted};
+use walbrook_broker::enforce::stamp::CommittedStamp;
 use walbrook_domain::Instant;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
-use walbrook_eventlog::{Ends, Reader, TopicPartition, topics};
+use walbrook_eventlog::{
+    Ends, LogError, NewRecord, Positions, Reader, Record, Severity, TopicPartition, Transactor,
+    topics,
+};
 use walbrook_tests::records::{self, City};
 
-/// A broker process: its own view of the control plane, and the lanes it has.
-pub(super) struct Process {
-    pub(super) feed: Feed,
-    pub(super) policy: MemoryReader,
-    pub(super) clients: FaultyClients,
-    pub(super) lanes: BTreeMap<i32, Member>,
+/// Clients on the log in memory.
+#[derive(Clone)]
+pub struct SimClients(pub MemoryLog);
+
+impl Clients for SimClients {
+    fn reader(&self) -> Result<Box<dyn Reader>, LogError> {
+        Ok(Box::new(Impatient(self.0.reader(), BTreeMap::new())))
+    }
+
+    fn transactor(&self, id: &str) -> Box<dyn Transactor> {
+        Box::new(self.0.transactor(id))
+    }
+
+    fn ends(&self) -> Result<Box<dyn Ends>, LogError> {
+        Ok(Box::new(self.0.clone()))
+    }
+
+    fn positions(&self) -> Result<Box<dyn Positions>, LogError> {
+        Ok(Box::new(self.0.clone()))
+    }
 }
 
-pub(super) struct Member {
-    pub(super) lane: Lane,
-    pub(super) raw: MemoryReader,
-    pub(super) links: MemoryReader,
+/// A reader that gives up where the real one would wait: nothing else happens while it reads.
+struct Impatient(MemoryReader, BTreeMap<TopicPartition, i64>);
+
+impl Reader for Impatient {
+    fn assign(&mut self, starts: &[(TopicPartition, i64)]) -> Result<(), LogError> {
+        self.1 = starts.iter().map(|(at, _)| (at.clone(), -1)).collect();
+        self.0.assign(starts)
+    }
+
+    fn poll(&mut self, max: usize, wait: Duration, into: &mut Vec<Record>) -> Result<(), LogError> {
+        self.0.poll(max, wait, into)?;
+        let mut moved = false;
+        for (at, before) in &mut self.1 {
+            let now = self.0.position(at).unwrap_or(0);
+            moved |= now != *before;
+            *before = now;
+        }
+        if moved {
+            Ok(())
+        } else {
+            Err(fault(Severity::Transient))
+        }
+    }
+
+    fn position(&self, at: &TopicPartition) -> Option<i64> {
+        self.0.position(at)
+    }
+}
+
+pub fn fault(severity: Severity) -> LogError {
+    LogError::new(severity, "simulate", "a fault", "told to")
+}
+
+/// What a member may touch while it takes a step.
+pub struct World<'a> {
+    pub group: &'a mut Group,
+    pub log: &'a MemoryLog,
+    pub chance: &'a mut ChaCha8Rng,
+    pub entropy: &'a mut dyn Entropy,
+    pub setting: &'a Arc<Setting>,
+    pub now_ms: i64,
+    /// How likely each request fails.
+    pub faults: f64,
+}
+
+impl World<'_> {
+    fn fails(&mut self) -> bool {
+        self.faults > 0.0 && self.chance.random_bool(self.faults)
+    }
+}
+
+struct Hand {
+    transactor: Box<dyn Transactor>,
+    generation: u32,
+}
+
+struct Job {
+    number: i32,
+    attempt: u64,
+    kept: Option<CommittedStamp>,
+}
+
+/// A member of the group.
+pub struct SimMember {
+    pub id: u64,
+    pub machine: Machine,
+    links: MemoryReader,
+    queue: VecDeque<Effect>,
+    answer: Option<Input>,
+    holding: bool,
+    hands: BTreeMap<i32, Hand>,
+    jobs: Vec<Job>,
+    reports: Vec<(i32, u64, Result<Built, LaneError>)>,
+    settling: Vec<(i32, VecDeque<SettleStep>)>,
+    settled: Vec<(i32, Result<(), LogError>)>,
+}
+
+/// A process.
+pub struct Process {
+    pub feed: Feed,
+    policy: MemoryReader,
+    at_policy: TopicPartition,
+    clients: SimClients,
+    pub members: Vec<SimMember>,
+    /// How far its clock is off, ms.
+    pub skew_ms: i64,
+    elapsed: Duration,
 }
 
 impl Process {
-    pub(super) fn new(log: &MemoryLog, city: &City) -> Self {
+    pub fn new(log: &MemoryLog, city: &City, setting: &Arc<Setting>, ids: &[u64]) -> Self {
+        let at_policy = TopicPartition::new(city.topic(topics::POLICY), 0);
         let mut policy = log.reader();
-        policy
-            .assign(&[(TopicPartition::new(city.topic(topics::POLICY), 0), 0)])
-            .expect("assigned");
+        policy.assign(&[(at_policy.clone(), 0)]).expect("assigned");
+        let members = ids
+            .iter()
+            .map(|id| SimMember {
+                id: *id,
+                machine: Machine::new(Arc::clone(setting)),
+                links: log.reader(),
+                queue: VecDeque::new(),
+                answer: Some(Input::Begin),
+                holding: false,
+                hands: BTreeMap::new(),
+                jobs: Vec::new(),
+                reports: Vec::new(),
+                settling: Vec::new(),
+                settled: Vec::new(),
+            })
+            .collect();
         Self {
             feed: Feed::new(Book::new(records::catalogue())),
             policy,
-            clients: FaultyClients::new(log.clone()),
-            lanes: BTreeMap::new(),
+            at_policy,
+            clients: SimClients(log.clone()),
+            members,
+            skew_ms: 0,
+            elapsed: Duration::ZERO,
         }
     }
 
-    pub(super) fn adopt(&mut self, number: i32, setting: &Setting) -> Result<Member, String> {
-        // The feed of a process that takes p over has passed p's committed position.
-        self.barrier();
-        let lane = {
-            let book = self.feed.read();
-            Lane::adopt(number, &self.clients, &*book, setting)
-                .map_err(|error| error.to_string())?
-        };
-        let mut raw = self.clients.log.reader();
-        let starts: Vec<_> = lane
-            .partition()
-            .positions()
-            .map(|(topic, position)| (TopicPartition::new(topic.clone(), number), position))
-            .collect();
-        raw.assign(&starts).expect("assigned");
-        let mut links = self.clients.log.reader();
-        let at = TopicPartition::new(setting.namespace.name(topics::LINKS), number);
-        links
-            .assign(&[(at, lane.partition().links_next())])
-            .expect("assigned");
-        Ok(Member { lane, raw, links })
-    }
-
-    pub(super) fn barrier(&mut self) {
+    /// Applies some of `control.policy`, unless a member holds it still.
+    pub fn feed(&mut self, most: usize) {
+        if self.members.iter().any(|member| member.holding) {
+            return;
+        }
         let mut records = Vec::new();
         self.policy
-            .poll(usize::MAX, Duration::ZERO, &mut records)
+            .poll(most, Duration::ZERO, &mut records)
             .expect("polled");
-        let topic = records.first().map(|record| record.at.clone());
-        let at = topic.unwrap_or_else(|| TopicPartition::new("sim.control.policy", 0));
-        let position = self.policy.position(&at);
-        self.feed.step(&records, position).expect("applied");
+        self.feed
+            .step(&records, self.policy.position(&self.at_policy))
+            .expect("applied");
     }
 
-    /// One batch; true when it was committed.
-    #[expect(clippy::too_many_arguments, reason = "a test's own helper")]
-    pub(super) fn work(
-        &mut self,
-        number: i32,
-        max: usize,
-        fault: Option<Fault>,
-        setting: &Setting,
-        now_ms: i64,
-        entropy: &mut dyn Entropy,
-        early_poll: bool,
-    ) -> bool {
-        if !self.lanes.contains_key(&number) {
-            *self.clients.next.lock() = None;
-            let member = self.adopt(number, setting).expect("the log holds together");
-            self.lanes.insert(number, member);
+    /// One thing happens in one member. Members do not work before the first pins are there.
+    pub fn step(&mut self, which: usize, world: &mut World<'_>) {
+        self.elapsed += Duration::from_millis(world.chance.random_range(0..12));
+        if self.feed.read().rules_version().is_none() {
+            return;
         }
-        let mut records = Vec::new();
-        if let Some(member) = self.lanes.get_mut(&number) {
-            member
-                .raw
-                .poll(max, Duration::ZERO, &mut records)
-                .expect("polled");
+        let elapsed = self.elapsed;
+        let now = Instant((world.now_ms + self.skew_ms) * 1_000);
+        let member = &mut self.members[which];
+        if !member.settling.is_empty() {
+            return member.settle(world);
         }
-        if !early_poll || !records.is_empty() {
-            self.barrier();
-        }
-        let member = self.lanes.get_mut(&number).expect("a lane");
-        let mut links = Vec::new();
-        member
-            .links
-            .poll(usize::MAX, Duration::ZERO, &mut links)
-            .expect("polled");
-        let at = TopicPartition::new(setting.namespace.name(topics::LINKS), number);
-        let next = member.links.position(&at).expect("assigned");
-        member.lane.apply_links(&links, next).expect("links apply");
-        let group = setting.namespace.name("broker");
-        let transaction = {
+        if let Some(input) = member.answer.take() {
             let book = self.feed.read();
-            if records.is_empty() && !member.lane.behind(&*book) {
-                return false;
-            }
-            member
-                .lane
-                .decide(
-                    records,
-                    &*book,
-                    setting,
-                    &self.clients,
-                    Instant(now_ms * 1_000),
-                    entropy,
-                )
-                .expect("decided")
-        };
-        *self.clients.next.lock() = fault;
-        let done = member.lane.commit(transaction, &group, None);
-        *self.clients.next.lock() = None;
-        if done.is_err() {
-            self.lanes.remove(&number);
+            let mut around = Around {
+                now,
+                elapsed,
+                control: member.holding.then_some(&*book as &dyn ControlView),
+                entropy: &mut *world.entropy,
+            };
+            let effects = member.machine.step(input, &mut around);
+            assert!(
+                member.queue.is_empty(),
+                "a question is the last of its list"
+            );
+            member.queue.extend(effects);
+            return;
         }
-        done.is_ok()
+        let Some(effect) = member.queue.pop_front() else {
+            member.answer = Some(Input::Begin);
+            return;
+        };
+        if let Effect::Rest(pause) = effect {
+            self.elapsed += pause;
+            return;
+        }
+        member.perform(effect, &self.feed, world);
     }
 
-    pub(super) fn is_idle(&mut self, number: i32) -> bool {
-        self.barrier();
-        let Some(member) = self.lanes.get_mut(&number) else {
-            return false;
-        };
-        let at = member
-            .lane
-            .partition()
-            .positions()
-            .map(|(topic, at)| (topic.clone(), at))
-            .collect::<Vec<_>>();
-        let caught_up = at.iter().all(|(topic, position)| {
-            let end = self
-                .clients
-                .log
-                .clone()
-                .high_watermarks(
-                    &[TopicPartition::new(topic.clone(), number)],
-                    Duration::ZERO,
-                )
-                .expect("an end")[0];
-            *position >= end
-        });
-        let links = self
-            .clients
-            .log
-            .clone()
-            .high_watermarks(
-                &[TopicPartition::new("sim.control.links", number)],
+    /// Builds one p that waits to be built.
+    pub fn build(&mut self, which: usize, world: &mut World<'_>) {
+        if self.members[which].jobs.is_empty() {
+            return;
+        }
+        let failed = world.fails();
+        let member = &mut self.members[which];
+        let job = member
+            .jobs
+            .remove(world.chance.random_range(0..member.jobs.len()));
+        let built = if failed {
+            Err(fault(Severity::Transient).into())
+        } else {
+            clients::build(
+                job.number,
+                job.kept.as_ref(),
+                &self.clients,
+                &self.feed,
+                world.setting,
                 Duration::ZERO,
             )
-            .expect("an end")[0];
-        caught_up
-            && member.lane.partition().stamp().links_next >= links
-            && !member.lane.behind(&*self.feed.read())
+        };
+        let result = built.map(|(built, transactor)| {
+            if let Some(transactor) = transactor {
+                let hand = Hand {
+                    transactor,
+                    generation: 0,
+                };
+                member.hands.insert(job.number, hand);
+            }
+            built
+        });
+        member.reports.push((job.number, job.attempt, result));
+    }
+
+    pub fn problem(&self) -> Option<String> {
+        self.members
+            .iter()
+            .find_map(|member| member.machine.problem())
+    }
+}
+
+impl SimMember {
+    fn perform(&mut self, effect: Effect, feed: &Feed, world: &mut World<'_>) {
+        let answer = match effect {
+            Effect::Poll { most, .. } => {
+                let (events, records) = world.group.poll(self.id, most, world.chance);
+                Input::Polled(Polled {
+                    records,
+                    events,
+                    built: std::mem::take(&mut self.reports),
+                    failed: world.fails().then(|| fault(Severity::Transient)),
+                })
+            }
+            Effect::AskEnds(asked) => Input::Ends(if world.fails() {
+                Err(fault(Severity::Transient))
+            } else if planted(PlantedFault::LastStableOffset) {
+                Ok(world.log.stable_ends(&asked))
+            } else {
+                world.log.clone().high_watermarks(&asked, Duration::ZERO)
+            }),
+            Effect::Apply { .. } => Input::Applied(self.apply(feed, world)),
+            Effect::Hold => {
+                self.holding = true;
+                Input::Held
+            }
+            Effect::ReadPast { number, wanted } => Input::Past(if world.fails() {
+                Err(fault(Severity::Transient).into())
+            } else {
+                let mut reader = SimClients(world.log.clone()).reader().expect("a reader");
+                let raw = raw_topics(world.setting);
+                clients::read_past(reader.as_mut(), number, &raw, &wanted)
+            }),
+            Effect::Write(number, records) => Input::Wrote(self.write(number, records, world)),
+            Effect::Settle(settlements) => {
+                self.settling = settlements
+                    .into_iter()
+                    .map(|settlement| (settlement.number, settlement.steps.into()))
+                    .collect();
+                return;
+            }
+            said => return self.say(said, world),
+        };
+        self.answer = Some(answer);
+    }
+
+    fn say(&mut self, effect: Effect, world: &mut World<'_>) {
+        match effect {
+            Effect::Release => self.holding = false,
+            Effect::Abort(number) => {
+                if let Some(hand) = self.hands.get_mut(&number) {
+                    // Fails where another has taken over; then nothing is left to abort.
+                    drop(hand.transactor.abort());
+                }
+            }
+            Effect::Build {
+                number,
+                attempt,
+                kept,
+            } => self.jobs.push(Job {
+                number,
+                attempt,
+                kept,
+            }),
+            Effect::ReadLinks(starts) => self.links.assign(&starts).expect("assigned"),
+            Effect::Start(starts) => world.group.start(self.id, &starts),
+            Effect::GiveUp(number, raw) => {
+                self.hands.remove(&number);
+                world.group.pause(self.id, &raw);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply(&mut self, feed: &Feed, world: &mut World<'_>) -> Applied {
+        let mut links = Vec::new();
+        self.links
+            .poll(world.chance.random_range(0..8), Duration::ZERO, &mut links)
+            .expect("polled");
+        let positions = self
+            .machine
+            .numbers()
+            .into_iter()
+            .filter_map(|number| {
+                let at = TopicPartition::new(world.setting.namespace.name(topics::LINKS), number);
+                Some((number, self.links.position(&at)?))
+            })
+            .collect();
+        Applied {
+            links,
+            positions,
+            policy: feed.applied_through(),
+            failed: world.fails().then(|| fault(Severity::Transient)),
+        }
+    }
+
+    fn write(
+        &mut self,
+        number: i32,
+        records: Vec<NewRecord>,
+        world: &mut World<'_>,
+    ) -> Result<(), LogError> {
+        let generation = world.group.generation_of(self.id);
+        let refused = world.fails();
+        let hand = self
+            .hands
+            .get_mut(&number)
+            .ok_or_else(|| fault(Severity::Fenced))?;
+        hand.generation = generation.ok_or_else(|| fault(Severity::Fenced))?;
+        hand.transactor.begin()?;
+        for record in records {
+            hand.transactor.send(record)?;
+        }
+        if refused {
+            return Err(fault(Severity::Abort));
+        }
+        Ok(())
+    }
+
+    /// One step of one of the transactions that are committed side by side.
+    fn settle(&mut self, world: &mut World<'_>) {
+        let place = world.chance.random_range(0..self.settling.len());
+        let (number, steps) = &mut self.settling[place];
+        let number = *number;
+        let result = match (steps.pop_front(), self.hands.get_mut(&number)) {
+            (None, _) => Ok(true),
+            (_, None) => Err(fault(Severity::Fenced)),
+            (Some(step), Some(hand)) => {
+                settle_step(step, self.id, hand, world).map(|()| steps.is_empty())
+            }
+        };
+        match result {
+            Ok(false) => return,
+            Ok(true) => self.settled.push((number, Ok(()))),
+            Err(error) => self.settled.push((number, Err(error))),
+        }
+        self.settling.remove(place);
+        if self.settling.is_empty() {
+            self.answer = Some(Input::Settled(std::mem::take(&mut self.settled)));
+        }
+    }
+}
+
+fn settle_step(
+    step: SettleStep,
+    member: u64,
+    hand: &mut Hand,
+    world: &mut World<'_>,
+) -> Result<(), LogError> {
+    let failed = world.fails();
+    match step {
+        SettleStep::Drain if failed => Err(fault(Severity::Abort)),
+        SettleStep::Drain => hand.transactor.drain().map(drop),
+        SettleStep::Positions(positions) => {
+            if !world.group.accepts(member, hand.generation) {
+                return Err(fault(Severity::Abort));
+            }
+            if failed {
+                return Err(fault(Severity::Abort));
+            }
+            let group = world.setting.namespace.name("broker");
+            hand.transactor.send_positions(&group, &positions, None)
+        }
+        SettleStep::Commit if failed => {
+            // It happened, or it did not, or it is still open; nobody heard.
+            match world.chance.random_range(0..3) {
+                0 => hand.transactor.commit()?,
+                1 => hand.transactor.abort()?,
+                _ => {}
+            }
+            Err(fault(Severity::OutcomeUnknown))
+        }
+        SettleStep::Commit => hand.transactor.commit(),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, HANDLE, NOW_MS, PERSON, append};
 use walbrook_broker::enforce::error::Stop;
-use walbrook_broker::enforce::lane::{Lane, LaneError};
+use walbrook_broker::enforce::lane::LaneError;
 use walbrook_broker::enforce::partition::Transaction;
 use walbrook_domain::Instant;
 use walbrook_domain::control::{GroundKind, GroundState};
@@ -324,9 +324,9 @@ fn a_long_stretch_fills_several_pages_that_join() {
             .next_offset,
         5_000
     );
-    let again = Lane::adopt(0, &bench.clients, &*bench.feed.read(), &bench.setting).unwrap();
+    let again = bench.adopt().unwrap();
     assert_eq!(
-        again.partition().standing(),
+        again.partition.standing(),
         bench.lane.partition().standing()
     );
 }
@@ -347,9 +347,7 @@ fn a_tampered_page_stops_p_when_it_is_taken_over() {
         headers: forged.headers,
         timestamp_ms: None,
     });
-    let error = Lane::adopt(0, &bench.clients, &*bench.feed.read(), &bench.setting)
-        .err()
-        .unwrap();
+    let error = bench.adopt().err().unwrap();
     assert!(
         matches!(error, LaneError::Stop(Stop::Integrity { .. })),
         "{error}"

@@ -303,12 +303,7 @@ impl City {
             trace_parent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         };
         let value = frame(id, &body.to_vec().expect("a body"));
-        self.record(
-            topic,
-            handle.as_bytes().to_vec(),
-            value,
-            envelope.pairs(),
-        )
+        self.record(topic, handle.as_bytes().to_vec(), value, envelope.pairs())
     }
 }
 

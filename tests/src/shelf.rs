@@ -34,7 +34,8 @@ impl Shelf {
         shelf
     }
 
-    fn put(&mut self, record: &Record) {
+    /// Takes in one more record. Those of one partition come in their order.
+    pub fn put(&mut self, record: &Record) {
         let partition = record.at.partition;
         let key = hex::encode(record.key.as_deref().expect("a key"));
         let (_, body) = unframe(record.value.as_deref()).expect("the wire format");

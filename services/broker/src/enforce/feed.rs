@@ -5,13 +5,21 @@
 //! applied.
 
 use super::book::Book;
+use super::control_view::{
+    ControlView, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds, Target, Verdict, Widening,
+};
 use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant as Monotonic};
-use walbrook_domain::Instant;
+use walbrook_domain::{
+    AgreementId, AgreementVersion, EventId, EventType, Handle, Instant, Organisation, Purpose,
+};
 use walbrook_event::framing::unframe;
+use walbrook_event::raw::SubjectKind;
 use walbrook_event::{control, headers};
 use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition};
+use walbrook_policy::facts::{EventFacts, Subject};
 
 /// A record of `control.policy` that cannot be read: nothing is decided past it.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +67,11 @@ impl Feed {
     /// The control plane, held still.
     pub fn read(&self) -> RwLockReadGuard<'_, Book> {
         self.book.read()
+    }
+
+    /// The control plane while it moves: for what does not change once it is there.
+    pub const fn moving(&self) -> Moving<'_> {
+        Moving(self)
     }
 
     /// Next unapplied offset.
@@ -158,4 +171,84 @@ fn control_record(record: &Record) -> Result<walbrook_domain::control::ControlRe
     let appended_at = Instant(record.timestamp_ms.saturating_mul(1_000));
     control::read(full_name, body, record.offset, appended_at)
         .map_err(|error| fault(error.to_string()))
+}
+
+/// The control plane while it moves: each question is answered at the epoch of its own moment. Enough for building p, which asks what an edition
+/// or a type is, and that never changes; a decision holds the control plane still instead.
+pub struct Moving<'a>(&'a Feed);
+
+impl ControlView for Moving<'_> {
+    fn applied_through(&self) -> i64 {
+        self.0.read().applied_through()
+    }
+
+    fn pins_epoch(&self) -> i64 {
+        self.0.read().pins_epoch()
+    }
+
+    fn rules_version(&self) -> Option<u32> {
+        self.0.read().rules_version()
+    }
+
+    fn decide(&self, event: &EventFacts<'_>, subject: Subject<'_>, now: Instant) -> Vec<Verdict> {
+        self.0.read().decide(event, subject, now)
+    }
+
+    fn changes_since(&self, from: i64) -> Vec<PolicyCause> {
+        self.0.read().changes_since(from)
+    }
+
+    fn widenings(&self, from: i64, to: i64) -> Vec<(i64, Widening)> {
+        self.0.read().widenings(from, to)
+    }
+
+    fn has_grounds(&self, handle: Handle) -> bool {
+        self.0.read().has_grounds(handle)
+    }
+
+    fn takes(
+        &self,
+        ground: &GroundChange,
+        handle: Handle,
+        release: (&Purpose, &AgreementId, &EventId),
+    ) -> bool {
+        self.0.read().takes(ground, handle, release)
+    }
+
+    fn subject(
+        &self,
+        handle: Handle,
+        members: &[Handle],
+        purpose: &Purpose,
+    ) -> Option<SubjectGrounds> {
+        self.0.read().subject(handle, members, purpose)
+    }
+
+    fn target(&self, agreement: &AgreementId, version: AgreementVersion) -> Option<Target> {
+        self.0.read().target(agreement, version)
+    }
+
+    fn subject_purposes(&self, organisation: &Organisation) -> Vec<Purpose> {
+        self.0.read().subject_purposes(organisation)
+    }
+
+    fn heartbeat_purposes(
+        &self,
+        organisation: &Organisation,
+        event_type: &EventType,
+    ) -> Vec<Purpose> {
+        self.0.read().heartbeat_purposes(organisation, event_type)
+    }
+
+    fn subject_kind(&self, event_type: &EventType) -> Option<SubjectKind> {
+        self.0.read().subject_kind(event_type)
+    }
+
+    fn event_schema(&self, schema_id: i32) -> Option<Arc<PinnedEvent>> {
+        self.0.read().event_schema(schema_id)
+    }
+
+    fn record_schema(&self, full_name: &str) -> Option<i32> {
+        self.0.read().record_schema(full_name)
+    }
 }

@@ -1,36 +1,33 @@
-//! A member of the broker group: one thread, and the lanes of the partition numbers assigned to it.
-//!
-//! No transaction is ever open while the group is polled, so a rebalance finds nothing to settle: what was revoked is set aside, and what comes
-//! back unchanged goes on where it was. Everything that fails is dropped and built again from what is committed.
+//! A member of the broker group on the log: one thread that does what its [`Machine`] asks for.
 
+use super::clients::{self, Clients, REQUEST_PATIENCE, raw_topics};
 use super::control_view::Setting;
 use super::decide::Entropy;
 use super::feed::Feed;
-use super::lane::{Clients, Lane, LaneError, raw_topics};
+use super::lane::{LaneError, Past};
+use super::machine::{
+    Applied, Around, Built, Effect, Input, Machine, Polled, SettleStep, Settlement,
+};
 use super::metrics::EnforceMetrics;
-use super::trace;
+use super::stamp::CommittedStamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
 use walbrook_eventlog::{
-    Ends, GroupReader, LogError, Reader, Record, Severity, TopicPartition, topics,
+    Ends, GroupGeneration, GroupReader, LogError, NewRecord, Reader, Severity, TopicPartition,
+    Transactor, topics,
 };
 use walbrook_runtime::readiness::Readiness;
 
 /// The part of readiness that says whether enforcement works.
 pub const PART: &str = "enforcement";
 
-/// Records taken from the group at once; also the most that one p decides in one transaction.
-const MOST_RECORDS: usize = 4_000;
-/// How long an idle member waits for records before it looks at the control topics again.
-const IDLE_WAIT: Duration = Duration::from_millis(10);
-/// How often positions that moved over markers only are committed.
-const MARKERS_EVERY: Duration = Duration::from_millis(50);
-/// How long one attempt at a barrier may take; the records wait, and the next round tries again.
-pub(super) const BARRIER_PATIENCE: Duration = Duration::from_secs(5);
-pub(super) const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Link records taken at once.
+const MOST_LINKS: usize = 10_000;
+/// How long building p waits for the control plane.
+const BUILD_PATIENCE: Duration = Duration::from_secs(5);
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// What all members of a process share.
@@ -49,36 +46,59 @@ pub struct Shared {
     pub clock: fn() -> Instant,
 }
 
-/// What a member has of one partition number.
-pub(super) enum Seat {
-    /// Its lane is at work.
-    Running(Box<Running>),
-    /// Given up for now.
-    Waiting { until: Monotonic, pause: Duration },
-    /// It needs a person; why.
-    Stopped(String),
+/// What a thread that built p sends back.
+struct Report {
+    number: i32,
+    attempt: u64,
+    result: Result<(Built, Option<Box<dyn Transactor>>), LaneError>,
 }
 
-/// A lane at work.
-pub(super) struct Running {
-    pub(super) lane: Lane,
-    /// Taken from the group, not decided yet.
-    pub(super) pending: Vec<Record>,
-    pub(super) committed_at: Monotonic,
+/// What is written and read with for one p.
+struct Hand {
+    transactor: Box<dyn Transactor>,
+    past: Option<Box<dyn Reader>>,
+    /// The generation under which the open transaction was cut.
+    generation: Option<Box<dyn GroupGeneration>>,
+}
+
+impl Hand {
+    fn settle(&mut self, steps: Vec<SettleStep>, group: &str) -> Result<(), LogError> {
+        for step in steps {
+            match step {
+                SettleStep::Drain => drop(self.transactor.drain()?),
+                SettleStep::Positions(positions) => {
+                    let generation = self.generation.take();
+                    self.transactor
+                        .send_positions(group, &positions, generation.as_deref())?;
+                }
+                SettleStep::Commit => self.transactor.commit()?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When things of the round began, for the numbers.
+struct Marks {
+    asked: Option<Monotonic>,
+    held: Monotonic,
+    decided: Duration,
+    writing: Monotonic,
+    lag: Monotonic,
 }
 
 /// One member.
 pub struct Member {
-    pub(super) shared: Arc<Shared>,
-    pub(super) group: Box<dyn GroupReader>,
-    pub(super) links: Box<dyn Reader>,
-    pub(super) ends: Box<dyn Ends>,
+    shared: Arc<Shared>,
+    machine: Machine,
+    group: Box<dyn GroupReader>,
+    links: Box<dyn Reader>,
+    ends: Box<dyn Ends>,
     entropy: Box<dyn Entropy + Send>,
-    pub(super) seats: BTreeMap<i32, Seat>,
-    /// Lanes whose p was taken away, kept in case it comes back untouched.
-    pub(super) set_aside: BTreeMap<i32, Lane>,
-    pub(super) misassigned: Option<String>,
-    lag_at: Monotonic,
+    hands: BTreeMap<i32, Hand>,
+    reports: (Sender<Report>, Receiver<Report>),
+    started: Monotonic,
+    marks: Marks,
 }
 
 impl Member {
@@ -93,16 +113,24 @@ impl Member {
     ) -> Result<Self, LogError> {
         let links = shared.clients.reader()?;
         let ends = shared.clients.ends()?;
+        let now = Monotonic::now();
         Ok(Self {
+            machine: Machine::new(Arc::clone(&shared.setting)),
             shared,
             group,
             links,
             ends,
             entropy,
-            seats: BTreeMap::new(),
-            set_aside: BTreeMap::new(),
-            misassigned: None,
-            lag_at: Monotonic::now(),
+            hands: BTreeMap::new(),
+            reports: channel(),
+            started: now,
+            marks: Marks {
+                asked: None,
+                held: now,
+                decided: Duration::ZERO,
+                writing: now,
+                lag: now,
+            },
         })
     }
 
@@ -111,259 +139,286 @@ impl Member {
     /// # Errors
     /// When the group or a client fails for good.
     pub fn run(mut self, stop: &dyn Fn() -> bool) -> Result<(), LogError> {
-        while !stop() {
-            match self.round() {
-                Ok(()) => {}
-                Err(error) if error.severity == Severity::Transient => {
-                    tracing::warn!(%error, "enforcement waits for the log");
-                    std::thread::sleep(FIRST_PAUSE);
+        let shared = Arc::clone(&self.shared);
+        let mut still = None;
+        let mut input = Input::Begin;
+        loop {
+            let mut around = Around {
+                now: (shared.clock)(),
+                elapsed: self.started.elapsed(),
+                control: still.as_deref().map(|book| book as _),
+                entropy: self.entropy.as_mut(),
+            };
+            let effects = self.machine.step(input, &mut around);
+            // Every list of effects ends with a question; without one, all there is to do is to begin again.
+            input = Input::Begin;
+            for effect in effects {
+                match effect {
+                    Effect::Poll { .. } if stop() => return Ok(()),
+                    Effect::Hold => {
+                        still = Some(shared.feed.read());
+                        self.held();
+                        input = Input::Held;
+                    }
+                    Effect::Release => {
+                        still = None;
+                        self.released();
+                    }
+                    effect => {
+                        if let Some(answer) = self.perform(effect)? {
+                            let refused = matches!(answer, Input::Refused(_));
+                            input = answer;
+                            if refused {
+                                break;
+                            }
+                        }
+                    }
                 }
-                Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
-    /// One round: take records, pass the barrier, decide and commit each p that has something to do.
-    fn round(&mut self) -> Result<(), LogError> {
-        let waiting = self.running().any(|running| !running.pending.is_empty());
-        let wait = if waiting { Duration::ZERO } else { IDLE_WAIT };
-        let (mut records, mut events) = (Vec::new(), Vec::new());
-        let held: usize = self.running().map(|running| running.pending.len()).sum();
-        // Never 0: the poll is also what hears of rebalances.
-        let most = MOST_RECORDS.saturating_sub(held).max(1);
-        self.group
-            .poll(most, wait, &mut records, &mut |event| events.push(event))?;
-        if !events.is_empty() {
-            // What was polled with a rebalance belongs to an assignment that is over; the new one starts from what is committed.
-            return self.rebalance(events);
+    fn held(&mut self) {
+        self.marks.held = Monotonic::now();
+        if let Some(asked) = self.marks.asked.take() {
+            self.shared.metrics.barrier(asked.elapsed());
         }
-        for record in records {
-            if let Some(Seat::Running(running)) = self.seats.get_mut(&record.at.partition) {
-                running.pending.push(record);
+    }
+
+    fn released(&mut self) {
+        self.marks.decided = self.marks.held.elapsed();
+        self.marks.writing = Monotonic::now();
+    }
+
+    /// Does one thing; the answer, where something was asked.
+    fn perform(&mut self, effect: Effect) -> Result<Option<Input>, LogError> {
+        Ok(Some(match effect {
+            Effect::Poll { most, wait } => self.poll(most, wait)?,
+            Effect::AskEnds(asked) => {
+                self.marks.asked = Some(Monotonic::now());
+                Input::Ends(self.ends.high_watermarks(&asked, REQUEST_PATIENCE))
             }
+            Effect::Apply { policy, wait } => self.apply(policy, wait)?,
+            Effect::ReadPast { number, wanted } => Input::Past(self.read_past(number, &wanted)),
+            Effect::Write(number, records) => Input::Wrote(self.write(number, records)),
+            Effect::Settle(settlements) => Input::Settled(self.settle(settlements)),
+            said => return self.say(said),
+        }))
+    }
+
+    fn say(&mut self, effect: Effect) -> Result<Option<Input>, LogError> {
+        match effect {
+            Effect::Abort(number) => {
+                if let Err(abort) = self.hand(number).and_then(|hand| hand.transactor.abort()) {
+                    tracing::debug!(%abort, "the transaction is left to its next owner");
+                }
+            }
+            Effect::Build {
+                number,
+                attempt,
+                kept,
+            } => self.build(number, attempt, kept)?,
+            Effect::ReadLinks(starts) => return refused(self.links.assign(&starts)),
+            Effect::Start(starts) => return refused(self.group.start(&starts)),
+            Effect::GiveUp(number, raw) => {
+                self.hands.remove(&number);
+                self.shared.metrics.failed();
+                if let Err(pause) = self.group.pause(&raw) {
+                    tracing::debug!(%pause, "p's topics are not paused; what arrives is dropped");
+                }
+            }
+            Effect::Rest(pause) => std::thread::sleep(pause),
+            Effect::Committed(_, transaction) => {
+                self.shared.metrics.committed(
+                    &transaction,
+                    self.marks.decided,
+                    self.marks.writing.elapsed(),
+                );
+            }
+            Effect::Stopped(number, stopped) => self.shared.metrics.stopped(number, stopped),
+            _ => {}
         }
-        self.revive()?;
+        Ok(None)
+    }
+
+    fn poll(&mut self, most: usize, wait: Duration) -> Result<Input, LogError> {
         self.say_readiness();
         self.measure_lag();
-        let with_events: Vec<i32> = self.numbers(|running| !running.pending.is_empty());
-        if !self.barrier(&with_events)? {
-            return Ok(());
+        self.hands.retain(|number, _| self.machine.knows(*number));
+        let mut polled = Polled::default();
+        let events = &mut polled.events;
+        match self
+            .group
+            .poll(most, wait, &mut polled.records, &mut |event| {
+                events.push(event);
+            }) {
+            Ok(()) => {}
+            Err(error) if error.severity == Severity::Transient => polled.failed = Some(error),
+            Err(error) => return Err(error),
         }
-        for number in self.numbers(|_| true) {
-            self.work(number);
+        while let Ok(report) = self.reports.1.try_recv() {
+            let result = report.result.map(|(built, transactor)| {
+                if let Some(transactor) = transactor {
+                    let hand = Hand {
+                        transactor,
+                        past: None,
+                        generation: None,
+                    };
+                    self.hands.insert(report.number, hand);
+                }
+                built
+            });
+            polled.built.push((report.number, report.attempt, result));
         }
-        Ok(())
+        Ok(Input::Polled(polled))
     }
 
-    fn running(&self) -> impl Iterator<Item = &Running> {
-        self.seats.values().filter_map(|seat| match seat {
-            Seat::Running(running) => Some(&**running),
-            _ => None,
+    fn apply(&mut self, policy: i64, wait: Duration) -> Result<Input, LogError> {
+        let mut applied = Applied::default();
+        match self
+            .links
+            .poll(MOST_LINKS, Duration::ZERO, &mut applied.links)
+        {
+            Ok(()) => {}
+            Err(error) if error.severity == Severity::Transient => applied.failed = Some(error),
+            Err(error) => return Err(error),
+        }
+        if applied.links.is_empty() && !wait.is_zero() {
+            // Both are waited for; whichever comes first is looked at in the next try.
+            if !self.shared.feed.wait_until(policy, wait) {
+                tracing::trace!(policy, "control.policy is not applied that far yet");
+            }
+            self.links.poll(MOST_LINKS, wait / 2, &mut applied.links)?;
+        }
+        for number in self.machine.numbers() {
+            let at = TopicPartition::new(self.shared.setting.namespace.name(topics::LINKS), number);
+            if let Some(position) = self.links.position(&at) {
+                applied.positions.push((number, position));
+            }
+        }
+        applied.policy = self.shared.feed.applied_through();
+        Ok(Input::Applied(applied))
+    }
+
+    fn read_past(&mut self, number: i32, wanted: &[(usize, i64)]) -> Result<Past, LaneError> {
+        let raw = raw_topics(&self.shared.setting);
+        let reader = match self.hands.get_mut(&number) {
+            Some(hand) => match &mut hand.past {
+                Some(reader) => reader,
+                none => none.insert(self.shared.clients.reader()?),
+            },
+            None => return Err(no_hand(number).into()),
+        };
+        clients::read_past(reader.as_mut(), number, &raw, wanted)
+    }
+
+    fn hand(&mut self, number: i32) -> Result<&mut Hand, LogError> {
+        self.hands.get_mut(&number).ok_or_else(|| no_hand(number))
+    }
+
+    fn write(&mut self, number: i32, records: Vec<NewRecord>) -> Result<(), LogError> {
+        // No poll comes between the cut and here: the generation is that of the cut.
+        let generation = self.group.generation()?;
+        let hand = self.hand(number)?;
+        hand.generation = Some(generation);
+        hand.transactor.begin()?;
+        records
+            .into_iter()
+            .try_for_each(|record| hand.transactor.send(record))
+    }
+
+    /// Commits the transactions of a round side by side: each waits for answers of the log most of the time.
+    fn settle(&mut self, settlements: Vec<Settlement>) -> Vec<(i32, Result<(), LogError>)> {
+        let group = self.shared.setting.namespace.name("broker");
+        let mut steps: BTreeMap<i32, Vec<SettleStep>> = settlements
+            .into_iter()
+            .map(|settlement| (settlement.number, settlement.steps))
+            .collect();
+        let mut hands: Vec<(i32, &mut Hand, Vec<SettleStep>)> = self
+            .hands
+            .iter_mut()
+            .filter_map(|(number, hand)| Some((*number, hand, steps.remove(number)?)))
+            .collect();
+        let last = hands.pop();
+        std::thread::scope(|scope| {
+            let others: Vec<_> = hands
+                .into_iter()
+                .map(|(number, hand, steps)| {
+                    let group = group.as_str();
+                    (number, scope.spawn(move || hand.settle(steps, group)))
+                })
+                .collect();
+            let mut results = Vec::new();
+            if let Some((number, hand, steps)) = last {
+                results.push((number, hand.settle(steps, &group)));
+            }
+            for (number, thread) in others {
+                // One that panicked leaves its outcome unknown, like a commit without an answer.
+                if let Ok(result) = thread.join() {
+                    results.push((number, result));
+                }
+            }
+            results
         })
     }
 
-    pub(super) fn numbers(&self, which: impl Fn(&Running) -> bool) -> Vec<i32> {
-        self.seats
-            .iter()
-            .filter_map(|(number, seat)| match seat {
-                Seat::Running(running) if which(running) => Some(*number),
-                _ => None,
-            })
-            .collect()
-    }
-
-    pub(super) fn at_links(&self, number: i32) -> TopicPartition {
-        TopicPartition::new(self.shared.setting.namespace.name(topics::LINKS), number)
-    }
-
-    /// P5: the ends are asked for only now, after the events were read, and everything below them is applied before anything is decided.
-    /// False: not reached yet; the records wait.
-    fn barrier(&mut self, with_events: &[i32]) -> Result<bool, LogError> {
-        let started = Monotonic::now();
-        let mut asked = vec![TopicPartition::new(
-            self.shared.setting.namespace.name(topics::POLICY),
-            0,
-        )];
-        asked.extend(with_events.iter().map(|number| self.at_links(*number)));
-        let ends = if with_events.is_empty() {
-            vec![0; asked.len()]
-        } else {
-            self.ends.high_watermarks(&asked, REQUEST_PATIENCE)?
-        };
-        let policy_end = ends.first().copied().unwrap_or(0);
-        let reached = self.shared.feed.wait_until(policy_end, BARRIER_PATIENCE)
-            && self.apply_links(asked.iter().skip(1).zip(ends.iter().skip(1)))?;
-        if !reached {
-            tracing::warn!(
-                policy_end,
-                "the control topics are not applied up to their ends yet; events wait"
-            );
-        } else if !with_events.is_empty() {
-            self.shared.metrics.barrier(started.elapsed());
-        }
-        Ok(reached)
-    }
-
-    /// Applies link records of every lane, at least up to the ends given.
-    fn apply_links<'a>(
-        &mut self,
-        ends: impl Iterator<Item = (&'a TopicPartition, &'a i64)> + Clone,
-    ) -> Result<bool, LogError> {
-        let deadline = Monotonic::now() + BARRIER_PATIENCE;
-        let mut records = Vec::new();
-        loop {
-            self.links.poll(10_000, Duration::ZERO, &mut records)?;
-            self.hand_out_links(&mut records);
-            let behind = ends.clone().any(|(at, end)| {
-                let applied = match self.seats.get(&at.partition) {
-                    Some(Seat::Running(running)) => running.lane.partition().links_next(),
-                    _ => i64::MAX,
-                };
-                applied < *end
-            });
-            if !behind {
-                return Ok(true);
-            }
-            if Monotonic::now() > deadline {
-                return Ok(false);
-            }
-            self.links
-                .poll(10_000, Duration::from_millis(5), &mut records)?;
-        }
-    }
-
-    /// Gives each lane what was popped for it, then the position read after that.
-    fn hand_out_links(&mut self, records: &mut Vec<Record>) {
-        let mut by_number: BTreeMap<i32, Vec<Record>> = BTreeMap::new();
-        for record in records.drain(..) {
-            by_number
-                .entry(record.at.partition)
-                .or_default()
-                .push(record);
-        }
-        let mut failed = Vec::new();
-        for number in self.numbers(|_| true) {
-            let popped = by_number.remove(&number).unwrap_or_default();
-            let position = self.links.position(&self.at_links(number));
-            if let (Some(Seat::Running(running)), Some(position)) =
-                (self.seats.get_mut(&number), position)
-                && let Err(error) = running.lane.apply_links(&popped, position)
-            {
-                failed.push((number, error));
-            }
-        }
-        for (number, error) in failed {
-            self.give_up(number, &error);
-        }
-    }
-
-    /// Decides and commits one p, when it has anything to do.
-    fn work(&mut self, number: i32) {
-        let Some(Seat::Running(running)) = self.seats.get_mut(&number) else {
-            return;
-        };
-        let shared = Arc::clone(&self.shared);
-        let started = Monotonic::now();
-        let (transaction, decided, span) = {
-            // Held from fixing the epoch to the end of decide.
-            let book = shared.feed.read();
-            let due = running.lane.behind(&*book)
-                && (running.lane.is_urgent(&*book)
-                    || running.committed_at.elapsed() >= MARKERS_EVERY);
-            if running.pending.is_empty() && !due {
-                return;
-            }
-            let records = std::mem::take(&mut running.pending);
-            let span = trace::batch(number, &records);
-            let deciding = tracing::info_span!(parent: &span, "decide").entered();
-            let decided = running.lane.decide(
-                records,
-                &*book,
-                &shared.setting,
-                shared.clients.as_ref(),
-                (shared.clock)(),
-                self.entropy.as_mut(),
-            );
-            drop(deciding);
-            (decided, started.elapsed(), span)
-        };
-        let committing = Monotonic::now();
-        let within = tracing::info_span!(parent: &span, "commit").entered();
-        let done = transaction.and_then(|transaction| {
-            let generation = self.group.generation()?;
-            let group = shared.setting.namespace.name("broker");
-            running
-                .lane
-                .commit(transaction, &group, Some(generation.as_ref()))
-        });
-        drop(within);
-        match done {
-            Ok(transaction) => {
-                running.committed_at = Monotonic::now();
-                shared
-                    .metrics
-                    .committed(&transaction, decided, committing.elapsed());
-                trace::releases(&span, &transaction.traces);
-            }
-            Err(error) => self.give_up(number, &error),
-        }
-    }
-
-    /// Drops p's lane: what stands is what is committed.
-    fn give_up(&mut self, number: i32, error: &LaneError) {
-        self.shared.metrics.failed();
-        let problem = walbrook_runtime::status::chain(error);
-        if let Err(pause) = self.group.pause(&self.raw_of(number)) {
-            tracing::debug!(%pause, "p's topics are not paused; what arrives is dropped");
-        }
-        if error.may_pass() {
-            tracing::warn!(
-                partition = number,
-                error = problem,
-                "the batch is given up; p starts again from what is committed"
-            );
-            let until = Monotonic::now() + FIRST_PAUSE;
-            self.seats.insert(
+    /// Builds p on a thread of its own: the group is polled meanwhile, or it would take this member for dead.
+    fn build(
+        &self,
+        number: i32,
+        attempt: u64,
+        kept: Option<CommittedStamp>,
+    ) -> Result<(), LogError> {
+        let (shared, reports) = (Arc::clone(&self.shared), self.reports.0.clone());
+        let work = move || {
+            let started = Monotonic::now();
+            let result = clients::build(
                 number,
-                Seat::Waiting {
-                    until,
-                    pause: FIRST_PAUSE,
-                },
+                kept.as_ref(),
+                shared.clients.as_ref(),
+                &shared.feed,
+                &shared.setting,
+                BUILD_PATIENCE,
             );
-        } else {
-            tracing::error!(partition = number, error = problem, "p is stopped");
-            self.shared.metrics.stopped(number, true);
-            self.seats.insert(number, Seat::Stopped(problem));
-        }
-    }
-
-    fn raw_of(&self, number: i32) -> Vec<TopicPartition> {
-        raw_topics(&self.shared.setting)
-            .into_iter()
-            .map(|(_, full)| TopicPartition::new(full, number))
-            .collect()
+            let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(partition = number, milliseconds, "p is built");
+            let report = Report {
+                number,
+                attempt,
+                result,
+            };
+            if reports.send(report).is_err() {
+                tracing::debug!(partition = number, "nobody waits for p any more");
+            }
+        };
+        std::thread::Builder::new()
+            .name(format!("build-{number}"))
+            .spawn(work)
+            .map(drop)
+            .map_err(|error| {
+                LogError::new(
+                    Severity::Fatal,
+                    "start a thread",
+                    format!("p={number}"),
+                    error.to_string(),
+                )
+            })
     }
 
     fn say_readiness(&self) {
-        let problem = self.seats.iter().find_map(|(number, seat)| match seat {
-            Seat::Stopped(problem) => Some(format!("p={number} is stopped: {problem}")),
-            Seat::Waiting { .. } => Some(format!("p={number} is being built again")),
-            Seat::Running(_) => None,
-        });
-        match problem.or_else(|| self.misassigned.clone()) {
+        match self.machine.problem() {
             Some(problem) => self.shared.readiness.not_ready(PART, problem),
             None => self.shared.readiness.ready(PART),
         }
     }
 
     fn measure_lag(&mut self) {
-        if self.lag_at.elapsed() < LAG_EVERY {
+        if self.marks.lag.elapsed() < LAG_EVERY {
             return;
         }
-        self.lag_at = Monotonic::now();
-        for number in self.numbers(|_| true) {
-            let starts = self.starts(number);
+        self.marks.lag = Monotonic::now();
+        for number in self.machine.numbers() {
+            let starts = self.machine.starts(number);
             let asked: Vec<TopicPartition> = starts.iter().map(|(at, _)| at.clone()).collect();
             if let Ok(ends) = self.ends.high_watermarks(&asked, REQUEST_PATIENCE) {
                 let waiting = ends
@@ -375,4 +430,21 @@ impl Member {
             }
         }
     }
+}
+
+fn refused(result: Result<(), LogError>) -> Result<Option<Input>, LogError> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(error) if error.severity == Severity::Fatal => Err(error),
+        Err(error) => Ok(Some(Input::Refused(error))),
+    }
+}
+
+fn no_hand(number: i32) -> LogError {
+    LogError::new(
+        Severity::Fenced,
+        "write",
+        format!("p={number}"),
+        "its clients were dropped; it is built again",
+    )
 }

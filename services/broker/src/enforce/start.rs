@@ -1,13 +1,15 @@
 //! Enforcement as a part of the broker process.
 
 use super::book::Book;
-use super::control_view::{ControlView, Setting};
+use super::clients::{Clients, raw_topics};
+use super::control_view::{ControlView, Limits, Setting};
 use super::decide::Entropy;
 use super::feed::Feed;
 use super::keys::Keys;
-use super::lane::{Clients, raw_topics};
 use super::member::{Member, PART, Shared};
 use super::metrics::EnforceMetrics;
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
 use std::sync::Arc;
 use std::time::Duration;
 use walbrook_domain::{Instant, Purpose};
@@ -63,12 +65,27 @@ impl Clients for KafkaClients {
     }
 }
 
-/// Randomness of the operating system.
-pub struct Random;
+/// Randomness: a stream cipher under a key of the operating system's, which is not asked again for each of two traces and ids a release.
+pub struct Random(StdRng);
+
+impl Random {
+    /// Under a new key.
+    pub fn new() -> Self {
+        Self(StdRng::from_os_rng())
+    }
+}
+
+impl Default for Random {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Entropy for Random {
     fn bytes16(&mut self) -> [u8; 16] {
-        *uuid::Uuid::new_v4().as_bytes()
+        let mut bytes = [0; 16];
+        self.0.fill_bytes(&mut bytes);
+        bytes
     }
 }
 
@@ -115,6 +132,7 @@ pub fn start(
         seal,
         namespace: namespace.clone(),
         partitions: context.common.partitions,
+        limits: Limits::default(),
     });
     let shared = Arc::new(Shared {
         clients: Arc::new(KafkaClients(kafka.clone())),
@@ -164,5 +182,5 @@ pub fn member(shared: Arc<Shared>, kafka: &Kafka) -> Result<Member, LogError> {
     let raw = raw_topics(&shared.setting);
     let names: Vec<&str> = raw.iter().map(|(_, full)| &**full).collect();
     let reader = kafka.group_reader(&group, &names, SESSION_TIMEOUT)?;
-    Member::new(shared, Box::new(reader), Box::new(Random))
+    Member::new(shared, Box::new(reader), Box::new(Random::new()))
 }

@@ -221,16 +221,14 @@ impl RawEvent {
     /// trace and may be sealed with another nonce; it is the same event all the same.
     pub fn content_hash(&self) -> [u8; 16] {
         let envelope = &self.envelope;
-        let supersedes = envelope
-            .supersedes
-            .map(|event| *event.as_bytes())
-            .unwrap_or_default();
+        // Nothing is not the same as the id of nothing but zeros.
+        let supersedes = envelope.supersedes.map(|event| *event.as_bytes());
         let mut hash = Sha256::new();
         for part in [
             envelope.event_type.as_str().as_bytes(),
             &envelope.occurred_at.micros().to_be_bytes(),
             envelope.precision.as_str().as_bytes(),
-            &supersedes,
+            supersedes.as_ref().map_or(&[][..], |event| event),
             &self.body,
         ] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

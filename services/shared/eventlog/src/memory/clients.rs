@@ -59,9 +59,10 @@ impl Positions for MemoryLog {
         let inner = self.inner.lock();
         let pending = |transaction: &Transaction| {
             transaction.fate == Fate::Committed
-                && transaction.positions.iter().any(|(of, position)| {
-                    of == group && partitions.contains(&position.at)
-                })
+                && transaction
+                    .positions
+                    .iter()
+                    .any(|(of, position)| of == group && partitions.contains(&position.at))
         };
         if stable && inner.transactions.iter().any(pending) {
             return Err(LogError::new(

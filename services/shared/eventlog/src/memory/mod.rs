@@ -137,6 +137,16 @@ impl MemoryLog {
             .collect()
     }
 
+    /// How many transactions were aborted.
+    pub fn aborted_transactions(&self) -> usize {
+        let inner = self.inner.lock();
+        inner
+            .transactions
+            .iter()
+            .filter(|transaction| transaction.fate == Fate::Aborted)
+            .count()
+    }
+
     /// From now on everything is done as late as it may be.
     pub fn do_all_late(&self) {
         self.inner.lock().late = true;
@@ -148,6 +158,7 @@ impl MemoryLog {
         inner
             .transactions
             .iter()
+            .filter(|transaction| transaction.fate != Fate::Open)
             .map(|transaction| {
                 transaction.unmarked.len() + usize::from(!transaction.positions.is_empty())
             })

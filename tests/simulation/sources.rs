@@ -1,0 +1,439 @@
+//! What people and services do in the simulation: gateways accept events, identity links, merges and takes apart, the control plane records
+//! grounds, signatures and amendments. Identity and the control plane write in transactions that stay open for a while, side by side.
+
+use crate::world::{PARTITIONS, START_MS};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+use walbrook_domain::control::{GroundKind, GroundState};
+use walbrook_domain::{EventId, Handle, PersonId};
+use walbrook_eventlog::memory::{MemoryLog, MemoryTransactor};
+use walbrook_eventlog::{Appender, NewRecord, TopicPartition, Transactor, murmur2_partition};
+use walbrook_policy::agreement::Agreement;
+use walbrook_tests::records::{self, CAMDEN, CONSENTED, City, DUTY, ISLINGTON, proposed, signed};
+
+const AGREEMENT: &str = r#"
+id = "ID"
+version = 1
+title = "A test agreement"
+summary = "Rent arrears and reviews, for a test."
+purpose = "rough-sleeping"
+kind = "sharing"
+retention_days = 3650
+processor = "the test"
+[law]
+gateways = ["ha1996-s213"]
+article_6 = ["6(1)(c)", "6(1)(e)"]
+[dpia]
+reference = "T-1"
+outcome = "low-residual-risk"
+completed = 2020-01-01
+[period]
+effective = 2020-01-02
+review = 2098-01-01
+expiry = 2099-01-01
+[[party]]
+class = "london-authority"
+role = "controller"
+contact = "its data protection officer"
+[[flow]]
+class = "london-authority"
+event = "housing.RentArrearsChanged"
+fields = ["landlord_type"]
+precision = "day"
+gateways = ["ha1996-s213"]
+[flow.person]
+consent = "CONSENT"
+national_opt_out = "does-not-apply"
+age = "any"
+restricted = "withhold"
+minimum_match = "NO_MATCH"
+[[flow]]
+class = "london-authority"
+event = "social_care.ReviewHeld"
+fields = ["review_code"]
+precision = "day"
+gateways = ["ha1996-s213"]
+[flow.person]
+consent = "CONSENT"
+national_opt_out = "does-not-apply"
+age = "any"
+restricted = "withhold"
+minimum_match = "NO_MATCH"
+[[reader]]
+class = "london-authority"
+role = "housing-options-officer"
+view = "rough_sleeping_risk"
+mode = "case"
+scope = ["own-subjects"]
+beyond_scope = "never"
+"#;
+
+/// An agreement that the source signs only in the middle of the simulation.
+const LATE: &str = "late";
+
+/// Version 1 of an agreement; version 2 grants one field more of arrears.
+fn agreement(id: &str, version: u32) -> Agreement {
+    let consent = if id == CONSENTED {
+        "required"
+    } else {
+        "not-needed"
+    };
+    let mut text = AGREEMENT
+        .replace("\"ID\"", &format!("{id:?}"))
+        .replace("CONSENT", consent);
+    if version == 2 {
+        text = text.replace("version = 1", "version = 2").replace(
+            "[\"landlord_type\"]",
+            "[\"landlord_type\", \"arrears_pence\"]",
+        );
+    }
+    Agreement::read(&text).expect("a readable agreement")
+}
+
+/// One raw event as it was sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// 0: arrears, 1: a review.
+    pub kind: usize,
+    pub handle: Handle,
+    pub event: EventId,
+    pub amount: u8,
+    pub supersedes: Option<EventId>,
+    pub partition: i32,
+    pub offset: i64,
+    pub accepted_ms: i64,
+    /// How far control.policy and control.links[p] were acknowledged when it was accepted.
+    pub policy_end: i64,
+    pub links_end: i64,
+}
+
+/// The raw topic and the type of each kind.
+pub const KINDS: [(&str, &str); 2] = [
+    ("raw.housing", "housing.RentArrearsChanged"),
+    ("raw.social-care", "social_care.ReviewHeld"),
+];
+
+/// A writer, and what becomes true once its open transaction is acknowledged.
+struct Writer {
+    transactor: MemoryTransactor,
+    open: Option<Vec<(TopicPartition, i64)>>,
+}
+
+impl Writer {
+    fn new(log: &MemoryLog, id: &str) -> Self {
+        let mut transactor = log.transactor(id);
+        transactor.init().expect("init");
+        Self {
+            transactor,
+            open: None,
+        }
+    }
+
+    fn begin(&mut self, records: Vec<NewRecord>) {
+        self.transactor.begin().expect("begin");
+        for record in records {
+            self.transactor.send(record).expect("send");
+        }
+        self.open = Some(self.transactor.drain().expect("drain"));
+    }
+
+    fn commit(&mut self) -> Vec<(TopicPartition, i64)> {
+        self.transactor.commit().expect("commit");
+        self.open.take().unwrap_or_default()
+    }
+}
+
+pub struct Sources {
+    inputs: ChaCha8Rng,
+    pub now_ms: i64,
+    identity: Writer,
+    control: Writer,
+    /// Who is whom, as far as identity has acknowledged it.
+    pub persons: BTreeMap<Handle, PersonId>,
+    /// What the open transaction of identity makes of it.
+    proposed: Option<BTreeMap<Handle, PersonId>>,
+    kinds: BTreeMap<Handle, usize>,
+    revision: u32,
+    grounds: BTreeMap<(Handle, GroundKind), (u32, GroundState)>,
+    signed_late: bool,
+    amended: bool,
+    policy_end: i64,
+    links_end: [i64; PARTITIONS as usize],
+    pub sent: Vec<Sent>,
+}
+
+impl Sources {
+    pub fn new(log: &MemoryLog, inputs: ChaCha8Rng) -> Self {
+        Self {
+            inputs,
+            now_ms: START_MS,
+            identity: Writer::new(log, "identity"),
+            control: Writer::new(log, "control"),
+            persons: BTreeMap::new(),
+            proposed: None,
+            kinds: BTreeMap::new(),
+            revision: 0,
+            grounds: BTreeMap::new(),
+            signed_late: false,
+            amended: false,
+            policy_end: 0,
+            links_end: [0; PARTITIONS as usize],
+            sent: Vec::new(),
+        }
+    }
+
+    /// What has to be said before anything is decided.
+    pub fn found(&mut self, city: &City, log: &MemoryLog) {
+        let wanted = |name: &str| {
+            name.contains("RentArrearsChanged")
+                || name.contains("ReviewHeld")
+                || [
+                    "walbrook.audit.",
+                    "walbrook.shared.",
+                    "walbrook.quarantine.",
+                ]
+                .iter()
+                .any(|of| name.starts_with(of))
+        };
+        let mut facts = records::beginnings(wanted);
+        for id in [CONSENTED, DUTY, LATE] {
+            let agreement = agreement(id, 1);
+            facts.push(proposed(&agreement));
+            facts.push(signed(&agreement, ISLINGTON));
+            if id != LATE {
+                facts.push(signed(&agreement, CAMDEN));
+            }
+        }
+        facts.push(proposed(&agreement(DUTY, 2)));
+        let records = facts.iter().map(|fact| city.control(fact)).collect();
+        self.control.begin(records);
+        self.acknowledge_control();
+        assert_eq!(log.unwritten_markers(), 0);
+    }
+
+    fn acknowledge_control(&mut self) {
+        for (_, offset) in self.control.commit() {
+            self.policy_end = self.policy_end.max(offset + 1);
+        }
+    }
+
+    fn acknowledge_identity(&mut self) {
+        for (at, offset) in self.identity.commit() {
+            let end = &mut self.links_end[usize::try_from(at.partition).expect("a partition")];
+            *end = (*end).max(offset + 1);
+        }
+        if let Some(persons) = self.proposed.take() {
+            self.persons = persons;
+        }
+    }
+
+    /// An open transaction of identity or the control plane is committed: it is acknowledged now.
+    pub fn go_on(&mut self) {
+        if self.inputs.random_bool(0.5) {
+            if self.identity.open.is_some() {
+                self.acknowledge_identity();
+            }
+        } else if self.control.open.is_some() {
+            self.acknowledge_control();
+        }
+    }
+
+    /// Nothing is open any more, and the log's clock stands still.
+    pub fn finish(&mut self, log: &MemoryLog) {
+        if self.identity.open.is_some() {
+            self.acknowledge_identity();
+        }
+        if self.control.open.is_some() {
+            self.acknowledge_control();
+        }
+        log.set_now_ms(self.now_ms);
+    }
+
+    /// One thing happens.
+    pub fn input(&mut self, city: &City, log: &MemoryLog) {
+        self.now_ms += self.inputs.random_range(0..20_000);
+        log.set_now_ms(self.now_ms);
+        let what = self.inputs.random_range(0..24);
+        match what {
+            0..14 => self.send_event(city, log),
+            _ if what < 18 && self.control.open.is_none() => self.change_ground(city),
+            18 if self.control.open.is_none() => self.change_agreement(city),
+            19.. if self.identity.open.is_none() => match self.inputs.random_range(0..5) {
+                0..2 => self.new_handle(city),
+                2..4 => self.merge(city),
+                _ => self.unmerge(city),
+            },
+            _ => {}
+        }
+    }
+
+    fn new_handle(&mut self, city: &City) {
+        if self.persons.len() >= 7 {
+            return;
+        }
+        let handle = Handle::new(self.inputs.random());
+        let person = PersonId::new(self.inputs.random());
+        self.kinds
+            .insert(handle, self.inputs.random_range(0..KINDS.len()));
+        let mut persons = self.persons.clone();
+        persons.insert(handle, person);
+        self.write_links(city, persons, &[person]);
+    }
+
+    fn write_links(
+        &mut self,
+        city: &City,
+        persons: BTreeMap<Handle, PersonId>,
+        changed: &[PersonId],
+    ) {
+        self.revision += 1;
+        let mut records = Vec::new();
+        for person in changed {
+            let members = members(&persons, *person);
+            for handle in &members {
+                records.push(city.link(*handle, *person, &members, self.revision));
+            }
+        }
+        self.proposed = Some(persons);
+        self.identity.begin(records);
+    }
+
+    fn any_handle(&mut self) -> Option<Handle> {
+        let handles: Vec<Handle> = self.persons.keys().copied().collect();
+        (!handles.is_empty()).then(|| handles[self.inputs.random_range(0..handles.len())])
+    }
+
+    fn merge(&mut self, city: &City) {
+        let (Some(a), Some(b)) = (self.any_handle(), self.any_handle()) else {
+            return;
+        };
+        let (survivor, other) = (self.persons[&a], self.persons[&b]);
+        if survivor != other {
+            let mut persons = self.persons.clone();
+            for person in persons.values_mut().filter(|person| **person == other) {
+                *person = survivor;
+            }
+            self.write_links(city, persons, &[survivor]);
+        }
+    }
+
+    fn unmerge(&mut self, city: &City) {
+        let Some(handle) = self.any_handle() else {
+            return;
+        };
+        let old = self.persons[&handle];
+        if members(&self.persons, old).len() < 2 {
+            return;
+        }
+        let person = PersonId::new(self.inputs.random());
+        let mut persons = self.persons.clone();
+        persons.insert(handle, person);
+        self.write_links(city, persons, &[old, person]);
+    }
+
+    fn change_ground(&mut self, city: &City) {
+        let Some(handle) = self.any_handle() else {
+            return;
+        };
+        use GroundState::{Given, Off, On, Withdrawn};
+        let (kind, states) = if self.inputs.random_bool(0.8) {
+            (GroundKind::Consent, [Given, Withdrawn, Given])
+        } else {
+            (GroundKind::SafetyHold, [On, Off, Off])
+        };
+        // Often several at once: withdrawn and given again before any broker looks.
+        let mut facts = Vec::new();
+        for _ in 0..self.inputs.random_range(1..4) {
+            let state = states[self.inputs.random_range(0..states.len())];
+            let before = self.grounds.get(&(handle, kind)).copied();
+            if before.is_none() && state == Off {
+                continue;
+            }
+            let version = before.map_or(0, |(version, _)| version) + 1;
+            self.grounds.insert((handle, kind), (version, state));
+            facts.push(city.control(&records::ground(handle, kind, state, version)));
+        }
+        if !facts.is_empty() {
+            self.control.begin(facts);
+        }
+    }
+
+    /// The source joins an agreement late, or signs a version that grants more.
+    fn change_agreement(&mut self, city: &City) {
+        let fact = if self.inputs.random_bool(0.5) {
+            if std::mem::replace(&mut self.signed_late, true) {
+                return;
+            }
+            signed(&agreement(LATE, 1), CAMDEN)
+        } else {
+            if std::mem::replace(&mut self.amended, true) {
+                return;
+            }
+            signed(&agreement(DUTY, 2), CAMDEN)
+        };
+        self.control.begin(vec![city.control(&fact)]);
+    }
+
+    fn send_event(&mut self, city: &City, log: &MemoryLog) {
+        let Some(handle) = self.any_handle() else {
+            return;
+        };
+        let known: Vec<Sent> = self
+            .sent
+            .iter()
+            .filter(|sent| sent.handle == handle)
+            .cloned()
+            .collect();
+        let any = |rng: &mut ChaCha8Rng| known[rng.random_range(0..known.len())].clone();
+        let fresh = records::event_id(u128::from(self.inputs.random::<u64>()));
+        let small =
+            |rng: &mut ChaCha8Rng| records::event_id(u128::from(rng.random_range(0..12_u64)));
+        let mut amount = self.inputs.random_range(0..28);
+        let (event, supersedes) = match self.inputs.random_range(0..10) {
+            0 if !known.is_empty() => {
+                let retry = any(&mut self.inputs);
+                amount = retry.amount;
+                (retry.event, retry.supersedes)
+            }
+            1 if !known.is_empty() => (any(&mut self.inputs).event, None),
+            2..4 if !known.is_empty() => (fresh, Some(any(&mut self.inputs).event)),
+            // Corrects an event that comes later, if ever.
+            4 => (small(&mut self.inputs), Some(small(&mut self.inputs))),
+            5 => (small(&mut self.inputs), None),
+            _ => (fresh, None),
+        };
+        let kind = self.kinds[&handle];
+        let record = match kind {
+            0 => city.arrears(handle, event, i64::from(amount), supersedes),
+            _ => city.review(handle, event, i32::from(amount), supersedes),
+        };
+        let partition = murmur2_partition(handle.as_bytes(), PARTITIONS);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        log.append(
+            vec![record],
+            Box::new(move |result| sender.send(result).expect("heard")),
+        );
+        let placed = receiver.recv().expect("an answer").expect("appended");
+        self.sent.push(Sent {
+            kind,
+            handle,
+            event,
+            amount,
+            supersedes,
+            partition,
+            offset: placed[0].1,
+            accepted_ms: self.now_ms,
+            policy_end: self.policy_end,
+            links_end: self.links_end[usize::try_from(partition).expect("a partition")],
+        });
+    }
+}
+
+pub fn members(persons: &BTreeMap<Handle, PersonId>, person: PersonId) -> Vec<Handle> {
+    persons
+        .iter()
+        .filter(|(_, of)| **of == person)
+        .map(|(handle, _)| *handle)
+        .collect()
+}
