@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use tonic::Code;
 use walbrook_proto::control::v1::{
-    AgreementSummary, GetAgreementRequest, ListAgreementsRequest, SetStandingRequest,
+    AgreementSummary, GetAgreementRequest, ListAgreementsRequest, ProposeRequest,
+    SetStandingRequest,
 };
 use walbrook_tests::acts::{CONTACT, agreement_text, contact, number};
 use walbrook_tests::backbone::{Backbone, Options, Party, journey};
@@ -55,8 +56,9 @@ fn standing(party: Option<&str>, standing: &str) -> SetStandingRequest {
 }
 
 async fn summary(backbone: &Backbone) -> AgreementSummary {
-    let listed = backbone.operator().list_agreements(ListAgreementsRequest {});
-    let listed = listed.await.expect("listed").into_inner().agreements;
+    let mut operator = backbone.operator();
+    let listed = operator.list_agreements(ListAgreementsRequest {}).await;
+    let listed = listed.expect("listed").into_inner().agreements;
     listed
         .into_iter()
         .find(|one| one.agreement_id == AGREEMENT)
@@ -258,12 +260,13 @@ fn an_amendment_narrows_at_once_and_widens_only_what_comes_after_it() {
             backbone.await_contacts(party, &client_of(party), 1).await;
         }
         // The same version again, or one too far ahead, is refused with what is current.
-        let ahead = backbone.operator().propose(walbrook_proto::control::v1::ProposeRequest {
+        let ahead = ProposeRequest {
             document: version(2, false),
             expected_version: 0,
             idempotency_key: String::new(),
-        });
-        assert_eq!(reason(&ahead.await.expect_err("stale")), "VERSION_STALE");
+        };
+        let ahead = backbone.operator().propose(ahead).await;
+        assert_eq!(reason(&ahead.expect_err("stale")), "VERSION_STALE");
 
         let narrower = backbone.propose(&version(2, false), 1).await;
         assert_eq!(contacts(&backbone, CAMDEN).await, Some(1), "a proposal binds nobody");

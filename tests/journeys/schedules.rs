@@ -100,10 +100,11 @@ fn an_organisation_publishes_for_itself_in_versions() {
         nothing.entries.clear();
         let second = backbone.operator().publish_schedule(nothing).await;
         assert_eq!(second.expect("the operator may").into_inner().version, 2);
-        let listed = backbone.operator().list_schedules(ListSchedulesRequest {
+        let request = ListSchedulesRequest {
             organisation: Some(landlord.into()),
-        });
-        let listed = listed.await.expect("listed").into_inner().schedules;
+        };
+        let listed = backbone.operator().list_schedules(request).await;
+        let listed = listed.expect("listed").into_inner().schedules;
         assert_eq!((listed.len(), listed[0].version, listed[0].entries.len()), (1, 2, 0));
     });
 }
