@@ -3,10 +3,12 @@
 mod change;
 mod stance;
 mod store;
+mod stored;
 
 pub use change::{Choice, GroundChange, SubjectGrounds};
 pub(crate) use stance::Consent;
 pub use store::{Ground, HandleHasher, NameId, Under};
+pub use stored::{STRETCH, StoredFault};
 
 use super::Illegal;
 use sha2::{Digest, Sha256};
@@ -81,11 +83,6 @@ impl Grounds {
         self.store.bytes()
     }
 
-    /// Makes room for so many more handles, before millions of records are applied.
-    pub fn reserve(&mut self, handles: usize) {
-        self.store.reserve(handles);
-    }
-
     /// The version of the ground that a record would change, 0 when it is not on record.
     pub fn version(&self, fact: &GroundFact) -> u32 {
         self.before(fact).map_or(0, |before| before.version)
@@ -145,7 +142,9 @@ impl Grounds {
         let before = self.before(fact);
         let current = before.as_ref().map_or(0, |before| before.version);
         if before.is_some() && fact.kind == GroundKind::Erasure {
-            return illegal("is an erasure order that is on record already: it is never taken back");
+            return illegal(
+                "is an erasure order that is on record already: it is never taken back",
+            );
         }
         if fact.version != current + 1 {
             return Err(Illegal::GroundVersion {
@@ -228,7 +227,11 @@ impl Grounds {
 }
 
 const fn on_or_off(on: bool) -> GroundState {
-    if on { GroundState::On } else { GroundState::Off }
+    if on {
+        GroundState::On
+    } else {
+        GroundState::Off
+    }
 }
 
 /// What is wrong with a record whatever is on record already.

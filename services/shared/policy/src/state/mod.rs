@@ -14,7 +14,7 @@ mod schedules;
 pub use book::{AgreementBook, PartyState};
 pub(crate) use grounds::Consent;
 pub use grounds::{
-    Choice, Ground, GroundChange, Grounds, HandleHasher, NameId, SubjectGrounds, Under, ground_id,
+    Choice, Ground, GroundChange, Grounds, HandleHasher, NameId, STRETCH, StoredFault, SubjectGrounds, Under, ground_id,
 };
 pub use history::{Difference, Edition, History, PastAct, StandingNow};
 pub use illegal::{Illegal, STANDING_REASONS};
@@ -125,6 +125,12 @@ impl PolicyState {
     /// Changes whenever anything that [`crate::Compiled`] is made from does, within one state's life.
     pub fn revision(&self) -> (u64, usize) {
         (self.agreement_records, self.grounds.names())
+    }
+
+    /// Puts stored grounds into a state that has none of its own, and says that everything below `next_offset` is applied.
+    pub fn restore_grounds(&mut self, grounds: Grounds, next_offset: i64) {
+        self.grounds = grounds;
+        self.next_offset = self.next_offset.max(next_offset);
     }
 
     /// The agreement half.

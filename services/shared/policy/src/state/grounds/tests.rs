@@ -276,6 +276,93 @@ fn a_lapsed_choice_brings_no_older_one_back() {
 }
 
 #[test]
+fn stored_grounds_come_back_exactly_and_damaged_ones_not_at_all() {
+    let mut log = Log::new();
+    for number in 0..200u8 {
+        let handle = Handle::new([number; 16]);
+        said(
+            &mut log,
+            ground(handle, GroundKind::Consent, GroundState::Given, 1),
+        );
+    }
+    said(
+        &mut log,
+        limited(choosing(ONE, CAMDEN, 3, 1), Some("rough-sleeping"), None),
+    );
+    let until = GroundFact {
+        not_after: Some(Day(21_000)),
+        ..limited(choosing(ONE, HACKNEY, 4, 1), None, Some("duty-to-refer"))
+    };
+    said(&mut log, until);
+    said(
+        &mut log,
+        ground(OTHER, GroundKind::Erasure, GroundState::On, 1),
+    );
+    let event = EventId::new(uuid::Uuid::from_u128(7));
+    let recall = GroundFact {
+        ground_id: ground_id(&ONE, GroundKind::Recall, None, None, Some(&event)),
+        event: Some(event),
+        ..ground(ONE, GroundKind::Recall, GroundState::On, 1)
+    };
+    said(&mut log, recall.clone());
+    let grounds = log.state.grounds();
+    let head = grounds.stored_head();
+    let body: Vec<u8> = grounds.stored_body().flatten().collect();
+    let mut restored = Grounds::from_stored_head(&head).unwrap();
+    restored.restore(&body).unwrap();
+    for number in 0..=255u8 {
+        let handle = Handle::new([number; 16]);
+        assert_eq!(restored.of(&handle), grounds.of(&handle));
+        assert_eq!(restored.erased(&handle), grounds.erased(&handle));
+    }
+    assert_eq!(restored.handles(), grounds.handles());
+    assert_eq!(restored.version(&recall), 1);
+    assert!(restored.recalled(&ONE, &event));
+    let choice = |grounds: &Grounds| grounds.choice(&[ONE], &rough_sleeping());
+    assert_eq!(choice(&restored), choice(grounds));
+    assert!(choice(&restored).is_some());
+    // What follows is the same, too.
+    let next = ground(ONE, GroundKind::Consent, GroundState::Withdrawn, 2);
+    assert_eq!(
+        restored.apply(&next).unwrap(),
+        log.state.grounds().clone().apply(&next).unwrap()
+    );
+
+    assert!(Grounds::from_stored_head(&head[..head.len() - 1]).is_err());
+    let mut longer = head.clone();
+    longer.push(0);
+    assert!(Grounds::from_stored_head(&longer).is_err());
+    let fresh = || Grounds::from_stored_head(&head).unwrap();
+    assert!(fresh().restore(&body[..body.len() - 1]).is_err());
+    assert!(fresh().restore(&[body.clone(), body.clone()].concat()).is_err());
+    let mut wrong_kind = body.clone();
+    wrong_kind[38] = 99;
+    assert!(fresh().restore(&wrong_kind).is_err());
+    let mut wrong_name = body.clone();
+    wrong_name[32..34].copy_from_slice(&900u16.to_le_bytes());
+    assert!(fresh().restore(&wrong_name).is_err());
+}
+
+#[test]
+fn copies_of_a_state_share_what_neither_changes() {
+    let mut log = Log::new();
+    said(
+        &mut log,
+        ground(ONE, GroundKind::Consent, GroundState::Given, 1),
+    );
+    let copy = log.state.grounds().clone();
+    said(
+        &mut log,
+        ground(ONE, GroundKind::Consent, GroundState::Withdrawn, 2),
+    );
+    assert_eq!(copy.of(&ONE)[0].state, GroundState::Given);
+    assert_eq!(
+        log.state.grounds().of(&ONE)[0].state,
+        GroundState::Withdrawn
+    );
+}
+
+#[test]
 fn only_a_consent_given_names_an_authority_and_only_a_housing_one() {
     let mut log = Log::new();
     for refused in [
