@@ -8,7 +8,7 @@ use super::incoming::{Content, Readable, read};
 use super::links::Link;
 use super::outgoing::Writer;
 use super::page::{Decided, RedecidedHandle};
-use super::partition::{Partition, Transaction};
+use super::partition::Partition;
 use super::planted::{PlantedFault, planted};
 use super::redecide::reason;
 use super::standing::{ReleaseName, Removal};
@@ -49,11 +49,7 @@ impl Partition {
         past: &BTreeMap<(usize, i64), Record>,
         redecided: &mut RedecidedHandle,
     ) -> Result<(), Stop> {
-        let mut releases = Work {
-            writer: Writer { ..work.writer },
-            transaction: Transaction::default(),
-            entropy: &mut *work.entropy,
-        };
+        let mut releases = Work::new(Writer { ..work.writer }, &mut *work.entropy);
         let before = self.standing.of(handle).cloned().unwrap_or_default();
         let (again, permitted) = self.decide_again(&mut releases, (handle, link), events, past)?;
         let made = releases.transaction;

@@ -1,21 +1,23 @@
 //! The control plane as this process has applied it: policy state, what changed at which offset, and pinned schemas ready for use.
 
 use super::control_view::{
-    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, PolicyChange, Target, Verdict,
+    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, PolicyChange, SubjectGrounds,
+    Target, Verdict, Widening,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
 use walbrook_domain::{
-    AgreementId, AgreementVersion, EventType, Handle, Instant, Organisation, Purpose,
+    AgreementId, AgreementVersion, EventId, EventType, Handle, Instant, Organisation, Purpose,
 };
 use walbrook_event::Projection;
 use walbrook_event::raw::SubjectKind;
 use walbrook_policy::agreement::Kind;
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::facts::{EventFacts, Subject};
-use walbrook_policy::state::{Change, History, Illegal, PolicyState, StandingNow};
-use walbrook_policy::{RULES_VERSION, decide};
+use walbrook_policy::outcome::Outcome;
+use walbrook_policy::state::{AgreementChange, Change, History, Illegal, PolicyState, StandingNow};
+use walbrook_policy::{Compiled, RULES_VERSION};
 use walbrook_proto::avro::SubjectOf;
 
 /// The control plane, applied up to an offset.
@@ -25,7 +27,13 @@ pub struct Book {
     /// Every change that can be a cause, by offset. A p that was away for long asks for old ones; how far all p's are is not known here, so they
     /// stay (a ground takes about 100 bytes).
     changes: Vec<PolicyCause>,
+    /// Every widening, by offset: a queue asks for its causes as long as it is not through, and there are few.
+    widenings: Vec<(i64, Widening)>,
     schemas: HashMap<i32, Arc<PinnedEvent>>,
+    /// The agreements as tables. They are made again when records were applied, not with each of them.
+    compiled: Compiled,
+    /// Purposes of each organisation's subject records, made with the tables.
+    purposes: BTreeMap<Organisation, Vec<Purpose>>,
 }
 
 impl Book {
@@ -35,7 +43,10 @@ impl Book {
             state: PolicyState::new(catalogue),
             applied_through: 0,
             changes: Vec::new(),
+            widenings: Vec::new(),
             schemas: HashMap::new(),
+            compiled: Compiled::default(),
+            purposes: BTreeMap::new(),
         }
     }
 
@@ -51,16 +62,18 @@ impl Book {
     pub fn apply(&mut self, record: &ControlRecord) -> Result<(), Illegal> {
         self.applied_through = self.applied_through.max(record.offset + 1);
         let change = match self.state.apply(record)? {
-            Change::Ground(ground) => PolicyChange::Ground(GroundChange {
-                handle: ground.handle,
-                kind: ground.kind,
-                state: ground.after,
-                purpose: ground.purpose,
-                agreement: ground.agreement,
-                event: ground.event,
-            }),
-            Change::Agreement(_) => PolicyChange::Agreement,
-            Change::Key(_) | Change::Reader(..) | Change::Pin(..) => PolicyChange::Other,
+            Change::Ground(ground) => PolicyChange::Ground(ground),
+            Change::Agreement(agreement) => {
+                self.widen(record.offset, &agreement);
+                PolicyChange::Agreement
+            }
+            Change::Pin(PinKind::DecisionRules, _) => {
+                self.widenings.push((record.offset, Widening::Rules));
+                PolicyChange::Other
+            }
+            Change::Key(_) | Change::Reader(..) | Change::Pin(..) | Change::Schedule(_) => {
+                PolicyChange::Other
+            }
         };
         if change != PolicyChange::Other {
             self.changes.push(PolicyCause {
@@ -76,9 +89,40 @@ impl Book {
         Ok(())
     }
 
+    fn widen(&mut self, offset: i64, change: &AgreementChange) {
+        let sources: Vec<Organisation> = change
+            .parties
+            .iter()
+            .filter(|party| matches!(party.after, StandingNow::Signed(_)))
+            .map(|party| party.organisation.clone())
+            .collect();
+        if !sources.is_empty() {
+            let agreement = change.agreement.clone();
+            self.widenings
+                .push((offset, Widening::Sources(agreement, sources)));
+        }
+    }
+
     /// Says that everything below `offset` was applied.
     pub fn applied_below(&mut self, offset: i64) {
         self.applied_through = self.applied_through.max(offset);
+        if self.compiled.is_stale(&self.state) {
+            self.compile();
+        }
+    }
+
+    fn compile(&mut self) {
+        self.compiled = Compiled::new(&self.state);
+        let signatories: BTreeSet<&Organisation> = self
+            .state
+            .book()
+            .agreements()
+            .flat_map(|(_, history)| history.signatories())
+            .collect();
+        self.purposes = signatories
+            .into_iter()
+            .map(|organisation| (organisation.clone(), self.purposes_of(organisation)))
+            .collect();
     }
 
     /// Pairs every admitted raw schema with the newest shared form that fits it.
@@ -114,6 +158,16 @@ impl Book {
             };
             self.schemas.insert(pin.schema_id, Arc::new(pinned));
         }
+    }
+
+    fn purposes_of(&self, organisation: &Organisation) -> Vec<Purpose> {
+        let signed = self
+            .signed_by(organisation)
+            .filter_map(|(history, version)| {
+                let agreement = &history.edition(version)?.agreement;
+                (agreement.kind == Kind::Sharing).then(|| agreement.purpose.clone())
+            });
+        sorted(signed)
     }
 
     /// The agreements that an organisation has signed and that stand, suspended ones included.
@@ -152,22 +206,24 @@ impl ControlView for Book {
 
     fn decide(&self, event: &EventFacts<'_>, subject: Subject<'_>, now: Instant) -> Vec<Verdict> {
         let version = self.rules_version().unwrap_or_default();
+        let mut verdicts = Vec::new();
+        let decided = self
+            .compiled
+            .decide(event, &subject, &self.state, now, version, |ruling| {
+                verdicts.push(Verdict {
+                    agreement: ruling
+                        .agreement()
+                        .map(|(id, version)| (id.clone(), version)),
+                    reason: ruling.reason,
+                    grant: (ruling.outcome() == Outcome::Permit).then_some(Grant {
+                        mask: ruling.field_mask,
+                        precision: ruling.precision,
+                        not_after: ruling.not_after,
+                    }),
+                });
+            });
         // `rules_version` admits only what this build has, and a batch without rules is not begun.
-        let decisions = decide(event, &subject, &self.state, now, version).unwrap_or_default();
-        decisions
-            .into_iter()
-            .map(|decision| Verdict {
-                agreement: decision.agreement().cloned().zip(decision.version()),
-                reason: decision.reason,
-                grant: (decision.outcome() == walbrook_policy::outcome::Outcome::Permit).then_some(
-                    Grant {
-                        mask: decision.field_mask,
-                        precision: decision.precision,
-                        not_after: decision.not_after,
-                    },
-                ),
-            })
-            .collect()
+        decided.map_or_else(|_| Vec::new(), |()| verdicts)
     }
 
     fn changes_since(&self, from: i64) -> Vec<PolicyCause> {
@@ -175,8 +231,32 @@ impl ControlView for Book {
         self.changes.get(start..).unwrap_or_default().to_vec()
     }
 
+    fn widenings(&self, from: i64, to: i64) -> Vec<(i64, Widening)> {
+        let at = |offset| self.widenings.partition_point(|(one, _)| *one < offset);
+        let found = self.widenings.get(at(from)..at(to));
+        found.unwrap_or_default().to_vec()
+    }
+
     fn has_grounds(&self, handle: Handle) -> bool {
         !self.state.grounds().of(&handle).is_empty()
+    }
+
+    fn takes(
+        &self,
+        ground: &GroundChange,
+        handle: Handle,
+        release: (&Purpose, &AgreementId, &EventId),
+    ) -> bool {
+        ground.takes(self.state.book(), handle, release)
+    }
+
+    fn subject(
+        &self,
+        handle: Handle,
+        members: &[Handle],
+        purpose: &Purpose,
+    ) -> Option<SubjectGrounds> {
+        self.state.grounds().subject(&handle, members, purpose)
     }
 
     fn target(&self, agreement: &AgreementId, version: AgreementVersion) -> Option<Target> {
@@ -189,13 +269,11 @@ impl ControlView for Book {
     }
 
     fn subject_purposes(&self, organisation: &Organisation) -> Vec<Purpose> {
-        let signed = self
-            .signed_by(organisation)
-            .filter_map(|(history, version)| {
-                let agreement = &history.edition(version)?.agreement;
-                (agreement.kind == Kind::Sharing).then(|| agreement.purpose.clone())
-            });
-        sorted(signed)
+        if self.compiled.is_stale(&self.state) {
+            return self.purposes_of(organisation);
+        }
+        // Whoever signed nothing has none.
+        self.purposes.get(organisation).cloned().unwrap_or_default()
     }
 
     fn heartbeat_purposes(

@@ -2,7 +2,6 @@
 
 use super::keys::Keys;
 use std::sync::Arc;
-use walbrook_domain::control::{GroundKind, GroundState};
 use walbrook_domain::{
     AgreementId, AgreementVersion, Day, EventId, EventType, Handle, Instant, Organisation,
     Precision, Purpose,
@@ -11,6 +10,7 @@ use walbrook_event::Projection;
 use walbrook_event::raw::SubjectKind;
 use walbrook_policy::facts::{EventFacts, Subject};
 use walbrook_policy::outcome::Reason;
+pub use walbrook_policy::state::{GroundChange, SubjectGrounds};
 
 /// Where releases of an agreement go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,21 +63,14 @@ pub enum PolicyChange {
     Other,
 }
 
-/// A ground about a handle.
+/// A change that may let past events be released that were not, or as they were not: they are decided again, from a queue. What only takes away
+/// (suspension, leaving, termination, expiry) is no such change: views hide it at read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroundChange {
-    /// The handle it was recorded on.
-    pub handle: Handle,
-    /// Its kind.
-    pub kind: GroundKind,
-    /// Its state now.
-    pub state: GroundState,
-    /// Limited to this purpose.
-    pub purpose: Option<Purpose>,
-    /// Limited to this agreement.
-    pub agreement: Option<AgreementId>,
-    /// Limited to this event.
-    pub event: Option<EventId>,
+pub enum Widening {
+    /// A version came into force for these sources: signed, amended, resumed, joined again.
+    Sources(AgreementId, Vec<Organisation>),
+    /// Other decision rules are in force.
+    Rules,
 }
 
 /// A pinned schema of an event type, paired with its shared form.
@@ -107,8 +100,24 @@ pub trait ControlView {
     fn decide(&self, event: &EventFacts<'_>, subject: Subject<'_>, now: Instant) -> Vec<Verdict>;
     /// The changes at `from` and later, in order.
     fn changes_since(&self, from: i64) -> Vec<PolicyCause>;
+    /// The widenings at `from` and later, below `to`, in order.
+    fn widenings(&self, from: i64, to: i64) -> Vec<(i64, Widening)>;
     /// Whether any ground was ever recorded on the handle.
     fn has_grounds(&self, handle: Handle) -> bool;
+    /// Whether a release of the handle (purpose, agreement, producer's event id) falls with a ground.
+    fn takes(
+        &self,
+        ground: &GroundChange,
+        handle: Handle,
+        release: (&Purpose, &AgreementId, &EventId),
+    ) -> bool;
+    /// What grounds add to the handle's subject record on the topic of a purpose; `None`: its record is erased and has none.
+    fn subject(
+        &self,
+        handle: Handle,
+        members: &[Handle],
+        purpose: &Purpose,
+    ) -> Option<SubjectGrounds>;
     /// Where an agreement's releases go.
     fn target(&self, agreement: &AgreementId, version: AgreementVersion) -> Option<Target>;
     /// Purposes on whose topic the organisation's handles have subject records: it is party to, or reader of, an agreement of the purpose.
@@ -137,4 +146,24 @@ pub struct Setting {
     pub namespace: walbrook_eventlog::Namespace,
     /// Data partitions.
     pub partitions: i32,
+    /// How much is decided again at once.
+    pub limits: Limits,
+}
+
+/// How much is decided again in one transaction. What is taken away is never limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Past events of one handle, the newest first. A handle with more loses everything at once and gets the rest back from the queue.
+    pub events_a_handle: usize,
+    /// Raw offsets of one slice of the queue.
+    pub slice_offsets: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            events_a_handle: 1_000,
+            slice_offsets: 2_000,
+        }
+    }
 }

@@ -1,15 +1,17 @@
 //! A batch decided: what was touched by causes first, then the live events in order.
 
-use super::control_view::{Target, Verdict};
+use super::control_view::{SubjectGrounds, Target, Verdict};
 use super::error::Stop;
 use super::incoming::{Content, Cut, Incoming, Readable, Unreadable};
 use super::links::Link;
 use super::outgoing::{Release, Writer, Written};
 use super::page::{Decided, LiveItem, Pages};
 use super::partition::{Partition, Plan, Transaction};
+use super::planted::{PlantedFault, planted};
 use super::redecide::reason;
 use super::stamp::Stamp;
-use super::standing::{Released, Removal};
+use super::standing::{HandleStanding, MadeFrom, Released, Removal};
+use super::template::Templates;
 use super::thing::{decide_thing, event_facts, not_first, without_agreement};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use walbrook_event::history::{Entry, Standing, Subject};
 use walbrook_eventlog::{InputPosition, Record, TopicPartition, topics};
 use walbrook_policy::facts::LinkFacts;
 use walbrook_policy::outcome::Reason;
-use walbrook_proto::audit::v1::{PageRetraction, Quarantined};
+use walbrook_proto::audit::v1::{PageRetraction, PageSubject, Quarantined};
 use walbrook_proto::common::v1::Date;
 
 /// Randomness for traces and record ids; an argument, so that a simulation is the same every time.
@@ -32,31 +34,39 @@ pub(super) struct Work<'a> {
     pub(super) writer: Writer<'a>,
     pub(super) transaction: Transaction,
     pub(super) entropy: &'a mut dyn Entropy,
+    pub(super) templates: Templates,
+    /// Whether anybody hears which raw trace a release belongs with.
+    traced: bool,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    pub(super) fn new(writer: Writer<'a>, entropy: &'a mut dyn Entropy) -> Self {
+        Self {
+            writer,
+            transaction: Transaction::default(),
+            entropy,
+            templates: Templates::default(),
+            traced: super::trace::is_heard(),
+        }
+    }
+
     fn uuid(&mut self) -> uuid::Uuid {
         uuid::Builder::from_random_bytes(self.entropy.bytes16()).into_uuid()
     }
 
-    /// The new trace of a release. Only the operator's own exporter hears which raw trace it belongs with.
-    pub(super) fn trace_of(&mut self, event: &Readable) -> String {
-        let trace = self.trace();
-        if let Some(raw) = &event.raw.envelope.trace_parent {
-            self.transaction.traces.push((raw.clone(), trace.clone()));
+    /// The trace and span of a release: new ones, nothing ties them to the raw ones. Only the operator's own exporter hears which belong together.
+    pub(super) fn trace_of(&mut self, event: &Readable) -> ([u8; 16], [u8; 16]) {
+        let (trace, span) = (self.entropy.bytes16(), self.entropy.bytes16());
+        if self.traced
+            && let Some(raw) = &event.raw.envelope.trace_parent
+        {
+            let new = trace_parent(&trace, &span);
+            self.transaction.traces.push((raw.clone(), new));
         }
-        trace
+        (trace, span)
     }
 
-    /// A new trace's context: nothing ties it to the raw one.
-    fn trace(&mut self) -> String {
-        let trace = hex::encode(self.entropy.bytes16());
-        let mut span = hex::encode(self.entropy.bytes16());
-        span.truncate(16);
-        format!("00-{trace}-{span}-01")
-    }
-
-    fn count(&mut self, decided: &[Decided]) {
+    pub(super) fn count(&mut self, decided: &[Decided]) {
         for one in decided {
             *self
                 .transaction
@@ -81,15 +91,20 @@ impl Partition {
         entropy: &mut dyn Entropy,
     ) -> Result<Transaction, Stop> {
         let control = writer.control;
-        let now = writer.now.max(self.last_decided_at);
+        let now = if planted(PlantedFault::ClockRunsBackwards) {
+            writer.now
+        } else {
+            writer.now.max(self.last_decided_at)
+        };
         let rules_version = control.rules_version().ok_or_else(|| Stop::NotPinned {
             what: "the decision rules".to_owned(),
             policy_next: control.applied_through(),
         })?;
         let stamp = Stamp {
-            policy_next: control.applied_through(),
+            policy_next: plan.policy_next,
             links_next: self.links.next_offset(),
             next_page: self.stamp.next_page,
+            cursor: plan.cursor.clone(),
         };
         let before = self
             .topics
@@ -103,12 +118,9 @@ impl Partition {
             control.pins_epoch(),
             rules_version,
             before,
+            &self.stamp.cursor,
         );
-        let mut work = Work {
-            writer: Writer { now, ..writer },
-            transaction: Transaction::default(),
-            entropy,
-        };
+        let mut work = Work::new(Writer { now, ..writer }, entropy);
         self.redecide(&mut work, &mut pages, plan, past)?;
         for (index, incoming) in cut.topics.into_iter().enumerate() {
             self.decide_topic(&mut work, &mut pages, index, incoming)?;
@@ -169,7 +181,7 @@ impl Partition {
         let Some(last) = incoming.last().map(|record| record.offset) else {
             return Ok(());
         };
-        let mut heard: BTreeMap<(Organisation, EventType), Day> = BTreeMap::new();
+        let mut heard = Heard::default();
         let mut items = Vec::with_capacity(incoming.len());
         for record in incoming {
             work.transaction.events += 1;
@@ -178,25 +190,21 @@ impl Partition {
                     self.quarantine(work, index, record.offset, unreadable)?
                 }
                 Content::Event(event) => {
-                    let envelope = &event.raw.envelope;
-                    let day = heard
-                        .entry((envelope.organisation.clone(), envelope.event_type.clone()))
-                        .or_insert_with(|| record.accepted_at.london_day());
-                    *day = (*day).max(record.accepted_at.london_day());
+                    heard.note(event, record.accepted_at);
                     self.decide_event(work, index, &record, event)?
                 }
             };
             work.count(&item.decided);
             items.push(item);
         }
-        let heartbeats = self.heartbeats(work, heard)?;
+        let heartbeats = self.heartbeats(work, heard.0)?;
         pages.live(&topic, first, last, items, heartbeats);
         if let Some(topic) = self.topics.get_mut(index) {
             topic.position = last + 1;
         }
         work.transaction.positions.push(InputPosition {
             at: TopicPartition::new(full, self.number),
-            next_offset: last + 1,
+            next_offset: last + i64::from(!planted(PlantedFault::OffsetNotPlusOne)),
             metadata: String::new(),
         });
         Ok(())
@@ -223,6 +231,8 @@ impl Partition {
             rule_id: unreadable.rule.as_str().to_owned(),
             organisation: unreadable.organisation.clone(),
             decided_at: Some(super::page::timestamp(work.writer.now)),
+            event_id: unreadable.event_id.clone(),
+            event_type: unreadable.event_type.clone(),
         };
         let key = format!("{plain}/{}/{offset}", self.number);
         let id = work.uuid();
@@ -248,9 +258,14 @@ impl Partition {
         record: &Incoming,
         event: &Readable,
     ) -> Result<LiveItem, Stop> {
-        let entry = event.raw.entry(record.offset, record.accepted_at.micros());
+        let entry = &event.entry;
         let standing = self.topics.get(index).map_or(Standing::Counts, |topic| {
-            topic.history.standing(&entry, record.offset)
+            let below = if planted(PlantedFault::IndexLooksAhead) {
+                i64::MAX
+            } else {
+                record.offset
+            };
+            topic.history.standing(entry, below)
         });
         let mut item = LiveItem {
             offset: record.offset,
@@ -261,12 +276,12 @@ impl Partition {
             return Ok(item);
         };
         let link = self.link(index, handle, record.offset)?;
-        item.subjects = self.subject_records(work, handle, &link)?;
+        item.subjects = self.subjects_of_live(work, handle, &link)?;
         item.decided =
             self.decide_person(work, record.accepted_at, event, standing, handle, &link)?;
         // A correction acts whether or not it may itself be released, and also where it has been corrected already.
         if matches!(standing, Standing::Counts | Standing::Superseded) {
-            item.retractions = self.retract_superseded(work, handle, &entry)?;
+            item.retractions = self.retract_superseded(work, handle, entry)?;
         }
         Ok(item)
     }
@@ -281,6 +296,41 @@ impl Partition {
             partition: self.number,
             offset,
         })
+    }
+
+    /// The handle's subject records, where they do not stand as they should. An event of a handle that has them rarely changes them, and to make
+    /// them only to see that was the most expensive thing about an event.
+    fn subjects_of_live(
+        &mut self,
+        work: &mut Work<'_>,
+        handle: Handle,
+        link: &Arc<Link>,
+    ) -> Result<Vec<PageSubject>, Stop> {
+        let control = work.writer.control;
+        let purposes = control.subject_purposes(&link.organisation);
+        let in_care = self.in_care_of(handle, link).is_some();
+        let plain = purposes.iter().all(|purpose| {
+            control
+                .subject(handle, &link.members, purpose)
+                .is_some_and(|grounds| grounds == SubjectGrounds::default())
+        });
+        let stand = |standing: &HandleStanding| {
+            let made_from = standing.made_from.0.as_ref();
+            made_from.is_some_and(|(of, then)| Arc::ptr_eq(of, link) && *then == in_care)
+                && standing.subjects.len() == purposes.len()
+                && purposes
+                    .iter()
+                    .all(|purpose| standing.subjects.contains_key(purpose))
+        };
+        if plain && self.standing.of(handle).is_some_and(stand) {
+            return Ok(Vec::new());
+        }
+        let listed = self.subject_records(work, handle, link)?;
+        if plain && !purposes.is_empty() {
+            let made_from = MadeFrom(Some((Arc::clone(link), in_care)));
+            self.standing.of_mut(handle).made_from = made_from;
+        }
+        Ok(listed)
     }
 
     /// Decides about an event of a person, writes what is permitted and notes that it stands.
@@ -314,7 +364,8 @@ impl Partition {
         Ok(decided)
     }
 
-    fn release(
+    /// Writes what a verdict grants, if anything, and notes that it stands.
+    pub(super) fn release(
         &mut self,
         work: &mut Work<'_>,
         event: &Readable,
@@ -331,23 +382,28 @@ impl Partition {
             )));
         };
         let release = Release {
-            event: &event.raw,
-            schema: &event.schema,
+            event,
             agreement,
             version: *version,
             grant,
         };
         let key = work.writer.key(&purpose)?.person(link.person);
         let trace = work.trace_of(event);
-        let (record, written) = work
-            .writer
-            .release(&purpose, key, handle, &release, trace)?;
+        let (record, written) = work.writer.release(
+            &mut work.templates,
+            &purpose,
+            (key, handle),
+            &release,
+            trace,
+        )?;
         work.transaction.records.push(record);
         let name = (purpose, agreement.clone(), event.raw.envelope.id);
         let released = Released {
             key: written.key,
             local_event: written.local_event,
             version: *version,
+            mask: grant.mask,
+            not_after: grant.not_after,
         };
         self.standing.of_mut(handle).releases.insert(name, released);
         Ok(Some(written))
@@ -417,6 +473,26 @@ impl Partition {
             problem,
         }
     }
+}
+
+/// Sources heard in a batch, with the last day of each. Neighbours are nearly always of one source.
+#[derive(Default)]
+struct Heard(BTreeMap<(Organisation, EventType), Day>);
+
+impl Heard {
+    fn note(&mut self, event: &Readable, accepted_at: Instant) {
+        let envelope = &event.raw.envelope;
+        let day = accepted_at.london_day();
+        let source = (envelope.organisation.clone(), envelope.event_type.clone());
+        let known = self.0.entry(source).or_insert(day);
+        *known = (*known).max(day);
+    }
+}
+
+/// A trace's context as headers carry it.
+pub(super) fn trace_parent(trace: &[u8; 16], span: &[u8; 16]) -> String {
+    let span = span.get(..8).unwrap_or_default();
+    format!("00-{}-{}-01", hex::encode(trace), hex::encode(span))
 }
 
 /// A day as records carry it.

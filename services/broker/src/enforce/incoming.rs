@@ -5,9 +5,10 @@ use super::error::Stop;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use walbrook_domain::Instant;
-use walbrook_event::history::History;
+use walbrook_event::headers;
+use walbrook_event::history::{Entry, History};
+use walbrook_event::projection::{FieldRef, Layout};
 use walbrook_event::raw::{RawEvent, RawRecord, ReadError, Rule};
-use walbrook_event::{FieldValue, headers};
 use walbrook_eventlog::Record;
 use walbrook_policy::facts;
 
@@ -66,8 +67,10 @@ pub struct Readable {
     pub raw: RawEvent,
     /// Its pinned schema.
     pub schema: Arc<PinnedEvent>,
-    /// Its fields in schema order.
-    pub values: Vec<FieldValue>,
+    /// Where its fields lie in the body.
+    pub layout: Layout,
+    /// Its entry in the index.
+    pub entry: Entry,
 }
 
 /// What a quarantine record says.
@@ -80,6 +83,10 @@ pub struct Unreadable {
     pub sha256: [u8; 32],
     /// The producing organisation as the header says, where it can be read.
     pub organisation: String,
+    /// The producer's event id as the header says, where it is one.
+    pub event_id: Option<String>,
+    /// The event type as the header says, where this build knows it.
+    pub event_type: Option<String>,
 }
 
 /// A batch: records by raw topic, in order.
@@ -141,7 +148,9 @@ pub fn cut(
             });
         }
         let (content, envelope) = read(topic, &record, control, setting)?;
-        index(topic, &record, envelope);
+        // What goes to quarantine leaves no trace in the index: its id is not used up, and it corrects nothing.
+        let readable = matches!(content, Content::Event(_));
+        index(topic, &record, envelope.filter(|_| readable));
         incoming.push(Incoming {
             offset: record.offset,
             accepted_at: Instant(record.timestamp_ms.saturating_mul(1_000)),
@@ -195,25 +204,26 @@ pub fn read(
         Ok(raw) => raw,
         Err(rule) => return Ok((Content::Unreadable(unreadable(rule, record)), None)),
     };
-    let entry = Some(raw.entry(record.offset, record.timestamp_ms.saturating_mul(1_000)));
+    let entry = raw.entry(record.offset, record.timestamp_ms.saturating_mul(1_000));
     let schema = control
         .event_schema(raw.schema_id)
         .filter(|schema| schema.event_type == raw.envelope.event_type);
     let Some(schema) = schema else {
         return Ok((
             Content::Unreadable(unreadable(Rule::UnknownSchema, record)),
-            entry,
+            Some(entry),
         ));
     };
-    let content = match schema.projection.read(&raw.body) {
-        Ok(values) => Content::Event(Box::new(Readable {
+    let content = match schema.projection.layout(&raw.body) {
+        Ok(layout) => Content::Event(Box::new(Readable {
             raw,
             schema,
-            values,
+            layout,
+            entry: entry.clone(),
         })),
         Err(_) => Content::Unreadable(unreadable(Rule::TruncatedAvro, record)),
     };
-    Ok((content, entry))
+    Ok((content, Some(entry)))
 }
 
 fn unreadable(rule: Rule, record: &Record) -> Unreadable {
@@ -224,41 +234,71 @@ fn unreadable(rule: Rule, record: &Record) -> Unreadable {
         .text(headers::ORGANISATION)
         .and_then(|text| text.parse::<walbrook_domain::Organisation>().ok())
         .map(|organisation| organisation.to_string());
+    let event_id = record
+        .headers
+        .text(headers::ID)
+        .and_then(|text| text.parse::<walbrook_domain::EventId>().ok())
+        .map(|id| id.to_string());
+    let event_type = record
+        .headers
+        .text(headers::TYPE)
+        .filter(|text| walbrook_proto::event(text).is_some())
+        .map(str::to_owned);
     Unreadable {
         rule,
+        event_id,
+        event_type,
         length: i64::try_from(value.len()).unwrap_or(i64::MAX),
         sha256: Sha256::digest(value).into(),
         organisation: organisation.unwrap_or_default(),
     }
 }
 
+impl Readable {
+    fn field(&self, index: usize) -> FieldRef<'_> {
+        self.schema
+            .projection
+            .value(&self.raw.body, &self.layout, index)
+    }
+}
+
 impl facts::Fields for Readable {
     fn value(&self, name: &str) -> facts::FieldValue<'_> {
         let at = self.schema.fields.iter().position(|field| field == name);
-        match at.and_then(|at| self.values.get(at)) {
-            None => facts::FieldValue::Missing,
-            Some(value) => condition_value(value),
+        at.map_or(facts::FieldValue::Missing, |at| {
+            condition_value(self.field(at))
+        })
+    }
+
+    fn at(&self, index: usize, _name: &str) -> facts::FieldValue<'_> {
+        condition_value(self.field(index))
+    }
+
+    fn has(&self, index: usize, _name: &str, text: &str) -> Option<bool> {
+        match self.field(index) {
+            FieldRef::Texts(mut texts) => Some(texts.any(|one| one == text)),
+            _ => None,
+        }
+    }
+
+    fn present(&self, index: usize, _name: &str) -> Option<bool> {
+        match self.field(index) {
+            FieldRef::Missing => None,
+            FieldRef::Null => Some(false),
+            _ => Some(true),
         }
     }
 }
 
-fn condition_value(value: &FieldValue) -> facts::FieldValue<'_> {
+fn condition_value(value: FieldRef<'_>) -> facts::FieldValue<'_> {
     match value {
-        FieldValue::Null => facts::FieldValue::Absent,
-        FieldValue::Bool(flag) => facts::FieldValue::Bool(*flag),
-        FieldValue::Int(number) => facts::FieldValue::Integer(*number),
-        FieldValue::Text(text) => facts::FieldValue::Text(text),
-        FieldValue::Date(day) => facts::FieldValue::Day(*day),
-        FieldValue::Instant(at) => facts::FieldValue::Instant(*at),
-        FieldValue::List(items) => {
-            let texts = items.iter().map(|item| match item {
-                FieldValue::Text(text) => Some(text.as_str()),
-                _ => None,
-            });
-            texts
-                .collect::<Option<Vec<_>>>()
-                .map_or(facts::FieldValue::Missing, facts::FieldValue::TextList)
-        }
-        FieldValue::Bytes(_) | FieldValue::Record(_) => facts::FieldValue::Missing,
+        FieldRef::Missing => facts::FieldValue::Missing,
+        FieldRef::Null => facts::FieldValue::Absent,
+        FieldRef::Bool(flag) => facts::FieldValue::Bool(flag),
+        FieldRef::Int(number) => facts::FieldValue::Integer(number),
+        FieldRef::Text(text) => facts::FieldValue::Text(text),
+        FieldRef::Date(day) => facts::FieldValue::Day(day),
+        FieldRef::Instant(at) => facts::FieldValue::Instant(at),
+        FieldRef::Texts(texts) => facts::FieldValue::TextList(texts.collect()),
     }
 }

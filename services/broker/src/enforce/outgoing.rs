@@ -1,15 +1,17 @@
 //! Records as p's transactions write them.
 
-use super::control_view::{ControlView, Grant, PinnedEvent, Setting};
+use super::control_view::{ControlView, Grant, Setting};
 use super::error::Stop;
+use super::incoming::Readable;
 use super::standing::Removal;
+use super::template::{Kind, Own, Templates};
 use sha2::{Digest, Sha256};
 use walbrook_domain::{
     AgreementId, AgreementVersion, EventId, Handle, HandlePseudonym, Instant, Pseudonym, Purpose,
 };
+use walbrook_event::PurposeKey;
 use walbrook_event::framing::frame;
-use walbrook_event::headers::{self, Pairs, ReleaseEnvelope};
-use walbrook_event::{PurposeKey, RawEvent};
+use walbrook_event::headers::{self, Pairs};
 use walbrook_eventlog::{Headers, NewRecord, topics};
 use walbrook_proto::avro::AvroRecord;
 
@@ -30,10 +32,8 @@ pub struct Writer<'a> {
 
 /// One release to be written.
 pub struct Release<'a> {
-    /// The event.
-    pub event: &'a RawEvent,
-    /// Its pinned schema.
-    pub schema: &'a PinnedEvent,
+    /// The event, with its pinned schema.
+    pub event: &'a Readable,
     /// The agreement.
     pub agreement: &'a AgreementId,
     /// Its version.
@@ -75,51 +75,55 @@ impl<'a> Writer<'a> {
     }
 
     /// A release on `shared.<purpose>`.
-    pub fn release(
+    pub(super) fn release(
         &self,
+        templates: &mut Templates,
         purpose: &Purpose,
-        key: Pseudonym,
-        handle: Handle,
+        (key, handle): (Pseudonym, Handle),
         release: &Release<'_>,
-        trace: String,
+        (trace, span): ([u8; 16], [u8; 16]),
     ) -> Result<(NewRecord, Written), Stop> {
         let purpose_key = self.key(purpose)?;
-        let envelope = &release.event.envelope;
+        let (envelope, schema) = (&release.event.raw.envelope, &release.event.schema);
         let organisation = &envelope.organisation;
         let handle_pseudonym = purpose_key.handle(handle);
         let local_event = purpose_key.event(organisation, handle, envelope.id);
-        let topic = self
-            .setting
-            .namespace
-            .name(&topics::shared(purpose.as_str()));
         let sealed = self
             .setting
             .seal
             .seal(handle_pseudonym.as_bytes(), self.projected(release)?)?;
         let precision = release.grant.precision.min(envelope.precision);
-        let pairs = ReleaseEnvelope {
-            id: local_event,
-            event_type: envelope.event_type.clone(),
-            organisation: organisation.clone(),
-            occurred_at: envelope.occurred_at.truncated(precision),
+        let kind = Kind {
+            schema_id: schema.shared_id,
+            version: release.version,
             precision,
+            agreement: release.agreement.clone(),
+            organisation: organisation.clone(),
+            event_type: envelope.event_type.clone(),
+        };
+        let make = || {
+            let topic = self
+                .setting
+                .namespace
+                .name(&topics::shared(purpose.as_str()));
+            let data_schema = format!("{topic}-{}/{}", schema.shared_name, schema.shared_id);
+            (topic, data_schema)
+        };
+        let own = Own {
+            key,
+            id: local_event,
+            occurred_at: envelope.occurred_at.truncated(precision),
+            handle: handle_pseudonym,
             supersedes: envelope
                 .supersedes
                 .map(|event| purpose_key.event(organisation, handle, event)),
-            key_id: sealed.key_id,
-            data_schema: format!(
-                "{topic}-{}/{}",
-                release.schema.shared_name, release.schema.shared_id
-            ),
-            agreement: release.agreement.clone(),
-            version: release.version,
-            handle: handle_pseudonym,
             not_after: release.grant.not_after,
-            trace_parent: Some(trace),
-        }
-        .pairs();
-        let value = frame(release.schema.shared_id, &sealed.body);
-        let record = self.record(topic, key.as_bytes(), value, pairs, Some(self.day_ms()));
+            trace,
+            span,
+            key_id: &sealed.key_id,
+            body: &sealed.body,
+        };
+        let record = templates.release(kind, make, &own, self.day_ms());
         Ok((record, Written { key, local_event }))
     }
 
@@ -131,7 +135,7 @@ impl<'a> Writer<'a> {
         release: &Release<'_>,
         trace: String,
     ) -> Result<(NewRecord, Written), Stop> {
-        let envelope = &release.event.envelope;
+        let (envelope, schema) = (&release.event.raw.envelope, &release.event.schema);
         let topic = self.setting.namespace.name(&topics::open(dataset));
         let natural = subject_key
             .split_once(':')
@@ -151,10 +155,7 @@ impl<'a> Writer<'a> {
             ),
             (
                 headers::DATA_SCHEMA,
-                format!(
-                    "{topic}-{}/{}",
-                    release.schema.shared_name, release.schema.shared_id
-                ),
+                format!("{topic}-{}/{}", schema.shared_name, schema.shared_id),
             ),
             (headers::CONTENT_TYPE, "application/avro".into()),
             (headers::ORGANISATION, envelope.organisation.to_string()),
@@ -165,7 +166,7 @@ impl<'a> Writer<'a> {
             ),
             (headers::TRACE_PARENT, trace),
         ];
-        let value = frame(release.schema.shared_id, &self.projected(release)?);
+        let value = frame(schema.shared_id, &self.projected(release)?);
         let record = self.record(topic, natural.as_bytes(), value, pairs, Some(self.day_ms()));
         let key = Pseudonym::new(open_key(natural));
         let local_event = envelope.id;
@@ -173,15 +174,23 @@ impl<'a> Writer<'a> {
     }
 
     fn projected(&self, release: &Release<'_>) -> Result<Vec<u8>, Stop> {
-        let grant = release.grant;
-        release
+        let (event, grant) = (release.event, release.grant);
+        let mut body = Vec::with_capacity(event.raw.body.len() + event.schema.fields.len());
+        event
             .schema
             .projection
-            .project(&release.event.body, grant.mask, grant.precision)
+            .project_into(
+                &event.raw.body,
+                &event.layout,
+                grant.mask,
+                grant.precision,
+                &mut body,
+            )
             .map_err(|error| Stop::Encode {
                 record: "shared body",
                 problem: error.to_string(),
-            })
+            })?;
+        Ok(body)
     }
 
     /// An internal record on `shared.<purpose>`; personal bodies go through the seam under the handle pseudonym.

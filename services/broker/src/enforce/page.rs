@@ -5,6 +5,7 @@ use super::outgoing::Written;
 use super::stamp::Stamp;
 use std::collections::BTreeMap;
 use walbrook_domain::{AgreementId, AgreementVersion, Instant};
+use walbrook_eventlog::position::Cursor;
 use walbrook_proto::audit::v1::{
     DecisionEntry, DecisionPage, PageAgreement, PageCause, PageHeartbeat, PageRetraction,
     PageSubject, RawCut, RedecidedEvent,
@@ -57,6 +58,13 @@ pub struct RedecidedHandle {
     pub events: Vec<(String, i64, Vec<Decided>)>,
 }
 
+impl RedecidedHandle {
+    /// Whether nothing was written or decided: then no page need say so.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.retractions.is_empty() && self.subjects.is_empty()
+    }
+}
+
 /// Makes the pages of one transaction of p.
 pub struct Pages {
     template: DecisionPage,
@@ -65,7 +73,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Pages from the stamp's next number on. `cut` is how far each raw topic (without the namespace) of p had been decided before.
+    /// Pages from the stamp's next number on; what is queued was `cursor_before` and is the stamp's afterwards. `cut` is how far each raw topic (without the namespace) of p had been decided before.
     pub fn new(
         partition: i32,
         stamp: &Stamp,
@@ -73,6 +81,7 @@ impl Pages {
         pins_epoch: i64,
         rules_version: u32,
         cut: BTreeMap<String, i64>,
+        cursor_before: &Cursor,
     ) -> Self {
         let template = DecisionPage {
             partition,
@@ -84,8 +93,8 @@ impl Pages {
             decided_at: Some(timestamp(decided_at)),
             pins_epoch,
             rules_version,
-            cursor_before: "-".to_owned(),
-            cursor_after: "-".to_owned(),
+            cursor_before: cursor_before.to_string(),
+            cursor_after: stamp.cursor.to_string(),
             ..DecisionPage::default()
         };
         Self {
@@ -101,6 +110,10 @@ impl Pages {
             ..self.template.clone()
         };
         self.template.sequence += 1;
+        // The first page of a transaction says how far the queue came with it.
+        self.template
+            .cursor_before
+            .clone_from(&self.template.cursor_after);
         page
     }
 

@@ -8,7 +8,7 @@ use super::error::Stop;
 use super::links::Link;
 use super::page::{Pages, RedecidedHandle};
 use super::partition::{Partition, Plan, Touch};
-use super::standing::{Removal, SubjectStanding};
+use super::standing::{MadeFrom, Removal, SubjectStanding};
 use std::collections::BTreeMap;
 use walbrook_domain::{Handle, Organisation, Purpose};
 use walbrook_event::history::Subject;
@@ -220,7 +220,7 @@ impl Partition {
     }
 
     /// The authority whose children's services hold the record: it is responsible for the child. Its housing department is not.
-    fn in_care_of<'l>(&self, handle: Handle, link: &'l Link) -> Option<&'l Organisation> {
+    pub(super) fn in_care_of<'l>(&self, handle: Handle, link: &'l Link) -> Option<&'l Organisation> {
         let subject = Subject::Handle(handle);
         let social_care = self
             .topics
@@ -280,10 +280,9 @@ impl Partition {
                 person_pseudonym: key.as_bytes().to_vec(),
                 body_sha256: body_sha256.to_vec(),
             });
-            self.standing
-                .of_mut(handle)
-                .subjects
-                .insert(purpose, standing);
+            let stands = self.standing.of_mut(handle);
+            stands.subjects.insert(purpose, standing);
+            stands.made_from = MadeFrom::default();
         }
         Ok(listed)
     }

@@ -3,8 +3,13 @@
 //! Nothing here is stored. It follows from p's own pages, the raw records they speak of and the links at each page's stamp, and is built again
 //! from those when p is assigned.
 
-use std::collections::{BTreeMap, HashMap};
+use super::flat::FlatMap;
+use super::links::Link;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 use walbrook_domain::{AgreementId, AgreementVersion, Day, EventId, Handle, Pseudonym, Purpose};
+use walbrook_policy::state::HandleHasher;
 
 /// A release that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +42,25 @@ pub type ReleaseName = (Purpose, AgreementId, EventId);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HandleStanding {
     /// Releases by purpose, agreement and the producer's event id.
-    pub releases: BTreeMap<ReleaseName, Released>,
+    pub releases: FlatMap<ReleaseName, Released>,
     /// Subject records by purpose.
-    pub subjects: BTreeMap<Purpose, SubjectStanding>,
+    pub subjects: FlatMap<Purpose, SubjectStanding>,
+    /// What they were made from.
+    pub made_from: MadeFrom,
 }
+
+/// What a handle's subject records were last made from, where grounds added nothing to them: as long as that is so and this is the same, they
+/// need not be made again to be compared. It follows from the rest, so standings are equal whatever it says.
+#[derive(Debug, Clone, Default)]
+pub struct MadeFrom(pub Option<(Arc<Link>, bool)>);
+
+impl PartialEq for MadeFrom {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for MadeFrom {}
 
 /// What a retraction removes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +110,7 @@ impl HandleStanding {
 /// What stands of every handle of p.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Standings {
-    handles: HashMap<Handle, HandleStanding>,
+    handles: HashMap<Handle, HandleStanding, BuildHasherDefault<HandleHasher>>,
 }
 
 impl Standings {

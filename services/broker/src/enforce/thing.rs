@@ -1,7 +1,7 @@
 //! Events about no person, and what decisions about all events share.
 
 use super::control_view::{Target, Verdict};
-use super::decide::Work;
+use super::decide::{Work, trace_parent};
 use super::error::Stop;
 use super::incoming::Readable;
 use super::outgoing::Release;
@@ -35,13 +35,13 @@ pub(super) fn decide_thing(
             && let Some(Target::Open(dataset)) = work.writer.control.target(agreement, *version)
         {
             let release = Release {
-                event: &event.raw,
-                schema: &event.schema,
+                event,
                 agreement,
                 version: *version,
                 grant,
             };
-            let trace = work.trace_of(event);
+            let (trace, span) = work.trace_of(event);
+            let trace = trace_parent(&trace, &span);
             let (record, made) = work.writer.open_release(&dataset, key, &release, trace)?;
             work.transaction.records.push(record);
             written = Some(made);
