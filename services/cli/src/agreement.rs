@@ -2,6 +2,8 @@
 
 mod check;
 mod dry_run;
+mod history;
+mod paper;
 mod propose;
 mod show;
 mod sign;
@@ -16,8 +18,9 @@ use crate::caller::{CallerArgs, Connection, refused};
 use crate::{Exit, Failure};
 
 pub use check::CheckArgs;
-pub use dry_run::DryRunArgs;
 pub(crate) use check::{documents, read};
+pub use dry_run::DryRunArgs;
+pub use history::HistoryArgs;
 pub use propose::ProposeArgs;
 pub use show::{ListArgs, ShowArgs};
 pub use sign::SignArgs;
@@ -48,9 +51,11 @@ pub enum AgreementCommand {
     Resume(StandingArgs),
     /// End an agreement, for one party or (operators) for all; a party comes back by signing again
     Terminate(StandingArgs),
+    /// What happened to an agreement, in the order of the log, or the text of any of its versions
+    History(HistoryArgs),
     /// The agreements on record and how they stand
     List(ListArgs),
-    /// One agreement: its parties and its canonical text
+    /// One agreement as a paper for people: what is shared, why, with whom, and who has signed
     Show(ShowArgs),
 }
 
@@ -67,6 +72,7 @@ pub async fn run(args: AgreementArgs) -> Result<Exit, Failure> {
         AgreementCommand::Suspend(args) => standing::run(args, "SUSPENDED").await,
         AgreementCommand::Resume(args) => standing::run(args, "IN_FORCE").await,
         AgreementCommand::Terminate(args) => standing::run(args, "TERMINATED").await,
+        AgreementCommand::History(args) => history::run(args).await,
         AgreementCommand::List(args) => show::list(args).await,
         AgreementCommand::Show(args) => show::show(args).await,
     }

@@ -1,8 +1,15 @@
 //! `walbrook agreement list|show`.
 
-use clap::Args;
-use walbrook_proto::control::v1::AgreementSummary;
+use std::path::Path;
 
+use clap::Args;
+use walbrook_domain::Day;
+use walbrook_policy::Agreement;
+use walbrook_policy::agreement::{Faults, sha256};
+use walbrook_proto::control::v1::{AgreementSummary, PartySummary};
+
+use super::check::{law, place, read};
+use super::paper::paper;
 use super::{control, on_record};
 use crate::caller::CallerArgs;
 use crate::table::table;
@@ -22,9 +29,12 @@ pub struct ListArgs {
 /// Which one to show.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The agreement
-    #[arg(value_name = "ID")]
+    /// The agreement's id, or a file of it (`….toml`), which needs no backbone
+    #[arg(value_name = "ID|FILE")]
     pub agreement: String,
+    /// Print the text that a party signs, instead of the paper
+    #[arg(long)]
+    pub text: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -43,7 +53,14 @@ pub(super) async fn list(args: ListArgs) -> Result<Exit, Failure> {
         );
         return Ok(Exit::Done);
     }
-    let mut rows = table(["Agreement", "Version", "Purpose", "In force for", "Title"]);
+    let mut rows = table([
+        "Agreement",
+        "Version",
+        "Purpose",
+        "In force for",
+        "Review",
+        "Title",
+    ]);
     for one in &known {
         let in_force = one
             .parties
@@ -54,7 +71,8 @@ pub(super) async fn list(args: ListArgs) -> Result<Exit, Failure> {
             one.agreement_id.clone(),
             one.version.to_string(),
             one.purpose.clone(),
-            format!("{in_force} parties"),
+            in_force_for(one, in_force),
+            review(one),
             one.title.clone(),
         ]);
     }
@@ -62,7 +80,32 @@ pub(super) async fn list(args: ListArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// How many parties it is in force for, and how many of these have not signed the newest version.
+fn in_force_for(one: &AgreementSummary, in_force: usize) -> String {
+    let behind = one
+        .parties
+        .iter()
+        .filter(|party| party.standing == "IN_FORCE" && party.signed_version < one.version)
+        .count();
+    match behind {
+        0 => format!("{in_force} parties"),
+        behind => format!("{in_force} parties, {behind} by an older version"),
+    }
+}
+
+/// When the review is due, or that the agreement has lapsed by itself.
+fn review(one: &AgreementSummary) -> String {
+    match one.review.as_str() {
+        "EXPIRED" => format!("lapsed after {}", Day(one.expiry_day)),
+        "DUE" => format!("due by {}", Day(one.review_day)),
+        _ => format!("by {}", Day(one.review_day)),
+    }
+}
+
 pub(super) async fn show(args: ShowArgs) -> Result<Exit, Failure> {
+    if args.agreement.ends_with(".toml") {
+        return show_file(&args);
+    }
     let mut client = control(&args.caller, "operator").await?;
     let known = on_record(&mut client).await?;
     let one = known
@@ -71,31 +114,82 @@ pub(super) async fn show(args: ShowArgs) -> Result<Exit, Failure> {
         .ok_or_else(|| {
             Failure::new(
                 Exit::Refused,
-                format!("there is no agreement {} on record", args.agreement),
+                format!(
+                    "there is no agreement {} on record; `walbrook agreement list` shows them",
+                    args.agreement
+                ),
             )
         })?;
     if args.json {
         println!("{}", json(one));
         return Ok(Exit::Done);
     }
-    println!(
-        "{} version {}: {}\n",
-        one.agreement_id, one.version, one.title
-    );
-    println!("{}", one.text);
+    if args.text {
+        print!("{}", one.text);
+        return Ok(Exit::Done);
+    }
+    let agreement =
+        Agreement::read(&one.text).map_err(|faults| Failure::new(Exit::Internal, faults))?;
+    print!("{}", paper(&agreement, &law()?));
+    println!("\n7. Who has signed");
     let mut rows = table(["Party", "Signed", "Standing"]);
     for party in &one.parties {
         rows.add_row([
-            party.organisation.as_str(),
-            if party.signed { "yes" } else { "no" },
-            party.standing.as_str(),
+            party.organisation.clone(),
+            signed(party),
+            party.standing.to_lowercase().replace('_', " "),
         ]);
     }
     println!("{rows}");
     println!(
-        "sha-256 of the text above, which is what a party signs: {}",
+        "What a party signs is the SHA-256 of the canonical text (`--text` prints it): {}",
         one.text_sha256_hex
     );
+    Ok(Exit::Done)
+}
+
+fn signed(party: &PartySummary) -> String {
+    if !party.signed {
+        return "no".to_owned();
+    }
+    match party.signed_version {
+        0 => "yes".to_owned(),
+        version => format!("version {version}"),
+    }
+}
+
+/// A document that need not be on record.
+fn show_file(args: &ShowArgs) -> Result<Exit, Failure> {
+    let document = read(Path::new(&args.agreement))?;
+    let agreement = Agreement::read(&document).map_err(|Faults(faults)| {
+        let lines: Vec<_> = faults
+            .iter()
+            .map(|fault| place(&args.agreement, fault))
+            .collect();
+        Failure::new(Exit::Input, lines.join("\n"))
+    })?;
+    let text = agreement.canonical_text();
+    let hash = hex::encode(sha256(&text));
+    if args.json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "agreement": agreement.id.as_str(),
+                "version": agreement.version.0,
+                "title": agreement.title,
+                "purpose": agreement.purpose.as_str(),
+                "text_sha256": hash,
+                "text": text,
+            })
+        );
+    } else if args.text {
+        print!("{text}");
+    } else {
+        print!("{}", paper(&agreement, &law()?));
+        println!(
+            "\nWhat a party signs is the SHA-256 of the canonical text (`--text` prints it): {hash}"
+        );
+    }
     Ok(Exit::Done)
 }
 
@@ -108,6 +202,7 @@ fn json(one: &AgreementSummary) -> serde_json::Value {
                 "organisation": party.organisation,
                 "signed": party.signed,
                 "standing": party.standing,
+                "signed_version": party.signed_version,
             })
         })
         .collect();
@@ -118,6 +213,10 @@ fn json(one: &AgreementSummary) -> serde_json::Value {
         "purpose": one.purpose,
         "text_sha256": one.text_sha256_hex,
         "parties": parties,
+        "effective": Day(one.effective_day).to_string(),
+        "review_by": Day(one.review_day).to_string(),
+        "expiry": Day(one.expiry_day).to_string(),
+        "review": one.review,
         "text": one.text,
     })
 }

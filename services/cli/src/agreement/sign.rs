@@ -68,13 +68,14 @@ pub(super) async fn run(args: SignArgs) -> Result<Exit, Failure> {
                 format!("there is no agreement {id} on record: see `walbrook agreement list`"),
             )
         })?;
-    if args.edition.is_some_and(|version| version != found.version) {
-        let reason = format!(
-            "version {} is the newest of {id}: sign that one",
-            found.version
-        );
-        return Err(Failure::new(Exit::Refused, reason));
+    let mut found = found.clone();
+    if let Some(version) = args.edition.filter(|version| *version != found.version) {
+        let document = super::history::document(&mut client, id, version).await?;
+        found.version = document.version;
+        found.text = document.text;
+        found.text_sha256_hex = document.text_sha256_hex;
     }
+    let found = &found;
     let signing = match &args.key {
         Some(path) => read_key(path)?,
         None => local_key(&args.caller, &args.caller.organisation)?,
@@ -104,11 +105,12 @@ async fn all_local(caller: &CallerArgs, known: &[AgreementSummary]) -> Result<Ex
             let organisation: Organisation = party
                 .parse()
                 .map_err(|error| Failure::new(Exit::Internal, error))?;
-            let signed = summary
-                .parties
-                .iter()
-                .any(|one| one.organisation == party && one.signed);
-            if agreement.party(&organisation).is_some() && !signed {
+            // Whoever has signed an older version is asked for the newest; whoever left comes back only by its own act.
+            let done = summary.parties.iter().any(|one| {
+                one.organisation == party
+                    && (one.signed_version >= summary.version || one.standing == "TERMINATED")
+            });
+            if agreement.party(&organisation).is_some() && !done {
                 wanted.push((registered.insert(party.clone()), party));
             }
         }
@@ -127,7 +129,11 @@ async fn all_local(caller: &CallerArgs, known: &[AgreementSummary]) -> Result<Ex
         for outcome in signed {
             outcome?;
         }
-        let before = summary.parties.iter().filter(|party| party.signed).count();
+        let before = summary
+            .parties
+            .iter()
+            .filter(|party| party.signed_version >= summary.version)
+            .count();
         rows.add_row([
             summary.agreement_id.clone(),
             summary.version.to_string(),
