@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_broker::enforce::book::Book;
-use walbrook_broker::enforce::control_view::ControlView;
+use walbrook_broker::enforce::control_view::{ControlView, Limits};
 use walbrook_broker::enforce::feed::Feed;
 use walbrook_broker::enforce::member::Shared;
 use walbrook_broker::enforce::metrics::EnforceMetrics;
 use walbrook_broker::enforce::stamp::CommittedStamp;
 use walbrook_broker::enforce::start::{KafkaClients, clock, member};
-use walbrook_domain::control::ControlFact;
-use walbrook_domain::{EventId, Handle, PersonId, Purpose};
+use walbrook_domain::control::{AgreementFact, ControlFact};
+use walbrook_domain::{EventId, Handle, Instant, PersonId, Purpose};
 use walbrook_event::framing::unframe;
 use walbrook_event::{PurposeKey, ReleaseEnvelope, headers};
 use walbrook_eventlog::{
@@ -22,6 +22,7 @@ use walbrook_eventlog::{
     murmur2_partition, topics,
 };
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender};
+use walbrook_policy::Agreement;
 use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_runtime::metrics::Metrics;
@@ -60,12 +61,14 @@ impl Drop for InThread {
 }
 
 /// Starts the reader of the control plane and one member, in threads.
-fn start(kafka: &Kafka, city: &City) -> InThread {
+fn start(kafka: &Kafka, city: &City, limits: Limits) -> InThread {
+    let mut setting = records::setting(city);
+    setting.limits = limits;
     let stop = Arc::new(AtomicBool::new(false));
     let shared = Arc::new(Shared {
         clients: Arc::new(KafkaClients(kafka.clone())),
         feed: Arc::new(Feed::new(Book::new(records::catalogue()))),
-        setting: Arc::new(records::setting(city)),
+        setting: Arc::new(setting),
         metrics: EnforceMetrics::new(&Metrics::new()),
         readiness: Readiness::new(),
         clock,
@@ -104,7 +107,11 @@ pub fn decide_until_killed() {
         variable("TOWN_PARTITIONS").parse().expect("a count"),
     );
     let kafka = Kafka::new(variable("TOWN_KAFKA"), BTreeMap::new());
-    let broker = start(&kafka, &city);
+    let limits = Limits {
+        slice_offsets: variable("TOWN_SLICE").parse().expect("a count"),
+        ..Limits::default()
+    };
+    let broker = start(&kafka, &city, limits);
     for thread in &broker.threads {
         while !thread.is_finished() {
             std::thread::park_timeout(Duration::from_secs(1));
@@ -200,6 +207,32 @@ impl Town {
             .expect("a handle")
     }
 
+    /// The same handle in every run, for each partition.
+    pub fn same_handle(&self, partition: i32) -> Handle {
+        (1_u128..)
+            .map(|number| Handle::new((number << 64 | 0x5eed).to_be_bytes()))
+            .find(|handle| murmur2_partition(handle.as_bytes(), self.city.partitions) == partition)
+            .expect("a handle")
+    }
+
+    /// An agreement of the founding.
+    pub fn agreement(&self, id: &str) -> Agreement {
+        let proposed = self.city.founding().into_iter().find_map(|record| {
+            let kind = record.headers.text(headers::TYPE)?;
+            let (_, body) = unframe(record.value.as_deref()).ok()?;
+            let read = walbrook_event::control::read(kind, body, 0, Instant(0)).ok()?;
+            match read.fact {
+                ControlFact::Agreement(AgreementFact::Proposed(fact))
+                    if fact.agreement.as_str() == id =>
+                {
+                    Some(fact.text)
+                }
+                _ => None,
+            }
+        });
+        Agreement::read(&proposed.expect("founded")).expect("readable")
+    }
+
     /// Sends one event; where it stands, once acknowledged.
     pub fn send(&self, handle: Handle, event: EventId) -> (TopicPartition, i64) {
         self.append(vec![self.city.arrears(handle, event, 12_300, None)])
@@ -229,11 +262,16 @@ impl Town {
 
     /// A broker in threads of this process.
     pub fn start_member(&self) -> InThread {
-        start(&self.kafka, &self.city)
+        start(&self.kafka, &self.city, Limits::default())
     }
 
     /// A broker as a process of its own.
     pub fn start_process(&self) -> Running {
+        self.start_process_with(Limits::default().slice_offsets)
+    }
+
+    /// A broker as a process of its own, with slices of so many raw offsets.
+    pub fn start_process_with(&self, slice_offsets: i64) -> Running {
         let program = std::env::current_exe().expect("this test's program");
         let log = self
             .logs
@@ -246,6 +284,7 @@ impl Town {
             .env("TOWN_NAMESPACE", self.city.namespace.as_str())
             .env("TOWN_PARTITIONS", self.city.partitions.to_string())
             .env("TOWN_KAFKA", self.kafka.bootstrap())
+            .env("TOWN_SLICE", slice_offsets.to_string())
             .start()
             .expect("a process")
     }
@@ -323,6 +362,63 @@ impl Town {
                 "positions do not pass {policy_next}: {committed:?}"
             );
         }
+    }
+
+    fn positions(&self) -> Vec<Option<CommittedStamp>> {
+        let group = self.city.topic("broker");
+        let asked: Vec<TopicPartition> = (0..self.city.partitions)
+            .map(|number| TopicPartition::new(self.city.topic(topics::LINKS), number))
+            .collect();
+        let mut positions = self.kafka.positions();
+        let committed = positions.committed(&group, &asked, false, PATIENCE);
+        let read = committed.expect("positions").into_iter();
+        read.map(|entry| CommittedStamp::parse(entry.offset?, &entry.metadata).ok())
+            .collect()
+    }
+
+    fn wait_positions(&self, what: &str, is_so: impl Fn(&[Option<CommittedStamp>]) -> bool) {
+        let deadline = Monotonic::now() + PATIENCE;
+        loop {
+            let positions = self.positions();
+            if is_so(&positions) {
+                return;
+            }
+            assert!(Monotonic::now() < deadline, "{what}: {positions:?}");
+        }
+    }
+
+    /// Waits until some p has a queue under way.
+    pub fn wait_queued(&self) {
+        self.wait_positions("no queue is under way", |positions| {
+            let under_way = |stamp: &CommittedStamp| stamp.position.cursor.is_some();
+            positions.iter().flatten().any(under_way)
+        });
+    }
+
+    /// Waits until every p is past the offset of control.policy and nothing is queued.
+    pub fn wait_through(&self, policy_next: i64) {
+        self.wait_positions("the queue is not through", |positions| {
+            positions.iter().all(|stamp| {
+                stamp.as_ref().is_some_and(|stamp| {
+                    stamp.position.policy_next >= policy_next && stamp.position.cursor.is_none()
+                })
+            })
+        });
+    }
+
+    /// The group forgets its positions, as it does when it was empty for long. It must have no member, or one that died and is not missed yet.
+    pub fn forget_positions(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let group = self.city.topic("broker");
+        let admin = self.kafka.admin().expect("an admin");
+        let deadline = Monotonic::now() + PATIENCE;
+        while let Err(error) = runtime.block_on(admin.forget_group(&group)) {
+            assert!(Monotonic::now() < deadline, "{error}");
+        }
+        assert!(self.positions().iter().all(Option::is_none));
     }
 
     fn key(&self) -> PurposeKey {

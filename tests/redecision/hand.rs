@@ -13,19 +13,22 @@ use walbrook_broker::enforce::partition::Transaction;
 use walbrook_domain::control::{
     AgreementFact, ControlFact, GroundKind, GroundState, Standing, StandingChange,
 };
-use walbrook_domain::{Day, EventId, Handle, Instant, PersonId};
+use walbrook_domain::{Day, EventId, EventType, Handle, Instant, LinkStatus, PersonId, Precision};
 use walbrook_event::framing::{frame, unframe};
+use walbrook_event::headers;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
 use walbrook_eventlog::position::Cursor;
 use walbrook_eventlog::{
     Appender, Committed, Ends, LogError, Namespace, NewRecord, Positions, Reader, Record,
     TopicPartition, Transactor, topics,
 };
-use walbrook_policy::Agreement;
+use walbrook_policy::facts::{EventFacts, LinkFacts, NoFields, Precedence, Subject};
+use walbrook_policy::outcome::Reason;
+use walbrook_policy::{Agreement, decide};
 use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_tests::records::{self, CAMDEN, City, DUTY, PURPOSE, event_id, organisation};
-use walbrook_tests::shelf::Shelf;
+use walbrook_tests::shelf::{Name, Shelf};
 
 pub const NOW_MS: i64 = 1_790_000_000_000;
 pub const DAY_MS: i64 = 86_400_000;
@@ -117,6 +120,7 @@ pub struct Hand {
     grounds: BTreeMap<(Handle, GroundKind), u32>,
     revision: u32,
     events: u128,
+    people: BTreeMap<Handle, (PersonId, Vec<Handle>)>,
 }
 
 impl Hand {
@@ -150,6 +154,7 @@ impl Hand {
             grounds: BTreeMap::new(),
             revision: 0,
             events: 0,
+            people: BTreeMap::new(),
             city,
             log,
         };
@@ -189,6 +194,58 @@ impl Hand {
             city.link(*member, person(of), members, self.revision)
         };
         self.append(members.iter().map(one).collect());
+        for member in members {
+            let link = (person(of), members.to_vec());
+            self.people.insert(*member, link);
+        }
+    }
+
+    /// What the final state says of every event under every agreement, by the name and key it would stand under: permitted, or why not. A plain
+    /// look, with no history of how it came to this.
+    pub fn demanded(&self) -> BTreeMap<(Name, String), Reason> {
+        let event_type = EventType::new("housing.RentArrearsChanged").unwrap();
+        let source = organisation(CAMDEN);
+        let key = self.setting.keys.get(&PURPOSE.parse().unwrap()).unwrap();
+        let book = self.feed.read();
+        let mut demanded = BTreeMap::new();
+        for record in self.log.committed_records(&self.city.topic("raw.housing")) {
+            let handle = Handle::try_from(record.key.as_deref().unwrap()).unwrap();
+            let event = record.headers.text(headers::ID).unwrap().parse().unwrap();
+            let (person, members) = &self.people[&handle];
+            let facts = EventFacts {
+                event_type: &event_type,
+                organisation: &source,
+                event_id: event,
+                accepted_at: Instant(record.timestamp_ms * 1_000),
+                occurred_at: Instant(1_780_000_000_000_000),
+                precision: Precision::Minute,
+                precedence: Precedence::First,
+                fields: &NoFields,
+            };
+            let subject = Subject::Person(LinkFacts {
+                handle,
+                person: *person,
+                status: LinkStatus::Match,
+                restrictions: &[],
+                adult_from: None,
+                members,
+            });
+            let now = Instant(self.now_ms * 1_000);
+            for decision in decide(&facts, &subject, book.state(), now, 1).unwrap() {
+                let Some(agreement) = decision.agreement() else {
+                    continue;
+                };
+                let name = (
+                    0,
+                    key.handle(handle).to_string(),
+                    key.event(&source, handle, event).to_string(),
+                    agreement.to_string(),
+                );
+                let under = key.person(*person).to_string();
+                demanded.insert((name, under), decision.reason);
+            }
+        }
+        demanded
     }
 
     /// Sends an event of a handle; its id.

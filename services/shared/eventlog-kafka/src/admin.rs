@@ -81,6 +81,31 @@ impl Admin {
             .collect())
     }
 
+    /// Removes a consumer group with everything it has committed. Its members must have left.
+    ///
+    /// # Errors
+    /// When the cluster refuses: the group still has members, or is not known.
+    pub async fn forget_group(&self, group: &str) -> Result<(), LogError> {
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+        let results = self
+            .client
+            .delete_groups(&[group], &options)
+            .await
+            .map_err(|error| plain("remove a group", group, &error))?;
+        for result in results {
+            if let Err((name, code)) = result {
+                let problem = code.to_string();
+                return Err(LogError::new(
+                    Severity::Transient,
+                    "remove a group",
+                    name,
+                    problem,
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Creates those of the topics that do not exist yet; returns their names.
     ///
     /// # Errors
