@@ -123,7 +123,9 @@ async fn prepare(
     say_size(&wide, &names)?;
     town::append(&place.kafka, wide.links(&names).map(Ok)).await?;
     town::committed(&place, &town::partitions_of(&place, topics::LINKS)).await?;
-    let first = wide.first_events().map(|event| wide.record(&event, &names));
+    let first = wide
+        .events_about(0, handles)
+        .map(|event| wide.record(&event, &names));
     town::append(&place.kafka, first).await?;
     town::committed(&place, &town::raw_partitions(&place)).await?;
     let copies = [

@@ -97,7 +97,8 @@ fn rate_of(count: usize, took: Duration) -> f64 {
 }
 
 /// The city's housing events in their order: those that bring a subject's demographics, and all others.
-fn housing(people: usize, seed: u64) -> (Vec<Event>, Vec<Event>) {
+#[must_use]
+pub fn housing(people: usize, seed: u64) -> (Vec<Event>, Vec<Event>) {
     let events = town::city(people, seed)
         .events
         .into_iter()
@@ -115,7 +116,10 @@ fn housing(people: usize, seed: u64) -> (Vec<Event>, Vec<Event>) {
 }
 
 /// Sends events over one stream; the time runs from the call to the last receipt.
-async fn stream(backbone: &Backbone, events: Vec<Event>) -> Result<Duration, NoFigure> {
+///
+/// # Errors
+/// When one is not accepted.
+pub async fn stream(backbone: &Backbone, events: Vec<Event>) -> Result<Duration, NoFigure> {
     let sent = events.len();
     let mut frames = Vec::with_capacity(sent / FRAME + 1);
     for (number, chunk) in (1..).zip(events.chunks(FRAME)) {

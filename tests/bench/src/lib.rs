@@ -2,19 +2,29 @@
 //!
 //! Input is the city generator's. Every run's output is verified; a wrong output is no figure: it is printed, and the program ends with 1.
 //! - [`enforce`]: the broker through backlogs of [`wide`] events, against a bare transactional copy and against Kafka Streams ([`streams`]).
+//! - [`decide`], [`project`]: one event by the compiled tables, one body by the flat program.
+//! - [`e2e`], [`barrier`], [`withdrawal`]: latencies of a whole [`river`] under load.
+//! - [`consents`]: memory and start of the broker with a consent of everybody.
 //! - [`ingest`]: one agency's gateway over one stream, against an idempotent producer that sends the same bytes.
 //! - [`get`]: reads of single rows in an open loop, each on record before its answer.
 //! - [`town`]: a whole city as the workload. [`figure`]: what comes out.
 
+pub mod barrier;
+pub mod consents;
 pub mod cpu;
+pub mod decide;
+pub mod e2e;
 pub mod enforce;
 pub mod figure;
 pub mod get;
 pub mod ingest;
 pub mod output;
+pub mod project;
+pub mod river;
 pub mod streams;
 pub mod town;
 pub mod wide;
+pub mod withdrawal;
 
 use clap::Parser;
 use figure::Figure;
@@ -24,8 +34,18 @@ use std::process::ExitCode;
 pub const RUNS: usize = 5;
 
 /// Every figure, by what measures it: one preparation serves all figures of a line.
-pub const SUITE: [&[&str]; 3] = [
+pub const SUITE: [&[&str]; 7] = [
+    &[project::SPEED, project::VS_AVRO],
+    &[decide::NAME],
     &[enforce::VS_COPY, enforce::VS_STREAMS],
+    &[
+        e2e::P50,
+        e2e::P99,
+        barrier::IDLE,
+        barrier::BUSY,
+        withdrawal::NAME,
+    ],
+    &[consents::MEMORY, consents::START],
     &[ingest::NAME],
     &[get::NAME],
 ];
@@ -110,8 +130,36 @@ async fn group(wanted: &[&'static str], args: &Args) -> Result<Vec<Figure>, NoFi
     let first = wanted.first().copied().unwrap_or_default();
     match first {
         enforce::VS_COPY | enforce::VS_STREAMS => enforce::run(args, wanted).await,
+        consents::MEMORY | consents::START => consents::run(args, wanted).await,
+        project::SPEED | project::VS_AVRO => project::run(args, wanted),
+        decide::NAME => Ok(vec![decide::run(args)?]),
         ingest::NAME => Ok(vec![ingest::run(args).await?]),
         get::NAME => Ok(vec![get::run(args).await?]),
+        e2e::P50 | e2e::P99 | barrier::IDLE | barrier::BUSY | withdrawal::NAME => {
+            latencies(args, wanted).await
+        }
         other => Err(NoFigure(format!("nothing measures {other}"))),
     }
+}
+
+async fn latencies(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, NoFigure> {
+    let load = figure::load_average();
+    let wants = |names: &[&str]| names.iter().any(|name| wanted.contains(name));
+    let river = river::River::start(args).await?;
+    let mut figures = Vec::new();
+    if wants(&[e2e::P50, e2e::P99]) {
+        figures.extend(e2e::run(&river, args, load, wanted).await?);
+    }
+    if wants(&[barrier::IDLE, barrier::BUSY]) {
+        figures.extend(barrier::run(&river, args, load, wanted).await?);
+    }
+    if wants(&[withdrawal::NAME]) {
+        figures.extend(withdrawal::run(&river, args, load).await?);
+    }
+    if !args.full {
+        let began = std::time::Instant::now();
+        town::audit(&river.backbone)?;
+        eprintln!("river: audited in {:.0} s", began.elapsed().as_secs_f64());
+    }
+    Ok(figures)
 }

@@ -42,7 +42,8 @@ const COUNCILS: [&str; 4] = [
 const PATTERN_PEOPLE: usize = 40_000;
 /// Events that came in one frame, and so have one trace.
 const FRAME: u64 = 200;
-const EVENT_TYPE: &str = "social_care.CareEpisode";
+/// The type of the events.
+pub const EVENT_TYPE: &str = "social_care.CareEpisode";
 
 /// The people and the patterns of their events.
 #[derive(Debug)]
@@ -104,7 +105,14 @@ impl Names {
     }
 }
 
-async fn named<R: AvroRecord>(backbone: &Backbone, topic: &str) -> Result<(i32, String), NoFigure> {
+/// The id of a record's schema under a topic, and how `ce_dataschema` names it.
+///
+/// # Errors
+/// When the registry does not know it.
+pub async fn named<R: AvroRecord>(
+    backbone: &Backbone,
+    topic: &str,
+) -> Result<(i32, String), NoFigure> {
     let subject = format!("{topic}-{}", R::FULL_NAME);
     let found = Registry::new(backbone.registry())
         .lookup(&subject, R::SCHEMA)
@@ -156,6 +164,12 @@ impl Wide {
     #[must_use]
     pub fn handle(&self, event: &Event) -> Option<Handle> {
         self.handles.get(event.person).copied()
+    }
+
+    /// Whom an event is about, and the organisation that holds the record.
+    #[must_use]
+    pub fn subject(&self, event: &Event) -> Option<(Handle, &Organisation)> {
+        Some((self.handle(event)?, self.council(event.person)?))
     }
 
     /// The key of an event's release.
@@ -216,12 +230,18 @@ impl Wide {
         })
     }
 
-    /// One event about each handle.
-    pub fn first_events(&self) -> impl Iterator<Item = Event> + '_ {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0xF125);
+    /// Every handle, with the organisation that holds the record.
+    pub fn everyone(&self) -> impl Iterator<Item = (Handle, &Organisation)> {
+        let persons = self.handles.iter().enumerate();
+        persons.filter_map(|(person, handle)| Some((*handle, self.council(person)?)))
+    }
+
+    /// One event about each of the first handles.
+    pub fn events_about(&self, run: u64, count: usize) -> impl Iterator<Item = Event> + '_ {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_mul(7_919) ^ run);
         (0u64..)
-            .zip(0..self.handles.len())
-            .filter_map(move |(number, person)| self.event(0, number, person, &mut rng))
+            .zip(0..count.min(self.handles.len()))
+            .filter_map(move |(number, person)| self.event(run, number, person, &mut rng))
     }
 
     /// Events about handles in random order; the same for the same run.
@@ -282,6 +302,26 @@ impl Wide {
 }
 
 impl Event {
+    /// The sender's id.
+    #[must_use]
+    pub const fn id(&self) -> EventId {
+        self.id
+    }
+
+    /// The day it happened.
+    #[must_use]
+    pub const fn occurred(&self) -> Day {
+        self.occurred
+    }
+
+    /// The raw body.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn body(&self) -> Result<Vec<u8>, NoFigure> {
+        Ok(self.episode.to_vec()?)
+    }
+
     /// The body with the granted fields alone, under [`GRANTED_SCHEMA`].
     #[must_use]
     pub fn granted(&self) -> Vec<u8> {
