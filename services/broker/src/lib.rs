@@ -13,6 +13,7 @@ use crate::control::journal::Format;
 use crate::control::numbers::Numbers;
 use crate::control::registrar;
 use crate::control::relay::Relay;
+use crate::control::snapshot::Snapshot;
 use crate::control::removals::{self, Removals};
 use crate::control::route::{self, Route};
 use crate::control::writer::{self, Desk, Parts, Role};
@@ -237,6 +238,7 @@ fn start_writer(
         Role::Follower | Role::Writer => readiness.ready(CONTROL),
     };
     let (writer, desk) = writer::writer(Parts {
+        snapshot: Some(Snapshot::new(&context.common.data_dir, &format.namespace)),
         clients: Arc::new(kafka.clone()),
         format: format.clone(),
         catalogue: Arc::clone(catalogue),

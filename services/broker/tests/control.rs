@@ -96,6 +96,7 @@ impl House {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let (writer, desk) = writer::writer(Parts {
+            snapshot: None,
             clients: Arc::new(kafka.clone()),
             format: self.format.clone(),
             catalogue: Arc::clone(&self.catalogue),
@@ -447,10 +448,16 @@ async fn a_schedule_is_on_record_with_its_copy_in_versions_that_follow_one_anoth
     let writer = house.start();
     wait("a writer", || writer.serves());
     let attendances = ["health.EdAttendance"];
-    let first = writer.desk.submit(draft(schedule(1, &attendances), "s")).await;
+    let first = writer
+        .desk
+        .submit(draft(schedule(1, &attendances), "s"))
+        .await;
     let first = first.unwrap();
     assert_eq!((first.version, first.id.as_str()), (1, "ODS:RRV"));
-    let again = writer.desk.submit(draft(schedule(1, &attendances), "s")).await;
+    let again = writer
+        .desk
+        .submit(draft(schedule(1, &attendances), "s"))
+        .await;
     assert_eq!(
         again.unwrap(),
         Receipt {
@@ -488,7 +495,12 @@ async fn a_schedule_is_on_record_with_its_copy_in_versions_that_follow_one_anoth
     assert_eq!(versions, [1, 2]);
     let entries = writer.desk.read(|state| {
         let schedules = state.book().schedules();
-        schedules.of(&org("ODS:RRV")).unwrap().schedule.entries.len()
+        schedules
+            .of(&org("ODS:RRV"))
+            .unwrap()
+            .schedule
+            .entries
+            .len()
     });
     assert_eq!(entries.unwrap(), 0);
     let told = house.metrics.text();

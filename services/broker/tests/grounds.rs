@@ -122,6 +122,7 @@ impl House {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let (writer, desk) = writer::writer(Parts {
+            snapshot: None,
             clients: Arc::new(kafka),
             format: Format {
                 namespace,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use walbrook_domain::control::{AgreementFact, ControlFact, ControlRecord};
 use walbrook_domain::{AgreementId, Instant};
 use walbrook_policy::catalogue::Catalogue;
-use walbrook_policy::state::{Illegal, PolicyState};
+use walbrook_policy::state::{Grounds, Illegal, PolicyState};
 
 /// A change that was asked for.
 #[derive(Debug, Clone)]
@@ -116,6 +116,16 @@ impl Core {
         self.state.apply(record)?;
         self.remember(record, record.appended_at);
         Ok(())
+    }
+
+    /// Puts the grounds of a snapshot into a core that has none, and says that everything below `next_offset` is applied.
+    pub fn restore_grounds(&mut self, grounds: Grounds, next_offset: i64) {
+        self.state.restore_grounds(grounds, next_offset);
+    }
+
+    /// Remembers the call of a record that the state holds already.
+    pub fn recall(&mut self, record: &ControlRecord) {
+        self.remember(record, record.appended_at);
     }
 
     /// Checks a draft and applies it, as if it stood on the log already. The caller must write it, or throw this core away.

@@ -1,6 +1,7 @@
 //! Control records on the log, and the fold read back from them.
 
-use crate::control::core::Core;
+use crate::control::core::{CALLS_KNOWN, Core};
+use crate::control::snapshot::Snapshot;
 use crate::error::JournalError;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -119,6 +120,7 @@ pub fn rebuild(
     ends: &mut dyn Ends,
     format: &Format,
     catalogue: &Arc<Catalogue>,
+    snapshot: Option<&Snapshot>,
     stopped: &dyn Fn() -> bool,
 ) -> Result<Core, JournalError> {
     let at = format.policy();
@@ -127,8 +129,10 @@ pub fn rebuild(
         .first()
         .copied()
         .unwrap_or(0);
-    reader.assign(&[(at.clone(), 0)])?;
-    let mut core = Core::new(Arc::clone(catalogue));
+    let (mut core, from) = start_from(reader, &at, end, catalogue, snapshot)?;
+    // The keys of the newest calls are no part of a snapshot: the records that carry them are read for them alone.
+    let keys_from = from.saturating_sub(i64::try_from(CALLS_KNOWN).unwrap_or(i64::MAX));
+    reader.assign(&[(at.clone(), keys_from.max(0))])?;
     let mut records = Vec::new();
     let mut last = Monotonic::now();
     while reader.position(&at).unwrap_or(0) < end {
@@ -147,11 +151,57 @@ pub fn rebuild(
         }
         for record in records.drain(..) {
             let record = read(&record)?;
-            if let Err(illegal) = core.replay(&record) {
+            if record.offset < from {
+                core.recall(&record);
+            } else if let Err(illegal) = core.replay(&record) {
                 // It changes nothing here and in every other fold; the auditor names it as a difference.
                 tracing::error!(offset = record.offset, %illegal, "a control record is no legal change and counts for nothing");
             }
         }
     }
     Ok(core)
+}
+
+/// The core to begin with, and the offset from which the log is applied to it.
+fn start_from(
+    reader: &mut dyn Reader,
+    at: &TopicPartition,
+    end: i64,
+    catalogue: &Arc<Catalogue>,
+    snapshot: Option<&Snapshot>,
+) -> Result<(Core, i64), JournalError> {
+    let nothing = || (Core::new(Arc::clone(catalogue)), 0);
+    let loaded = match snapshot.map(Snapshot::load) {
+        None | Some(Ok(None)) => return Ok(nothing()),
+        Some(Ok(Some(loaded))) if loaded.next_offset <= end => loaded,
+        Some(Ok(Some(_))) => {
+            tracing::warn!("the log ends before the snapshot of the control plane; all of it is read");
+            return Ok(nothing());
+        }
+        Some(Err(error)) => {
+            tracing::warn!(%error, "the snapshot of the control plane is passed over; the whole of control.policy is read");
+            return Ok(nothing());
+        }
+    };
+    let Some(first) = loaded.records.first() else {
+        return Ok(nothing());
+    };
+    reader.assign(&[(at.clone(), first.offset)])?;
+    let (began, mut found) = (Monotonic::now(), Vec::new());
+    while found.is_empty() && began.elapsed() < SILENCE {
+        reader.poll(1, POLL, &mut found)?;
+    }
+    if !found.first().is_some_and(|record| loaded.begins_with(record)) {
+        tracing::warn!("the snapshot of the control plane is of another log of this name; the whole of control.policy is read");
+        return Ok(nothing());
+    }
+    let mut core = Core::new(Arc::clone(catalogue));
+    for record in &loaded.records {
+        let record = read(record)?;
+        if let Err(illegal) = core.replay(&record) {
+            tracing::error!(offset = record.offset, %illegal, "a control record is no legal change and counts for nothing");
+        }
+    }
+    core.restore_grounds(loaded.grounds, loaded.next_offset);
+    Ok((core, loaded.next_offset))
 }

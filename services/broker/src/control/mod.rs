@@ -7,6 +7,7 @@
 //! - [`route`], [`relay`]: where the writer is, and how a process that is not it hands calls on.
 //! - [`numbers`]: what is counted.
 //! - [`registrar`]: schemas registered and the pins that follow from this build, its view files and its keys.
+//! - [`snapshot`]: the fold on this machine's disk, so that a start need not read all of the log again.
 //! - [`removals`]: what views say a cause removed: the withdrawal's receipt.
 
 pub mod core;
@@ -16,6 +17,7 @@ pub mod registrar;
 pub mod relay;
 pub mod removals;
 pub mod route;
+pub mod snapshot;
 pub mod writer;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The single writer: one thread in the group `<ns>.control`. It serves while partition 0 of `control.policy` is its own.
 
+use crate::control::snapshot::Snapshot;
 use crate::control::core::{Core, Draft, Receipt, Step};
 use crate::control::journal::{self, Format};
 use crate::control::numbers::Numbers;
@@ -159,6 +160,8 @@ pub struct Parts {
     pub stopped: Box<dyn Fn() -> bool + Send>,
     /// Where it counts.
     pub numbers: Numbers,
+    /// The fold on this machine's disk, to begin with.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// The thread's own.
@@ -301,6 +304,7 @@ impl Writer {
             ends.as_mut(),
             &parts.format,
             &parts.catalogue,
+            parts.snapshot.as_ref(),
             &parts.stopped,
         )?;
         let missing: Vec<_> = parts

@@ -16,7 +16,7 @@ use walbrook_policy::agreement::Kind;
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::facts::{EventFacts, Subject};
 use walbrook_policy::outcome::Outcome;
-use walbrook_policy::state::{AgreementChange, Change, History, Illegal, PolicyState, StandingNow};
+use walbrook_policy::state::{AgreementChange, Change, Grounds, History, Illegal, PolicyState, StandingNow};
 use walbrook_policy::{Compiled, RULES_VERSION};
 use walbrook_proto::avro::SubjectOf;
 
@@ -101,6 +101,13 @@ impl Book {
             self.widenings
                 .push((offset, Widening::Sources(agreement, sources)));
         }
+    }
+
+    /// Puts the grounds of a snapshot into a book that has none, and says that everything below `offset` was applied. What changed below it is not
+    /// told: every p is past it.
+    pub fn restore_grounds(&mut self, grounds: Grounds, offset: i64) {
+        self.state.restore_grounds(grounds, offset);
+        self.applied_below(offset);
     }
 
     /// Says that everything below `offset` was applied.

@@ -8,6 +8,7 @@ use super::book::Book;
 use super::control_view::{
     ControlView, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds, Target, Verdict, Widening,
 };
+use crate::control::snapshot::{Loaded, is_kept};
 use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ use walbrook_event::raw::SubjectKind;
 use walbrook_event::{control, headers};
 use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition};
 use walbrook_policy::facts::{EventFacts, Subject};
+use walbrook_policy::state::Grounds;
 
 /// A record of `control.policy` that cannot be read: nothing is decided past it.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,16 @@ pub struct Feed {
     applied: Mutex<i64>,
     moved: Condvar,
     ended: AtomicBool,
+    kept: Mutex<Kept>,
+}
+
+/// What a snapshot needs beside the state.
+#[derive(Default)]
+struct Kept {
+    /// Every record that is no ground; few.
+    records: Vec<Record>,
+    /// Records applied since the last snapshot.
+    since: u64,
 }
 
 impl Feed {
@@ -61,7 +73,46 @@ impl Feed {
             applied: Mutex::new(0),
             moved: Condvar::new(),
             ended: AtomicBool::new(false),
+            kept: Mutex::new(Kept::default()),
         }
+    }
+
+    /// Puts a snapshot into the empty book; [`run`](Self::run) goes on behind it.
+    ///
+    /// # Errors
+    /// When a record of it cannot be read.
+    pub fn restore(&self, loaded: Loaded) -> Result<(), Unreadable> {
+        let mut book = self.book.write();
+        for record in &loaded.records {
+            let read = control_record(record)?;
+            if let Err(illegal) = book.apply(&read) {
+                tracing::error!(offset = record.offset, %illegal, "a control record is no legal change and changes nothing");
+            }
+        }
+        book.restore_grounds(loaded.grounds, loaded.next_offset);
+        self.kept.lock().records = loaded.records;
+        *self.applied.lock() = loaded.next_offset;
+        drop(book);
+        self.moved.notify_all();
+        Ok(())
+    }
+
+    /// Records applied since the last snapshot.
+    pub fn records_since_snapshot(&self) -> u64 {
+        self.kept.lock().since
+    }
+
+    /// What a snapshot holds, of one epoch: the records that are no grounds, the grounds, and the next offset. Grounds are shared with the book
+    /// until it changes them, so that nobody waits for the copy.
+    pub fn copy(&self) -> (Vec<Record>, Grounds, i64) {
+        let book = self.book.read();
+        let mut kept = self.kept.lock();
+        kept.since = 0;
+        (
+            kept.records.clone(),
+            book.state().grounds().clone(),
+            book.applied_through(),
+        )
     }
 
     /// The control plane, held still.
@@ -115,7 +166,7 @@ impl Feed {
         at: &TopicPartition,
         stop: &dyn Fn() -> bool,
     ) -> Result<(), FeedError> {
-        reader.assign(&[(at.clone(), 0)])?;
+        reader.assign(&[(at.clone(), self.applied_through())])?;
         let mut records = Vec::new();
         while !stop() {
             match reader.poll(5_000, Duration::from_millis(20), &mut records) {
@@ -149,6 +200,11 @@ impl Feed {
             }
         }
         book.applied_below(position);
+        let mut kept = self.kept.lock();
+        kept.since += records.len() as u64;
+        kept.records
+            .extend(records.iter().filter(|record| is_kept(record)).cloned());
+        drop(kept);
         drop(book);
         let mut applied = self.applied.lock();
         *applied = (*applied).max(position);

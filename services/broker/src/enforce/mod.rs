@@ -13,6 +13,7 @@ pub mod feed;
 mod flat;
 mod heartbeat;
 pub mod incoming;
+pub mod kept;
 pub mod keys;
 pub mod lane;
 pub mod links;

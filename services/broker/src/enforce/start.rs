@@ -1,5 +1,7 @@
 //! Enforcement as a part of the broker process.
 
+use super::kept;
+use crate::control::snapshot::Snapshot;
 use super::book::Book;
 use super::clients::{Clients, raw_topics};
 use super::control_view::{ControlView, Limits, Setting};
@@ -148,10 +150,23 @@ pub fn start(
         context.shutdown.clone(),
     );
     let policy = TopicPartition::new(namespace.name(topics::POLICY), 0);
+    let snapshot = Snapshot::new(&context.common.data_dir, namespace);
+    let (from, clients) = (snapshot.clone(), Arc::clone(&shared.clients));
+    let (namespace, partitions) = (namespace.clone(), context.common.partitions);
     context
         .tasks
         .spawn_blocking(Kind::essential("policy-feed"), move || {
+            if let Some(loaded) = kept::start_from(&from, &*clients, &namespace, partitions) {
+                feed.restore(loaded)?;
+            }
             feed.run(reader, &policy, &|| stop.is_requested())
+        });
+    let (feed, stop) = (Arc::clone(&shared.feed), context.shutdown.clone());
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("broker-snapshot"), move || {
+            kept::keep(&snapshot, &feed, &|| stop.is_requested());
+            Ok::<(), std::convert::Infallible>(())
         });
     for _ in 0..threads.max(1) {
         let (shared, kafka, stop) = (Arc::clone(&shared), kafka.clone(), context.shutdown.clone());

@@ -14,7 +14,8 @@ mod schedules;
 pub use book::{AgreementBook, PartyState};
 pub(crate) use grounds::Consent;
 pub use grounds::{
-    Choice, Ground, GroundChange, Grounds, HandleHasher, NameId, STRETCH, StoredFault, SubjectGrounds, Under, ground_id,
+    Choice, Ground, GroundChange, Grounds, HandleHasher, NameId, STRETCH, StoredFault,
+    SubjectGrounds, Under, ground_id,
 };
 pub use history::{Difference, Edition, History, PastAct, StandingNow};
 pub use illegal::{Illegal, STANDING_REASONS};

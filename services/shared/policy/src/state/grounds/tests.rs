@@ -334,7 +334,11 @@ fn stored_grounds_come_back_exactly_and_damaged_ones_not_at_all() {
     assert!(Grounds::from_stored_head(&longer).is_err());
     let fresh = || Grounds::from_stored_head(&head).unwrap();
     assert!(fresh().restore(&body[..body.len() - 1]).is_err());
-    assert!(fresh().restore(&[body.clone(), body.clone()].concat()).is_err());
+    assert!(
+        fresh()
+            .restore(&[body.clone(), body.clone()].concat())
+            .is_err()
+    );
     let mut wrong_kind = body.clone();
     wrong_kind[38] = 99;
     assert!(fresh().restore(&wrong_kind).is_err());
