@@ -11,6 +11,7 @@
 )]
 
 mod crashes;
+mod dry_run;
 mod forwarding;
 mod gateway;
 mod grounds;
