@@ -11,7 +11,7 @@
 use ed25519_dalek::{Signer, SigningKey};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_broker::control::core::{Draft, Receipt};
 use walbrook_broker::control::journal::{self, Format};
@@ -40,6 +40,8 @@ struct House {
     catalogue: Arc<Catalogue>,
     pins: Vec<PinFact>,
     metrics: Metrics,
+    /// By how much the writers' clock is ahead, µs.
+    ahead: Arc<AtomicI64>,
 }
 
 struct Running {
@@ -80,10 +82,16 @@ async fn house() -> House {
         catalogue: Arc::new(registrar::catalogue(&views).unwrap()),
         pins,
         metrics: Metrics::new(),
+        ahead: Arc::default(),
     }
 }
 
 impl House {
+    fn clock(&self) -> impl Fn() -> Instant + Send + 'static {
+        let ahead = Arc::clone(&self.ahead);
+        move || Instant(now().0 + ahead.load(Ordering::Acquire))
+    }
+
     fn start(&self) -> Running {
         self.start_with(&self.kafka)
     }
@@ -101,7 +109,7 @@ impl House {
             format: self.format.clone(),
             catalogue: Arc::clone(&self.catalogue),
             pins: self.pins.clone(),
-            clock: Box::new(now),
+            clock: Box::new(self.clock()),
             stopped: Box::new(move || asked.load(Ordering::Acquire)),
             numbers: Numbers::new(&self.metrics),
         });
@@ -536,4 +544,50 @@ async fn the_group_says_where_the_writer_is_while_it_moves() {
     wait("its address", || says() == Some(named(2)));
     second.stop();
     wait("nobody", || says().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviews_fall_due_and_agreements_lapse_by_the_calendar_alone() {
+    let house = house().await;
+    let writer = house.start();
+    wait("a writer", || writer.serves());
+    sign_everything(&writer.desk).await;
+    let period = writer.desk.read(|state| {
+        let history = state.book().agreement(&"nhs-to-housing".parse().unwrap());
+        history.unwrap().latest().unwrap().agreement.period
+    });
+    let period = period.unwrap();
+    let told = |handle: u8, day: walbrook_domain::Day| {
+        // Whatever is written next, the numbers are those of that day.
+        house
+            .ahead
+            .store(day.start().0 + 1_000_000 - now().0, Ordering::Release);
+        let (desk, fact) = (writer.desk.clone(), consent(handle, GroundState::Given, 1));
+        async move { desk.submit(draft(fact, "")).await.unwrap() }
+    };
+    let counts = |review: &str, standing: &str| {
+        let text = house.metrics.text();
+        let review = format!("walbrook_control_agreements{{review=\"{review}\"}} 1");
+        let standing = format!("walbrook_control_parties{{standing=\"{standing}\"}} 1");
+        text.contains(&review) && text.contains(&standing)
+    };
+    for (handle, (day, review, standing)) in [
+        (period.review.plus(-31), "NOT_DUE", "IN_FORCE"),
+        (period.review.plus(-30), "DUE", "IN_FORCE"),
+        (period.expiry, "DUE", "IN_FORCE"),
+        (period.expiry.plus(1), "EXPIRED", "EXPIRED"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        told(u8::try_from(handle).unwrap(), day).await;
+        wait("the numbers of that day", || counts(review, standing));
+    }
+    let proposals = house.records(topics::POLICY);
+    let of_agreements = proposals
+        .iter()
+        .filter(|record| matches!(&record.fact, ControlFact::Agreement(_)))
+        .count();
+    assert_eq!(of_agreements, 3, "key, proposal, signature: lapsing took no record");
+    writer.stop();
 }

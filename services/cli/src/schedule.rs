@@ -67,8 +67,9 @@ pub struct PublishArgs {
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The organisation; all when left out
+    // `organisation` itself is whose token it is.
     #[arg(value_name = "ORGANISATION")]
-    pub organisation: Option<String>,
+    pub whose: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -127,11 +128,9 @@ fn check(args: &FilesArgs) -> Result<Exit, Failure> {
 async fn publish(args: PublishArgs) -> Result<Exit, Failure> {
     let mut wanted = read(&args.files)?;
     let caller = match &args.only {
-        None => args.caller.acting(
-            &args.caller.organisation,
-            "operator",
-            &args.caller.subject,
-        ),
+        None => args
+            .caller
+            .acting(&args.caller.organisation, "operator", &args.caller.subject),
         Some(only) => {
             wanted.retain(|organisation, _| organisation.to_string() == *only);
             args.caller.acting(only, "control", &args.caller.subject)
@@ -194,8 +193,8 @@ async fn publish(args: PublishArgs) -> Result<Exit, Failure> {
 
 async fn show(args: ShowArgs) -> Result<Exit, Failure> {
     let mut client = control(&args.caller, "operator").await?;
-    let known = in_force(&mut client, args.organisation.clone()).await?;
-    if let (Some(organisation), true) = (&args.organisation, known.is_empty()) {
+    let known = in_force(&mut client, args.whose.clone()).await?;
+    if let (Some(organisation), true) = (&args.whose, known.is_empty()) {
         let problem = format!(
             "{organisation} has no publication schedule, so its gateways refuse all it sends; `walbrook schedule publish` publishes one"
         );

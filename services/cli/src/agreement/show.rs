@@ -88,6 +88,7 @@ fn in_force_for(one: &AgreementSummary, in_force: usize) -> String {
         .filter(|party| party.standing == "IN_FORCE" && party.signed_version < one.version)
         .count();
     match behind {
+        0 if in_force == 1 => "1 party".to_owned(),
         0 => format!("{in_force} parties"),
         behind => format!("{in_force} parties, {behind} by an older version"),
     }
