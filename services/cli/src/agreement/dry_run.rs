@@ -88,8 +88,8 @@ pub(super) async fn run(args: DryRunArgs) -> Result<Exit, Failure> {
         None
     };
     if args.json {
-        let mut answer = serde_json::to_value(&forecast)
-            .map_err(|error| Failure::new(Exit::Internal, error))?;
+        let mut answer =
+            serde_json::to_value(&forecast).map_err(|error| Failure::new(Exit::Internal, error))?;
         if let (Some(people), Some(object)) = (people, answer.as_object_mut()) {
             object.insert("newly_shared_pseudonyms".to_owned(), people.into());
         }

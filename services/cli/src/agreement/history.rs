@@ -72,9 +72,7 @@ pub(super) async fn document(
         version,
     };
     let answer = again(async || client.clone().get_agreement(request.clone()).await).await;
-    Ok(answer
-        .map_err(refused("read the agreement"))?
-        .into_inner())
+    Ok(answer.map_err(refused("read the agreement"))?.into_inner())
 }
 
 fn when(act: &AgreementAct) -> String {

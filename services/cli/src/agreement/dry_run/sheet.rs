@@ -95,15 +95,29 @@ fn heading(out: &mut String, words: &str) {
 fn flows(out: &mut String, forecast: &Forecast) {
     heading(out, "What would be shared from then on");
     if forecast.flows.is_empty() {
-        line!(out, "No event on this log is of a type and source that it speaks of.");
+        line!(
+            out,
+            "No event on this log is of a type and source that it speaks of."
+        );
         return;
     }
-    let mut rows = table(["Event", "From", "Events", "Shared now", "Would be", "People"]);
+    let mut rows = table([
+        "Event",
+        "From",
+        "Events",
+        "Shared now",
+        "Would be",
+        "People",
+    ]);
     numbers(&mut rows, 2..6);
     for flow in &forecast.flows {
         rows.add_row([
             flow.event_type.clone(),
-            format!("{} ({})", words::organisation(&flow.source), flow.organisations),
+            format!(
+                "{} ({})",
+                words::organisation(&flow.source),
+                flow.organisations
+            ),
             grouped(flow.events),
             grouped(flow.released_before),
             grouped(flow.released_after),
@@ -125,7 +139,10 @@ fn fields(out: &mut String, flow: &FlowChange) {
     );
     for (words, fields) in [
         ("new for this purpose", &flow.fields_new_to_purpose),
-        ("new here, shared for this purpose by another agreement already", &flow.fields_new_here),
+        (
+            "new here, shared for this purpose by another agreement already",
+            &flow.fields_new_here,
+        ),
         ("no longer shared here", &flow.fields_no_longer),
         ("as before", &flow.fields_as_before),
     ] {
@@ -211,7 +228,12 @@ fn readers(out: &mut String, readers: &[ReaderChange]) {
             ("would see", &one.fields_new),
             ("would no longer see", &one.fields_no_longer),
         ] {
-            let text = format!("  {} in {} {words}: {}", one.role, one.view, fields.join(", "));
+            let text = format!(
+                "  {} in {} {words}: {}",
+                one.role,
+                one.view,
+                fields.join(", ")
+            );
             if !fields.is_empty() && !said.contains(&text) {
                 line!(out, "{text}");
                 said.push(text);
@@ -227,9 +249,15 @@ fn readers(out: &mut String, readers: &[ReaderChange]) {
 }
 
 fn inferable(out: &mut String, inferable: &[Inferable]) {
-    heading(out, "What a reader could learn because two agreements meet in one view");
+    heading(
+        out,
+        "What a reader could learn because two agreements meet in one view",
+    );
     if inferable.is_empty() {
-        line!(out, "Nothing about third parties that it could not learn now.");
+        line!(
+            out,
+            "Nothing about third parties that it could not learn now."
+        );
         return;
     }
     let mut rows = table(["What", "How", "View", "Agreements", "Readers", "Rows"]);
@@ -285,7 +313,11 @@ fn at_once(out: &mut String, forecast: &Forecast) {
 
 /// A number and what it counts.
 fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// A number with thousands apart.

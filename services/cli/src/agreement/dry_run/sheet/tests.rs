@@ -113,7 +113,12 @@ fn a_forecast_reads_as_it_did() {
     if found != expected {
         std::fs::write(&left, &found).unwrap();
     }
-    assert_eq!(found, expected, "the whole of it stands in {}", left.display());
+    assert_eq!(
+        found,
+        expected,
+        "the whole of it stands in {}",
+        left.display()
+    );
 }
 
 #[test]

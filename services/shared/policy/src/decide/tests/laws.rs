@@ -7,7 +7,6 @@ use crate::testing::case::{cases, referral};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
-use walbrook_domain::Handle;
 use walbrook_domain::control::GroundFact;
 
 /// Everything released: organisation and event type, agreement, fields.
