@@ -120,7 +120,7 @@ impl Coded for ControlError {
                 .map(|fault| Violation {
                     field: format!("document:{}:{}", fault.line, fault.field),
                     rule_id: "AGREEMENT_FAULT".to_owned(),
-                    description: fault.reason.clone(),
+                    description: format!("{}; to do: {}", fault.reason, fault.to_do),
                 })
                 .collect(),
             _ => Vec::new(),

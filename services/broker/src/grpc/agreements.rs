@@ -45,7 +45,8 @@ impl Service {
         caller: &Caller,
         request: &proto::ProposeRequest,
     ) -> Result<AgreementProposed, ControlError> {
-        let agreement = Agreement::propose(&request.document, &self.catalogue)
+        let today = crate::now().london_day();
+        let agreement = Agreement::propose_on(&request.document, &self.catalogue, today)
             .map_err(ControlError::Document)?;
         if !caller.is_operator() && agreement.party(&caller.organisation).is_none() {
             return Err(ControlError::Denied(
