@@ -169,7 +169,10 @@ async fn wait_for_schemas(
     let registry = Registry::new(&common.registry.to_string());
     let what = format!("the schema registry at {}", registry.url());
     let register = || registrar::register(&registry, namespace);
+    let began = std::time::Instant::now();
     let (ids, pins) = wait::until(&what, common.start_timeout, &context.shutdown, register).await?;
+    let took_ms = began.elapsed().as_millis();
+    tracing::info!(schemas = pins.len(), took_ms, "schemas are registered");
     let format = Format {
         namespace: namespace.clone(),
         schemas: Arc::new(ids),
