@@ -13,6 +13,7 @@ use walbrook_proto::quarantine::v1::{
 
 use crate::agreement::again;
 use crate::caller::{CallerArgs, Connection, refused};
+use crate::table::print;
 use crate::{Exit, Failure};
 
 /// List, show, explain and send again.
@@ -142,10 +143,8 @@ async fn list(args: ListArgs) -> Result<Exit, Failure> {
             serde_json::json!({"open": open, "total": total, "left_off": left_off, "events": events})
         );
     } else {
-        print!(
-            "{}",
-            sheet::list(&events, &args.caller.organisation, (open, total, left_off))
-        );
+        let counts = (open, total, left_off);
+        print(&sheet::list(&events, &args.caller.organisation, counts));
     }
     Ok(Exit::Done)
 }
@@ -164,7 +163,7 @@ async fn show(args: ShowArgs, text: fn(&QuarantinedEvent) -> String) -> Result<E
     if args.json {
         println!("{:#}", sheet::json(&event));
     } else {
-        print!("{}", text(&event));
+        print(&text(&event));
     }
     Ok(Exit::Done)
 }
@@ -199,7 +198,7 @@ async fn resubmit(args: ResubmitArgs) -> Result<Exit, Failure> {
     if args.json {
         println!("{:#}", sheet::json(&answer));
     } else {
-        print!("{}", sheet::resubmitted(&answer, &receipt));
+        print(&sheet::resubmitted(&answer, &receipt));
     }
     Ok(Exit::Done)
 }

@@ -32,6 +32,7 @@ use walbrook_auditor::observed::observe;
 
 use crate::audit::{LogArgs, blocking, source};
 use crate::city::now;
+use crate::table::print;
 use crate::{Exit, Failure};
 use facts::Facts;
 use sheet::Sheet;
@@ -149,7 +150,7 @@ pub async fn run(args: RegisterArgs) -> Result<Exit, Failure> {
             Format::Csv => (sheet.csv()?, "csv"),
         };
         match &args.out {
-            None => print!("{text}"),
+            None => print(&text),
             Some(folder) => write(folder, &format!("{}.{ending}", register.file()), &text)?,
         }
     }

@@ -1,5 +1,6 @@
-//! Tables on the terminal.
+//! Tables and long texts on the terminal.
 
+use std::io::Write as _;
 use std::ops::Range;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
@@ -20,4 +21,10 @@ pub fn numbers(table: &mut Table, columns: Range<usize>) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+}
+
+/// Prints a long text. A reader that has seen enough (`| head`) is no fault of ours.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -17,6 +17,7 @@ use walbrook_runtime::keystore::{FileKeyStore, KeyStore as _};
 use super::check::{catalogue, read};
 use crate::audit::{LogArgs, blocking, source};
 use crate::city::now;
+use crate::table::print;
 use crate::{Exit, Failure};
 
 /// What to ask.
@@ -93,12 +94,13 @@ pub(super) async fn run(args: DryRunArgs) -> Result<Exit, Failure> {
         if let (Some(people), Some(object)) = (people, answer.as_object_mut()) {
             object.insert("newly_shared_pseudonyms".to_owned(), people.into());
         }
-        println!("{answer:#}");
+        print(&format!("{answer:#}\n"));
     } else {
-        print!("{}", sheet::render(&forecast));
+        let mut text = sheet::render(&forecast);
         for pseudonym in people.into_iter().flatten() {
-            println!("  {pseudonym}");
+            text.push_str(&format!("  {pseudonym}\n"));
         }
+        print(&text);
     }
     Ok(Exit::Done)
 }

@@ -51,7 +51,10 @@ fn row(facts: &Facts, entry: &Entry) -> Vec<String> {
         .iter()
         .map(|party| format!("{} ({})", words::who(facts, &party.who), party.contact))
         .collect();
-    let joint = agreement.parties.iter().filter(|party| party.role == "joint-controller");
+    let joint = agreement
+        .parties
+        .iter()
+        .filter(|party| party.role == "joint-controller");
     let joint = words::each(facts, joint.map(|party| &party.who));
     let of_class = |class| fields_of(facts, entry, class);
     let special = of_class(FieldClass::SpecialCategory);
@@ -99,8 +102,16 @@ fn conditions(facts: &Facts, entry: &Entry) -> String {
     let law = &entry.agreement().law;
     let mut lines: Vec<String> = law.article_9.iter().map(|id| facts.condition(id)).collect();
     lines.extend(law.schedule_1.iter().map(|id| facts.paragraph(id)));
-    lines.extend(law.article_10.iter().map(|text| format!("Article 10: {text}")));
-    lines.extend(law.part_3.iter().map(|text| format!("DPA 2018 Part 3 {text}")));
+    lines.extend(
+        law.article_10
+            .iter()
+            .map(|text| format!("Article 10: {text}")),
+    );
+    lines.extend(
+        law.part_3
+            .iter()
+            .map(|text| format!("DPA 2018 Part 3 {text}")),
+    );
     none_if_empty(lines.join("\n"))
 }
 
@@ -121,7 +132,11 @@ fn fields_of(facts: &Facts, entry: &Entry, class: FieldClass) -> Vec<String> {
         if fields.is_empty() {
             continue;
         }
-        let line = format!("{}: {}", words::event(facts, &flow.event_type), fields.join(", "));
+        let line = format!(
+            "{}: {}",
+            words::event(facts, &flow.event_type),
+            fields.join(", ")
+        );
         if !lines.contains(&line) {
             lines.push(line);
         }

@@ -73,10 +73,19 @@ impl Facts {
 
     /// How many are on record and in force for nobody, in a sentence for a preface; empty when none are.
     pub fn left_out(&self) -> String {
-        match self.entries.iter().filter(|entry| !entry.is_in_force()).count() {
+        match self
+            .entries
+            .iter()
+            .filter(|entry| !entry.is_in_force())
+            .count()
+        {
             0 => String::new(),
-            1 => " One agreement on record is in force for nobody today and is left out.".to_owned(),
-            some => format!(" {some} agreements on record are in force for nobody today and are left out."),
+            1 => {
+                " One agreement on record is in force for nobody today and is left out.".to_owned()
+            }
+            some => format!(
+                " {some} agreements on record are in force for nobody today and are left out."
+            ),
         }
     }
 
@@ -89,12 +98,20 @@ impl Facts {
 
     /// An Article 6 basis with its name.
     pub fn basis(&self, id: &str) -> String {
-        titled("Article ", id, self.law.basis(id).map(|basis| basis.title.as_str()))
+        titled(
+            "Article ",
+            id,
+            self.law.basis(id).map(|basis| basis.title.as_str()),
+        )
     }
 
     /// An Article 9 condition with its name.
     pub fn condition(&self, id: &str) -> String {
-        titled("Article ", id, self.law.condition(id).map(|one| one.title.as_str()))
+        titled(
+            "Article ",
+            id,
+            self.law.condition(id).map(|one| one.title.as_str()),
+        )
     }
 
     /// A paragraph of Schedule 1 with its name.
@@ -125,11 +142,7 @@ fn titled(before: &str, id: &str, title: Option<&str>) -> String {
     )
 }
 
-fn entries(
-    book: &AgreementBook,
-    uses: &mut BTreeMap<AgreementId, Use>,
-    today: Day,
-) -> Vec<Entry> {
+fn entries(book: &AgreementBook, uses: &mut BTreeMap<AgreementId, Use>, today: Day) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (id, history) in book.agreements() {
         let mut in_force: Vec<Organisation> = Vec::new();

@@ -48,10 +48,15 @@ fn paragraph(facts: &Facts, entry: &Entry) -> String {
     sentences.push(law(facts, entry));
     sentences.extend(choices(entry));
     let agreement = entry.agreement();
-    sentences.push(format!(
-        "What is shared can be seen for {} days after it happened and no longer. Your name, date of birth, address and NHS number are not part of it.",
-        agreement.retention_days
-    ));
+    sentences.push(if matches!(agreement.kind, Kind::Matching { .. }) {
+        "The comparison uses your name, date of birth, postcode and numbers such as your NHS number; they go to that service alone."
+            .to_owned()
+    } else {
+        format!(
+            "What is shared can be seen for {} days after it happened and no longer. Your name, date of birth, address and NHS number are not part of it.",
+            agreement.retention_days
+        )
+    });
     sentences.push(
         "You may ask for a copy of what is shared about you and who looked at it, have it corrected, and object."
             .to_owned(),
@@ -114,7 +119,11 @@ fn to_whom(facts: &Facts, entry: &Entry) -> String {
                 || reader.role.replace('-', " "),
                 |role| lower_first(&role.title),
             );
-            format!("{} {role} of {}", article(&role), words::one_of(facts, &reader.who))
+            format!(
+                "{} {role} of {}",
+                article(&role),
+                words::one_of(facts, &reader.who)
+            )
         })
         .collect();
     if readers.is_empty() {
@@ -167,6 +176,17 @@ fn choices(entry: &Entry) -> Vec<String> {
     let mut sentences = Vec::new();
     let of = |rule| people.iter().filter(|one| one.consent == rule).count();
     let (required, demanded) = (of(ConsentRule::Required), of(ConsentRule::NotNeeded));
+    let referral = of(ConsentRule::Referral);
+    if referral > 0 {
+        let what = if referral == people.len() {
+            "It is"
+        } else {
+            "Some of it is"
+        };
+        sentences.push(format!(
+            "{what} shared only if you agree, and only with the one authority that you choose; you may choose another or take it back at any time, and what was shared is then taken back."
+        ));
+    }
     if required > 0 {
         let what = if required == people.len() {
             "It is"
@@ -183,10 +203,14 @@ fn choices(entry: &Entry) -> Vec<String> {
         } else {
             "The law demands that some of it is shared"
         };
-        sentences.push(format!("{what}, to keep people safe, even if you would rather it were not."));
+        sentences.push(format!(
+            "{what}, to keep people safe, even if you would rather it were not."
+        ));
     }
     if people.iter().any(|one| one.opt_out_applies) {
-        sentences.push("If you have set the national data opt-out, your health data is left out.".to_owned());
+        sentences.push(
+            "If you have set the national data opt-out, your health data is left out.".to_owned(),
+        );
     }
     sentences
 }

@@ -14,7 +14,7 @@ const NEAR_END: &str = "Agreements near their end or review";
 pub(super) fn sheet(facts: &Facts) -> Sheet {
     let mut rows = Vec::new();
     for entry in facts.current() {
-        rows.extend(never_used(facts, entry));
+        rows.extend(never_used(entry));
     }
     for entry in facts.current() {
         rows.extend(never_read(entry));
@@ -45,7 +45,7 @@ fn row(finding: &str, entry: &Entry, what: String, when: String, suggestion: &st
 }
 
 /// In force, and nothing was ever released, or nobody was ever shown anything.
-fn never_used(facts: &Facts, entry: &Entry) -> Option<Vec<String>> {
+fn never_used(entry: &Entry) -> Option<Vec<String>> {
     use walbrook_policy::agreement::Kind;
     let agreement = entry.agreement();
     let since = format!(
@@ -70,7 +70,6 @@ fn never_used(facts: &Facts, entry: &Entry) -> Option<Vec<String>> {
             .used
             .last_released
             .map_or(since, |day| format!("last released {}", words::day(day)));
-        let _ = facts;
         return Some(row(
             NEVER_USED,
             entry,
@@ -84,14 +83,11 @@ fn never_used(facts: &Facts, entry: &Entry) -> Option<Vec<String>> {
 
 /// Fields that were released and that no answered view looks at.
 fn never_read(entry: &Entry) -> Vec<Vec<String>> {
-    if entry.agreement().readers.is_empty() {
+    // Under an agreement that nobody read at all every field would stand here: that is said once, above.
+    let Some(last_read) = entry.used.last_read else {
         return Vec::new();
-    }
-    let when = match (entry.used.last_read, entry.used.last_released) {
-        (Some(day), _) => format!("last read {}", words::day(day)),
-        (None, Some(day)) => format!("never read; last released {}", words::day(day)),
-        (None, None) => String::new(),
     };
+    let when = format!("read under it last on {}", words::day(last_read));
     entry
         .used
         .never_read()

@@ -63,7 +63,10 @@ fn row(facts: &Facts, entry: &Entry) -> Vec<String> {
     let (areas, area_names): (Vec<String>, Vec<String>) = authorities
         .map(|one| {
             let name = facts.law.organisation(one).map(|known| known.name.clone());
-            (one.code().to_owned(), name.unwrap_or_else(|| one.code().to_owned()))
+            (
+                one.code().to_owned(),
+                name.unwrap_or_else(|| one.code().to_owned()),
+            )
         })
         .unzip();
     let mut contacts: Vec<String> = Vec::new();

@@ -74,7 +74,8 @@ impl Sheet {
             if group != this {
                 group = this;
                 let heading = this.map_or("", String::as_str);
-                let columns: Vec<String> = self.columns.iter().skip(1).map(|one| spoken(one)).collect();
+                let columns: Vec<String> =
+                    self.columns.iter().skip(1).map(|one| spoken(one)).collect();
                 out.push_str(&format!(
                     "\n## {heading}\n\n| {} |\n|{}\n",
                     columns.join(" | "),
@@ -91,7 +92,8 @@ impl Sheet {
     /// # Errors
     /// When it cannot be encoded.
     pub fn csv(&self) -> Result<String, Failure> {
-        let fault = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new(Exit::Internal, error);
+        let fault =
+            |error: Box<dyn std::error::Error + Send + Sync>| Failure::new(Exit::Internal, error);
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer
             .write_record(&self.columns)

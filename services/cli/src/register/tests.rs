@@ -95,11 +95,17 @@ beyond_scope = "case-reference"
 fn others() -> [String; 2] {
     let quiet = REFERRALS
         .replace("harbour-referrals", "quiet-quay")
-        .replace("Harbour referrals: hospital to housing | with consent", "=Quiet quay")
+        .replace(
+            "Harbour referrals: hospital to housing | with consent",
+            "=Quiet quay",
+        )
         .replace("expiry = 2029-01-31", "expiry = 2026-06-20");
     let unsigned = REFERRALS
         .replace("harbour-referrals", "unsigned-pier")
-        .replace("Harbour referrals: hospital to housing | with consent", "Unsigned pier");
+        .replace(
+            "Harbour referrals: hospital to housing | with consent",
+            "Unsigned pier",
+        );
     [quiet, unsigned]
 }
 
@@ -178,8 +184,14 @@ fn facts() -> Facts {
         releases: 12,
         last_released: Some(day("2026-05-30")),
         released: [
-            of("health.EdAttendance", &["arrival_at", "accommodation_status"]),
-            of("housing.RentArrearsChanged", &["arrears_pence", "contact_made"]),
+            of(
+                "health.EdAttendance",
+                &["arrival_at", "accommodation_status"],
+            ),
+            of(
+                "housing.RentArrearsChanged",
+                &["arrears_pence", "contact_made"],
+            ),
         ]
         .into(),
         reads: 3,
@@ -260,7 +272,11 @@ fn what_is_in_force_for_nobody_is_in_no_register_but_said() {
     let sharing = sheet(Register::Sharing);
     let ids: Vec<&str> = sharing.rows.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(ids, ["harbour-referrals", "quiet-quay"]);
-    assert!(sharing.preface.contains("One agreement on record is in force for nobody"));
+    assert!(
+        sharing
+            .preface
+            .contains("One agreement on record is in force for nobody")
+    );
 }
 
 #[test]
@@ -281,7 +297,10 @@ fn findings_name_what_was_never_used_never_read_and_ends_soon() {
         of("Fields shared and never read"),
         [
             ("harbour-referrals", "health.EdAttendance: arrival_at"),
-            ("harbour-referrals", "housing.RentArrearsChanged: contact_made"),
+            (
+                "harbour-referrals",
+                "housing.RentArrearsChanged: contact_made"
+            ),
         ]
     );
     assert_eq!(
@@ -298,5 +317,9 @@ fn findings_name_what_was_never_used_never_read_and_ends_soon() {
 fn a_title_is_no_formula_and_breaks_no_table() {
     let sharing = sheet(Register::Sharing);
     assert!(sharing.csv().unwrap().contains(",'=Quiet quay,"));
-    assert!(sharing.markdown().contains("hospital to housing \\| with consent |"));
+    assert!(
+        sharing
+            .markdown()
+            .contains("hospital to housing \\| with consent |")
+    );
 }

@@ -39,7 +39,10 @@ pub(super) fn marked(facts: &Facts, flow: &Flow) -> String {
         .fields
         .iter()
         .map(|name| {
-            let class = facts.law.field(&flow.event_type, name).map(|field| field.class);
+            let class = facts
+                .law
+                .field(&flow.event_type, name)
+                .map(|field| field.class);
             let mark = match class {
                 Some(FieldClass::SpecialCategory) => " *",
                 Some(FieldClass::CriminalOffence) => " †",
@@ -130,11 +133,16 @@ pub(super) fn conditions(flow: &Flow) -> Vec<String> {
     if let Some(person) = &flow.conditions.person {
         match person.consent {
             ConsentRule::Required => lines.push("only with the person's consent".to_owned()),
-            ConsentRule::NotObjected => lines.push("not if the person objected or refused".to_owned()),
+            ConsentRule::NotObjected => {
+                lines.push("not if the person objected or refused".to_owned())
+            }
             ConsentRule::NotNeeded => {
                 lines.push("whatever the person says: the law demands it".to_owned());
             }
-            #[allow(unreachable_patterns, reason = "rules that are added are said by their word")]
+            #[allow(
+                unreachable_patterns,
+                reason = "rules that are added are said by their word"
+            )]
             other => lines.push(format!("consent: {}", other.as_str())),
         }
         if person.opt_out_applies {

@@ -1,5 +1,6 @@
 //! A forecast as people read it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use walbrook_auditor::dry_run::Forecast;
@@ -222,29 +223,43 @@ fn readers(out: &mut String, readers: &[ReaderChange]) {
             counted(rest.iter().map(|one| one.people_after).sum(), "row", "rows")
         );
     }
-    let mut said: Vec<String> = Vec::new();
-    for one in &changed {
-        for (words, fields) in [
-            ("would see", &one.fields_new),
-            ("would no longer see", &one.fields_no_longer),
-        ] {
-            let text = format!(
-                "  {} in {} {words}: {}",
-                one.role,
-                one.view,
-                fields.join(", ")
-            );
-            if !fields.is_empty() && !said.contains(&text) {
-                line!(out, "{text}");
-                said.push(text);
-            }
-        }
-    }
+    seen(out, &changed);
     if changed.iter().any(|one| one.with_case_reference) {
         line!(
             out,
             "  Some may also ask for one person beyond their scope, with a case reference on record."
         );
+    }
+}
+
+/// What each role would see of somebody within its scope, and would not any more: an event a line.
+fn seen(out: &mut String, changed: &[&ReaderChange]) {
+    let mut roles: BTreeMap<(&str, &str, bool), BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
+    for one in changed {
+        for (less, fields) in [(false, &one.fields_new), (true, &one.fields_no_longer)] {
+            let events = roles.entry((&one.role, &one.view, less)).or_default();
+            for field in fields {
+                let (event, field) = field.rsplit_once('.').unwrap_or((field, ""));
+                let of_event = events.entry(event).or_default();
+                if !of_event.contains(&field) {
+                    of_event.push(field);
+                }
+            }
+        }
+    }
+    for ((role, view, less), events) in roles {
+        if events.is_empty() {
+            continue;
+        }
+        let words = if less {
+            "would no longer see"
+        } else {
+            "would see"
+        };
+        line!(out, "  {role} in {view} {words}");
+        for (event, fields) in events {
+            line!(out, "    {event}: {}", fields.join(", "));
+        }
     }
 }
 
