@@ -8,7 +8,9 @@ use super::{
 use crate::catalogue::Catalogue;
 use crate::class::{Class, Who};
 use crate::predicate::Predicate;
-use walbrook_domain::{AgreementVersion, Day, EventType, LinkStatus, Precision};
+use walbrook_domain::{
+    AgreementId, AgreementVersion, Day, EventType, LinkStatus, Precision, Purpose,
+};
 
 impl Agreement {
     /// Reads a document's shape, words and types. It does not ask whether the agreement is sound: see [`Agreement::propose`].
@@ -43,8 +45,8 @@ impl Agreement {
     fn sound(text: &str, catalogue: &Catalogue, today: Option<Day>) -> Result<Self, Faults> {
         let mut reading = Reading::new(text);
         let read = read(&mut reading);
-        if let Some((agreement, places)) = &read {
-            super::check::check(agreement, places, catalogue, today, &mut reading);
+        if let Some((agreement, typed)) = &read {
+            super::check::check(agreement, typed, catalogue, today, &mut reading);
         }
         match read {
             Some((agreement, _)) if reading.clean() => Ok(agreement),
@@ -53,15 +55,24 @@ impl Agreement {
     }
 }
 
-/// The numbers, from 1, that parties, flows and readers have in the document: those that cannot be typed are left out of the
-/// agreement, and the others keep their places.
-pub(super) struct Places {
+/// How far a document could be typed. What could not be is stood in for, so that all the rest is checked too; such an agreement never
+/// leaves this module, since the document has a fault.
+pub(super) struct Typed {
+    /// The numbers, from 1, that the parties have in the document: those that cannot be typed are left out, the others keep theirs.
     pub(super) parties: Vec<usize>,
+    /// The same of flows.
     pub(super) flows: Vec<usize>,
+    /// The same of readers.
     pub(super) readers: Vec<usize>,
+    /// Purpose and kind are the document's own.
+    pub(super) purpose: bool,
+    /// The legal basis is the document's own.
+    pub(super) law: bool,
+    /// The dates are the document's own.
+    pub(super) period: bool,
 }
 
-fn read(reading: &mut Reading<'_>) -> Option<(Agreement, Places)> {
+fn read(reading: &mut Reading<'_>) -> Option<(Agreement, Typed)> {
     let mut top = Section::top(reading)?;
     let id = top.word(reading, "id");
     let version = top.count(reading, "version");
@@ -78,28 +89,37 @@ fn read(reading: &mut Reading<'_>) -> Option<(Agreement, Places)> {
     let (flow_places, flows) = each(reading, &mut top, "flow", flow);
     let (reader_places, readers) = each(reading, &mut top, "reader", reader);
     top.finish(reading);
-    let places = Places {
+    let typed = Typed {
         parties: party_places,
         flows: flow_places,
         readers: reader_places,
+        purpose: purpose.is_some() && kind.is_some(),
+        law: law.is_some(),
+        period: period.is_some(),
+    };
+    let stand_in = Period {
+        effective: Day(0),
+        review: Day(0),
+        expiry: Day(0),
+        backfill_from: None,
     };
     let agreement = Agreement {
-        id: id?,
-        version: AgreementVersion(version?),
-        title: title?,
-        summary: summary?,
-        purpose: purpose?,
-        kind: kind?,
-        law: law?,
+        id: id.or_else(|| AgreementId::new("unreadable").ok())?,
+        version: AgreementVersion(version.unwrap_or(1)),
+        title: title.unwrap_or_default(),
+        summary: summary.unwrap_or_default(),
+        purpose: purpose.or_else(|| Purpose::new("unreadable").ok())?,
+        kind: kind.unwrap_or(Kind::Sharing),
+        law: law.unwrap_or_default(),
         dpia,
-        period: period?,
-        retention_days: retention_days?,
-        processor: processor?,
+        period: period.unwrap_or(stand_in),
+        retention_days: retention_days.unwrap_or(1),
+        processor: processor.unwrap_or_default(),
         parties,
         flows,
         readers,
     };
-    Some((agreement, places))
+    Some((agreement, typed))
 }
 
 fn each<'t, T>(

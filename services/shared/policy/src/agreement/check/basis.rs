@@ -1,4 +1,4 @@
-//! The agreement's legal basis: gateways in force that cover the parties, bases, conditions, paragraphs, the assessment.
+//! The agreement's legal basis: gateways in force that cover the parties, bases, conditions, paragraphs, and what the fields ask for.
 
 use super::Checked;
 use crate::agreement::document::Reading;
@@ -10,20 +10,13 @@ impl Checked<'_> {
         self.article_6(reading);
         self.article_9(reading);
         self.classes(reading);
-        if self.about_persons() && self.agreement.dpia.is_none() {
-            reading.advise(
-                "dpia",
-                "missing: data about persons needs an assessment first",
-                "add `[dpia]` with its reference, outcome and day",
-            );
-        }
     }
 
     fn gateways(&self, reading: &mut Reading<'_>) {
         let cited = &self.agreement.law.gateways;
         let on = self.agreement.period.effective;
         let field = "law.gateways";
-        if cited.is_empty() {
+        if cited.is_empty() && !reading.faulty(field) {
             let to_do = "name what the disclosure rests on, from schemas/law/gateways.toml";
             reading.advise(field, "no legal gateway is named", to_do);
         }
@@ -34,7 +27,7 @@ impl Checked<'_> {
                 reading.advise(field, format!("{id} is no gateway on the list"), to_do);
                 continue;
             };
-            if !gateway.in_force(on) {
+            if self.typed.period && !gateway.in_force(on) {
                 let since = match (gateway.commencement, gateway.end) {
                     (None, _) => "no commencement day is on record".to_owned(),
                     (Some(first), _) if on < first => format!("it commences on {first}"),
@@ -54,7 +47,7 @@ impl Checked<'_> {
         if known.is_empty() || known.len() < cited.len() {
             return;
         }
-        for (party, place) in self.agreement.parties.iter().zip(&self.places.parties) {
+        for (party, place) in self.agreement.parties.iter().zip(&self.typed.parties) {
             let body = Body::of(&party.who);
             let covered = known.iter().any(|gateway| {
                 body.is_some_and(|one| {
@@ -74,7 +67,7 @@ impl Checked<'_> {
     fn article_6(&self, reading: &mut Reading<'_>) {
         let named = &self.agreement.law.article_6;
         let field = "law.article_6";
-        if self.about_persons() && named.is_empty() {
+        if self.about_persons() && named.is_empty() && !reading.faulty(field) {
             let to_do = "name the basis, for example 6(1)(e)";
             reading.advise(field, "no Article 6 basis is named", to_do);
         }

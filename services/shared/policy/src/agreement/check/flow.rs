@@ -46,13 +46,13 @@ impl<'a> Checked<'a> {
     ) -> Vec<&'a Gateway> {
         let field = format!("{path}.gateways");
         let body = Body::of(&flow.source);
-        if flow.gateways.is_empty() {
+        if flow.gateways.is_empty() && !reading.faulty(&field) {
             let to_do = "name what this flow rests on";
             reading.advise(&field, "no gateway is named", to_do);
         }
         let mut known = Vec::new();
         for id in &flow.gateways {
-            if !self.agreement.law.gateways.contains(id) {
+            if self.typed.law && !self.agreement.law.gateways.contains(id) {
                 let reason = format!("{id} is not among the agreement's gateways");
                 reading.advise(&field, reason, "name it in [law] too, or take it out");
                 continue;
@@ -88,7 +88,7 @@ impl<'a> Checked<'a> {
                 let reason = "the agreement names several bases, and this flow says none";
                 reading.advise(&field, reason, to_do);
             }
-            Some(basis) if !named.iter().any(|one| one == basis) => {
+            Some(basis) if self.typed.law && !named.iter().any(|one| one == basis) => {
                 let reason = format!("{basis} is not among the agreement's bases");
                 reading.advise(&field, reason, "name it in [law] too, or correct it");
             }
@@ -169,6 +169,7 @@ impl<'a> Checked<'a> {
         }
         let open = matches!(self.agreement.kind, Kind::Open { .. });
         match shape.subject {
+            _ if !self.typed.purpose => {}
             SubjectKind::Area => reading.advise(
                 &event,
                 "the event is about a place, and views show persons: there is nowhere to release it to",
@@ -188,7 +189,7 @@ impl<'a> Checked<'a> {
 
     fn fields(&self, flow: &Flow, shape: &EventShape, path: &str, reading: &mut Reading<'_>) {
         let field = format!("{path}.fields");
-        if flow.fields.is_empty() {
+        if flow.fields.is_empty() && !reading.faulty(&field) {
             let to_do = "name each field that the purpose needs";
             reading.advise(&field, "no field is granted", to_do);
         }

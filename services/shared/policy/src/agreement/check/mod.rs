@@ -7,7 +7,7 @@ mod flow;
 mod reader;
 
 use super::document::Reading;
-use super::read::Places;
+use super::read::Typed;
 use super::{Agreement, Kind};
 use crate::catalogue::Catalogue;
 use crate::class::Who;
@@ -22,29 +22,36 @@ const FLOW_LIMIT: usize = 200;
 #[derive(Clone, Copy)]
 struct Checked<'a> {
     agreement: &'a Agreement,
-    places: &'a Places,
+    typed: &'a Typed,
     catalogue: &'a Catalogue,
     law: &'a Law,
 }
 
 pub(super) fn check(
     agreement: &Agreement,
-    places: &Places,
+    typed: &Typed,
     catalogue: &Catalogue,
     today: Option<Day>,
     reading: &mut Reading<'_>,
 ) {
     let checked = Checked {
         agreement,
-        places,
+        typed,
         catalogue,
         law: catalogue.law(),
     };
-    checked.period(today, reading);
-    checked.basis(reading);
-    checked.shape(reading);
-    checked.organisations(reading);
-    for (number, (flow, place)) in agreement.flows.iter().zip(&places.flows).enumerate() {
+    if typed.period {
+        checked.period(today, reading);
+        checked.organisations(reading);
+    }
+    if typed.law {
+        checked.basis(reading);
+    }
+    if typed.purpose {
+        checked.shape(reading);
+    }
+    checked.assessed(reading);
+    for (number, (flow, place)) in agreement.flows.iter().zip(&typed.flows).enumerate() {
         let path = format!("flow[{place}]");
         checked.flow(flow, &path, reading);
         let mut earlier = agreement.flows.iter().take(number);
@@ -58,7 +65,7 @@ pub(super) fn check(
             );
         }
     }
-    for (number, (reader, place)) in agreement.readers.iter().zip(&places.readers).enumerate() {
+    for (number, (reader, place)) in agreement.readers.iter().zip(&typed.readers).enumerate() {
         let path = format!("reader[{place}]");
         checked.reader(reader, &path, reading);
         let mut earlier = agreement.readers.iter().take(number);
@@ -78,7 +85,7 @@ pub(super) fn check(
 
 impl Checked<'_> {
     fn about_persons(&self) -> bool {
-        !matches!(self.agreement.kind, Kind::Open { .. })
+        self.typed.purpose && !matches!(self.agreement.kind, Kind::Open { .. })
     }
 
     fn period(&self, today: Option<Day>, reading: &mut Reading<'_>) {
@@ -107,14 +114,22 @@ impl Checked<'_> {
                 "name the first day whose earlier events may be released, or take it out",
             );
         }
-        if let Some(dpia) = &self.agreement.dpia
-            && dpia.completed > period.effective
-        {
-            reading.advise(
+    }
+
+    fn assessed(&self, reading: &mut Reading<'_>) {
+        let effective = self.agreement.period.effective;
+        match &self.agreement.dpia {
+            Some(dpia) if self.typed.period && dpia.completed > effective => reading.advise(
                 "dpia.completed",
                 "after the effective date: the assessment comes first",
                 "complete the assessment, then let the agreement take effect",
-            );
+            ),
+            None if self.about_persons() && !reading.faulty("dpia") => reading.advise(
+                "dpia",
+                "missing: data about persons needs an assessment first",
+                "add `[dpia]` with its reference, outcome and day",
+            ),
+            _ => {}
         }
     }
 
@@ -197,9 +212,9 @@ impl Checked<'_> {
     fn organisations(&self, reading: &mut Reading<'_>) {
         let agreement = self.agreement;
         let named = |what: &str, place: &usize| format!("{what}[{place}].organisation");
-        let parties = agreement.parties.iter().zip(&self.places.parties);
-        let flows = agreement.flows.iter().zip(&self.places.flows);
-        let readers = agreement.readers.iter().zip(&self.places.readers);
+        let parties = agreement.parties.iter().zip(&self.typed.parties);
+        let flows = agreement.flows.iter().zip(&self.typed.flows);
+        let readers = agreement.readers.iter().zip(&self.typed.readers);
         let everyone = parties
             .map(|(party, place)| (named("party", place), &party.who))
             .chain(flows.map(|(flow, place)| (named("flow", place), &flow.source)))

@@ -13,7 +13,7 @@ impl<'a> Checked<'a> {
         scope(reader, path, reading);
         let mut choice = false;
         self.case_on_statistics(reader, path, reading);
-        for (flow, place) in self.agreement.flows.iter().zip(&self.places.flows) {
+        for (flow, place) in self.agreement.flows.iter().zip(&self.typed.flows) {
             if reader.events.is_empty() || reader.events.contains(&flow.event_type) {
                 self.sees(reader, path, flow, *place, reading);
                 choice |= flow.rests_on_choice();
@@ -50,7 +50,7 @@ impl<'a> Checked<'a> {
                 let reason = format!("there is no view {}", reader.view);
                 reading.advise(&field, reason, format!("choose from {}", known.join(", ")));
             }
-            Some(purpose) if *purpose != self.agreement.purpose => {
+            Some(purpose) if self.typed.purpose && *purpose != self.agreement.purpose => {
                 let reason = format!("the view is for the purpose {purpose}");
                 reading.advise(&field, reason, "name a view of the agreement's purpose");
             }

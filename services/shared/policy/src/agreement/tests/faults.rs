@@ -256,7 +256,25 @@ fn all_faults_are_named_at_once() {
         .replacen("scope = [\"own-subjects\"]", "scope = []", 1)
         .replacen("article_6 = [\"6(1)(e)\"]", "article_6 = [\"6(1)(a)\"]", 1);
     assert_eq!(faults(&text).len(), 4, "{:?}", faults(&text));
-    // Without an id the document cannot be typed, so what it names is not checked; shape and words are, together.
-    let text = text.replacen("id = \"pan", "id = \"PAN ", 1);
-    assert_eq!(faults(&text).len(), 2, "{:?}", faults(&text));
+    // What cannot be read does not keep the rest from being checked, nor is what follows from it said.
+    for (line, more) in [
+        ("id = ", "id = \"PAN \"\n"),
+        ("retention_days = ", ""),
+        ("purpose = ", ""),
+        ("[period]", "[perjod]\n"),
+    ] {
+        let torn: String = text
+            .lines()
+            .map(|one| match one.starts_with(line) {
+                true => more.to_owned(),
+                false => format!("{one}\n"),
+            })
+            .collect();
+        let found = faults(&torn);
+        let expected = if line == "[period]" { 6 } else { 5 };
+        assert_eq!(found.len(), expected, "{line}: {found:?}");
+    }
+    let torn = text.replacen("[law]", "[lore]", 1);
+    // The basis is gone with its table; the other three stand.
+    assert_eq!(faults(&torn).len(), 5, "{:?}", faults(&torn));
 }
