@@ -230,11 +230,13 @@ fn a_feed_that_starts_from_a_snapshot_ends_where_one_that_reads_everything_does(
     }
     // What came after the snapshot is a cause in both.
     let causes = |book: &Book| {
-        let causes = book.changes_since(next_offset).into_iter();
+        let mut causes = Vec::new();
+        book.each_change_since(next_offset, &mut |cause| {
+            if matches!(cause.change, PolicyChange::Ground(_)) {
+                causes.push(cause.offset);
+            }
+        });
         causes
-            .filter(|cause| matches!(cause.change, PolicyChange::Ground(_)))
-            .map(|cause| cause.offset)
-            .collect::<Vec<_>>()
     };
     assert_eq!(causes(&one).len(), 1);
     assert_eq!(causes(&one), causes(&other));

@@ -1,7 +1,8 @@
 //! The control plane as this process has applied it: policy state, what changed at which offset, and pinned schemas ready for use.
 
+use super::changes::Changes;
 use super::control_view::{
-    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, PolicyChange, SubjectGrounds,
+    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds,
     Target, Verdict, Widening,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,12 +22,12 @@ use walbrook_policy::{Compiled, RULES_VERSION};
 use walbrook_proto::avro::SubjectOf;
 
 /// The control plane, applied up to an offset.
+#[derive(Clone)]
 pub struct Book {
     state: PolicyState,
     applied_through: i64,
-    /// Every change that can be a cause, by offset. A p that was away for long asks for old ones; how far all p's are is not known here, so they
-    /// stay (a ground takes about 100 bytes).
-    changes: Vec<PolicyCause>,
+    /// Every change that can be a cause, by offset.
+    changes: Changes,
     /// Every widening, by offset: a queue asks for its causes as long as it is not through, and there are few.
     widenings: Vec<(i64, Widening)>,
     schemas: HashMap<i32, Arc<PinnedEvent>>,
@@ -42,7 +43,7 @@ impl Book {
         Self {
             state: PolicyState::new(catalogue),
             applied_through: 0,
-            changes: Vec::new(),
+            changes: Changes::default(),
             widenings: Vec::new(),
             schemas: HashMap::new(),
             compiled: Compiled::default(),
@@ -61,25 +62,16 @@ impl Book {
     /// Why it is no legal change.
     pub fn apply(&mut self, record: &ControlRecord) -> Result<(), Illegal> {
         self.applied_through = self.applied_through.max(record.offset + 1);
-        let change = match self.state.apply(record)? {
-            Change::Ground(ground) => PolicyChange::Ground(ground),
+        match self.state.apply(record)? {
+            Change::Ground(ground) => self.changes.ground(record.offset, &ground),
             Change::Agreement(agreement) => {
                 self.widen(record.offset, &agreement);
-                PolicyChange::Agreement
+                self.changes.agreement(record.offset);
             }
             Change::Pin(PinKind::DecisionRules, _) => {
                 self.widenings.push((record.offset, Widening::Rules));
-                PolicyChange::Other
             }
-            Change::Key(_) | Change::Reader(..) | Change::Pin(..) | Change::Schedule(_) => {
-                PolicyChange::Other
-            }
-        };
-        if change != PolicyChange::Other {
-            self.changes.push(PolicyCause {
-                offset: record.offset,
-                change,
-            });
+            Change::Key(_) | Change::Reader(..) | Change::Pin(..) | Change::Schedule(_) => {}
         }
         if let ControlFact::Pin(pin) = &record.fact
             && pin.kind == PinKind::Schema
@@ -233,9 +225,12 @@ impl ControlView for Book {
         decided.map_or_else(|_| Vec::new(), |()| verdicts)
     }
 
-    fn changes_since(&self, from: i64) -> Vec<PolicyCause> {
-        let start = self.changes.partition_point(|cause| cause.offset < from);
-        self.changes.get(start..).unwrap_or_default().to_vec()
+    fn each_change_since(&self, from: i64, visit: &mut dyn FnMut(PolicyCause)) {
+        self.changes.each_since(from, visit);
+    }
+
+    fn has_changes_since(&self, from: i64) -> bool {
+        self.changes.any_since(from)
     }
 
     fn widenings(&self, from: i64, to: i64) -> Vec<(i64, Widening)> {

@@ -59,8 +59,6 @@ pub enum PolicyChange {
     Ground(GroundChange),
     /// Something about agreements: who is to have subject records may have changed.
     Agreement,
-    /// Nothing that concerns what stands.
-    Other,
 }
 
 /// A change that may let past events be released that were not, or as they were not: they are decided again, from a queue. What only takes away
@@ -98,8 +96,10 @@ pub trait ControlView {
     fn rules_version(&self) -> Option<u32>;
     /// What the agreements say, in the order of their ids; a single verdict without an agreement where none has a flow.
     fn decide(&self, event: &EventFacts<'_>, subject: Subject<'_>, now: Instant) -> Vec<Verdict>;
-    /// The changes at `from` and later, in order.
-    fn changes_since(&self, from: i64) -> Vec<PolicyCause>;
+    /// Visits the changes at `from` and later: those about agreements, then the grounds, each in the order of offsets.
+    fn each_change_since(&self, from: i64, visit: &mut dyn FnMut(PolicyCause));
+    /// Whether there is any.
+    fn has_changes_since(&self, from: i64) -> bool;
     /// The widenings at `from` and later, below `to`, in order.
     fn widenings(&self, from: i64, to: i64) -> Vec<(i64, Widening)>;
     /// Whether any ground was ever recorded on the handle.

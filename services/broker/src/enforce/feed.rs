@@ -250,8 +250,12 @@ impl ControlView for Moving<'_> {
         self.0.read().decide(event, subject, now)
     }
 
-    fn changes_since(&self, from: i64) -> Vec<PolicyCause> {
-        self.0.read().changes_since(from)
+    fn each_change_since(&self, from: i64, visit: &mut dyn FnMut(PolicyCause)) {
+        self.0.read().each_change_since(from, visit);
+    }
+
+    fn has_changes_since(&self, from: i64) -> bool {
+        self.0.read().has_changes_since(from)
     }
 
     fn widenings(&self, from: i64, to: i64) -> Vec<(i64, Widening)> {

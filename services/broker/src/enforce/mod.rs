@@ -5,6 +5,7 @@
 
 mod again;
 pub mod book;
+mod changes;
 pub mod clients;
 pub mod control_view;
 pub mod decide;

@@ -171,7 +171,7 @@ impl Partition {
         !self.changed_links.is_empty()
             || !self.subject_backlog.is_empty()
             || !self.stamp.cursor.is_idle()
-            || !control.changes_since(self.stamp.policy_next).is_empty()
+            || control.has_changes_since(self.stamp.policy_next)
     }
 
     /// Finds out what the causes since the committed stamp touch, and which past events have to be read for it.
@@ -217,38 +217,37 @@ impl Partition {
         );
     }
 
+    /// Handles that something said of a member concerns. One that has just left was concerned as long as it was there.
+    fn concerned(&self, member: Handle) -> BTreeSet<Handle> {
+        let left = self.changed_links.iter().filter(|(_, before)| {
+            before
+                .as_ref()
+                .is_some_and(|before| before.members.contains(&member))
+        });
+        self.links
+            .concerned(member)
+            .chain(left.map(|(handle, _)| *handle))
+            .collect()
+    }
+
     fn plan_policy(&mut self, control: &dyn ControlView, plan: &mut Plan) {
         let mut agreements_changed = false;
-        for cause in control.changes_since(self.stamp.policy_next) {
-            let ground = match cause.change {
-                PolicyChange::Ground(ground) => ground,
-                PolicyChange::Agreement => {
-                    agreements_changed = true;
-                    continue;
-                }
-                PolicyChange::Other => continue,
+        control.each_change_since(self.stamp.policy_next, &mut |cause| {
+            let PolicyChange::Ground(ground) = cause.change else {
+                agreements_changed = true;
+                return;
             };
-            let mut concerned: BTreeSet<Handle> = self.links.concerned(ground.handle).collect();
-            // A member that has just left was concerned as long as it was there.
-            for (handle, before) in &self.changed_links {
-                if before
-                    .as_ref()
-                    .is_some_and(|before| before.members.contains(&ground.handle))
-                {
-                    concerned.insert(*handle);
-                }
+            let concerned = self.concerned(ground.handle);
+            if !concerned.is_empty() {
+                plan.causes
+                    .push(super::redecide::ground_cause(cause.offset));
             }
-            if concerned.is_empty() {
-                continue;
-            }
-            plan.causes
-                .push(super::redecide::ground_cause(cause.offset));
             for handle in concerned {
                 let touch = plan.touched.entry(handle).or_default();
                 touch.redecide = true;
                 touch.grounds.push(ground.clone());
             }
-        }
+        });
         if agreements_changed {
             self.queue_subjects(control);
         }
