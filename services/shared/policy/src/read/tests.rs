@@ -253,3 +253,42 @@ fn every_reader_of_a_shipped_sharing_agreement_has_a_scope() {
         );
     }
 }
+
+/// What an officer of an authority may see of a trust's referral, by whom the person chose.
+fn referred(authority: &str, chosen: Option<&str>) -> Option<Result<Readable, Hidden>> {
+    let log = signed();
+    let (agreement, event, source) = (
+        "duty-to-refer".parse().unwrap(),
+        "health.AccommodationStatusRecorded".parse().unwrap(),
+        org("ODS:RRV"),
+    );
+    let chosen = chosen.map(org);
+    let contribution = ContributionFacts {
+        chosen_authority: chosen.as_ref(),
+        ..arrears(&agreement, &event, &source, log.clock.london_day())
+    };
+    let found = entitled(
+        &log,
+        authority,
+        "housing-options-officer",
+        "rough_sleeping_risk",
+        "rough-sleeping",
+        Mode::Case,
+    );
+    let one = found.iter().find(|one| *one.agreement() == agreement)?;
+    Some(one.readable(log.state.book(), &contribution))
+}
+
+#[test]
+fn a_referral_is_readable_by_the_chosen_authority_alone() {
+    const HACKNEY: &str = "GSS:E09000012";
+    assert!(matches!(referred(CAMDEN, Some(CAMDEN)), Some(Ok(_))));
+    for chosen in [None, Some(HACKNEY)] {
+        assert_eq!(referred(CAMDEN, chosen), Some(Err(Hidden::NotChosen)));
+    }
+    // Another agreement's releases are not touched by the choice.
+    let seen = look(&signed(), |contribution| {
+        contribution.chosen_authority = None;
+    });
+    assert!(matches!(seen, Some(Ok(_))), "{seen:?}");
+}
