@@ -58,7 +58,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 fn words(path: &Path, checked: &Result<Agreement, Faults>) -> String {
     match checked {
         Ok(agreement) => format!(
-            "{}: sound ({} version {}, {} parties, {} flows, {} readers)\n",
+            "{}: sound ({} version {}; parties {}, flows {}, readers {})\n",
             path.display(),
             agreement.id,
             agreement.version,

@@ -40,6 +40,13 @@ impl Paper<'_> {
         let _ = writeln!(self.out, "\n{words}\n{}", "─".repeat(words.chars().count()));
     }
 
+    /// An empty line before each part of a chapter but the first.
+    fn part(&mut self, number: usize) {
+        if number > 0 {
+            self.out.push('\n');
+        }
+    }
+
     /// A paragraph, `indent` columns in.
     fn say(&mut self, indent: usize, words: &str) {
         let margin = " ".repeat(indent);
@@ -182,6 +189,7 @@ impl Paper<'_> {
         }
         self.title("5. What is shared");
         for (number, flow) in agreement.flows.iter().enumerate() {
+            self.part(number);
             let heading = format!(
                 "5.{} {} ({}), from {}",
                 number + 1,
@@ -191,7 +199,6 @@ impl Paper<'_> {
             );
             self.say(0, &heading);
             self.flow(agreement, flow);
-            self.out.push('\n');
         }
     }
 
@@ -251,6 +258,7 @@ impl Paper<'_> {
         }
         self.title("6. Who may read it");
         for (number, reader) in agreement.readers.iter().enumerate() {
+            self.part(number);
             let role = self.law.role(&reader.role);
             let heading = format!(
                 "6.{} {} of {}",
@@ -260,7 +268,6 @@ impl Paper<'_> {
             );
             self.say(0, &heading);
             self.reader(agreement, reader);
-            self.out.push('\n');
         }
     }
 
@@ -371,7 +378,11 @@ fn spaced(name: &str) -> String {
             words.push(letter);
         }
     }
-    words
+    // A first word this short is an abbreviation: ED, CIC.
+    match words.split_once(' ') {
+        Some((short, rest)) if short.len() <= 3 => format!("{} {rest}", short.to_uppercase()),
+        _ => words,
+    }
 }
 
 fn capital(words: &str) -> String {

@@ -17,7 +17,7 @@ fn the_paper_says_who_what_why_and_for_whom() {
         "in force since 1 Oct 2018",
         "6(1)(c) legal obligation",
         "DPA 2018 Schedule 1 paragraph 2, health or social care purposes",
-        "5.1 Ed attendance (health.EdAttendance), from each NHS body",
+        "5.1 ED attendance (health.EdAttendance), from each NHS body",
         "arrival_at (special category), accommodation_status (special category)",
         "the person consented and chose one housing authority",
         "6.1 Housing options officer of each of the 33",
