@@ -55,7 +55,8 @@ fn ends(backbone: &Backbone) -> BTreeMap<String, i64> {
     let at: Vec<TopicPartition> = table
         .iter()
         .flat_map(|topic| {
-            (0..topic.partitions).map(|partition| TopicPartition::new(topic.name.as_str(), partition))
+            (0..topic.partitions)
+                .map(|partition| TopicPartition::new(topic.name.as_str(), partition))
         })
         .collect();
     let mut client = backbone.kafka.ends().expect("a client for ends");
@@ -129,7 +130,8 @@ fn happened(backbone: &Backbone, from: &BTreeMap<String, i64>) -> Happened {
             let event = &types[&(page.partition, entry.first_offset)];
             if entry.outcome == 1 {
                 *happened.released.entry(event.clone()).or_default() += 1;
-                *happened.fields.entry(event.clone()).or_default() |= entry.field_mask.cast_unsigned();
+                *happened.fields.entry(event.clone()).or_default() |=
+                    entry.field_mask.cast_unsigned();
             } else {
                 *happened.denied.entry(entry.reason).or_default() += 1;
             }
@@ -143,23 +145,42 @@ fn foretold(forecast: &Forecast) -> Happened {
     let mut happened = Happened::default();
     for flow in &forecast.flows {
         if flow.released_after > 0 {
-            *happened.released.entry(flow.event_type.clone()).or_default() += flow.released_after;
+            *happened
+                .released
+                .entry(flow.event_type.clone())
+                .or_default() += flow.released_after;
         }
         let info = walbrook_proto::event(&flow.event_type).expect("an event of ours");
-        for field in flow.fields_new_to_purpose.iter().chain(&flow.fields_as_before) {
-            let bit = info.fields.iter().position(|name| name == field).expect("a field");
+        for field in flow
+            .fields_new_to_purpose
+            .iter()
+            .chain(&flow.fields_as_before)
+        {
+            let bit = info
+                .fields
+                .iter()
+                .position(|name| name == field)
+                .expect("a field");
             *happened.fields.entry(flow.event_type.clone()).or_default() |= 1 << bit;
         }
         for withheld in &flow.withheld {
-            let reason = Reason::ALL.iter().find(|reason| reason.as_str() == withheld.reason);
-            *happened.denied.entry(reason.expect("a reason").code()).or_default() += withheld.events;
+            let reason = Reason::ALL
+                .iter()
+                .find(|reason| reason.as_str() == withheld.reason);
+            *happened
+                .denied
+                .entry(reason.expect("a reason").code())
+                .or_default() += withheld.events;
         }
     }
     happened
 }
 
 fn people_after(forecast: &Forecast, organisation: &str) -> u64 {
-    let reader = forecast.readers.iter().find(|one| one.organisation == organisation);
+    let reader = forecast
+        .readers
+        .iter()
+        .find(|one| one.organisation == organisation);
     reader.map_or(0, |one| one.people_after)
 }
 
@@ -172,7 +193,10 @@ async fn await_rows(backbone: &Backbone, organisation: &str, wanted: u64) {
             if listed.rows.len() as u64 == wanted {
                 Ok(())
             } else {
-                Err(format!("{} rows of {wanted} for {organisation}", listed.rows.len()))
+                Err(format!(
+                    "{} rows of {wanted} for {organisation}",
+                    listed.rows.len()
+                ))
             }
         })
         .await;
@@ -187,7 +211,10 @@ fn what_a_dry_run_foretells_happens_after_signing_and_nothing_before() {
         let receipt = backbone.consent(CAMDEN, &refused, "REFUSED", 0).await;
         receipt.expect("recorded");
         let forecast = foretell(&backbone).await;
-        assert!(forecast.purpose_is_new && !forecast.on_record, "{forecast:?}");
+        assert!(
+            forecast.purpose_is_new && !forecast.on_record,
+            "{forecast:?}"
+        );
         assert_eq!(forecast.replayed.concerned, 5);
         assert_eq!(forecast.people.under_agreement, 2);
         assert_eq!(forecast.people.new_to_purpose, 2);
@@ -200,20 +227,36 @@ fn what_a_dry_run_foretells_happens_after_signing_and_nothing_before() {
             expected.denied,
             BTreeMap::from([(Reason::ConsentRefused.code(), 1)])
         );
-        assert_eq!((people_after(&forecast, CAMDEN), people_after(&forecast, ISLINGTON)), (1, 1));
+        assert_eq!(
+            (
+                people_after(&forecast, CAMDEN),
+                people_after(&forecast, ISLINGTON)
+            ),
+            (1, 1)
+        );
         assert_eq!(forecast.at_once.released, 0);
 
         backbone.agree_on_rough_sleeping(&[CAMDEN, ISLINGTON]).await;
         let signed = ends(&backbone);
         tell(&backbone).await;
         assert_eq!(happened(&backbone, &signed), expected);
-        let released = [ARREARS, CONTACT].map(|event| backbone.releases(PURPOSE, event)).concat();
+        let released = [ARREARS, CONTACT]
+            .map(|event| backbone.releases(PURPOSE, event))
+            .concat();
         let about: BTreeSet<_> = released.iter().map(|record| record.key.clone()).collect();
         // Nothing at once: what stands on the topic is the second telling alone.
-        assert_eq!(released.len() as u64, expected.released.values().sum::<u64>());
+        assert_eq!(
+            released.len() as u64,
+            expected.released.values().sum::<u64>()
+        );
         assert_eq!(about.len() as u64, forecast.people.under_agreement);
         for organisation in [CAMDEN, ISLINGTON] {
-            await_rows(&backbone, organisation, people_after(&forecast, organisation)).await;
+            await_rows(
+                &backbone,
+                organisation,
+                people_after(&forecast, organisation),
+            )
+            .await;
         }
         let again = foretell(&backbone).await;
         assert!(again.on_record && !again.purpose_is_new);

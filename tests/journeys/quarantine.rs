@@ -203,7 +203,12 @@ fn its_owner_sees_a_quarantined_record_and_sends_it_again_under_its_id_and_nobod
             assert_eq!(found.corrected, None);
 
             // Nobody else sees it, by list or by name.
-            assert!(listed(&backbone, ISLINGTON).await.iter().all(|one| one.id != found.id));
+            assert!(
+                listed(&backbone, ISLINGTON)
+                    .await
+                    .iter()
+                    .all(|one| one.id != found.id)
+            );
             let request = GetQuarantinedRequest {
                 id: found.id.clone(),
             };
@@ -213,21 +218,43 @@ fn its_owner_sees_a_quarantined_record_and_sends_it_again_under_its_id_and_nobod
             // Only the same event, later on the log, is a correction of it.
             let mut owner = quarantine(&backbone, CAMDEN);
             let other = owner.resubmitted(said(&found.id, &earlier)).await;
-            assert_eq!(other.expect_err("another event").code(), Code::FailedPrecondition);
+            assert_eq!(
+                other.expect_err("another event").code(),
+                Code::FailedPrecondition
+            );
 
-            let sent = backbone.publish(CAMDEN, contact(&id, &person, contacts)).await;
+            let sent = backbone
+                .publish(CAMDEN, contact(&id, &person, contacts))
+                .await;
             let receipt = sent.expect("a receipt");
-            let stolen = quarantine(&backbone, ISLINGTON).resubmitted(said(&found.id, &receipt)).await;
+            let stolen = quarantine(&backbone, ISLINGTON)
+                .resubmitted(said(&found.id, &receipt))
+                .await;
             assert_eq!(stolen.expect_err("not theirs").code(), Code::NotFound);
             let answer = owner.resubmitted(said(&found.id, &receipt)).await;
-            let corrected = answer.expect("believed").into_inner().corrected.expect("corrected");
-            assert_eq!((corrected.id, corrected.event_id), (receipt.receipt_id.clone(), id));
+            let corrected = answer
+                .expect("believed")
+                .into_inner()
+                .corrected
+                .expect("corrected");
+            assert_eq!(
+                (corrected.id, corrected.event_id),
+                (receipt.receipt_id.clone(), id)
+            );
             assert_eq!(corrected.by, "housing-system");
             let again = owner.resubmitted(said(&found.id, &receipt)).await;
-            assert!(again.expect("said twice is said once").into_inner().corrected.is_some());
+            assert!(
+                again
+                    .expect("said twice is said once")
+                    .into_inner()
+                    .corrected
+                    .is_some()
+            );
 
             // It is released, and listed as sent again.
-            backbone.await_contacts(CAMDEN, &person, i64::from(contacts)).await;
+            backbone
+                .await_contacts(CAMDEN, &person, i64::from(contacts))
+                .await;
             let now = await_listed(&backbone, &at).await;
             assert!(now.corrected.is_some());
         }

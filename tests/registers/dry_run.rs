@@ -84,7 +84,11 @@ impl Town {
     fn new() -> Self {
         let city = City::new("t", PARTITIONS);
         let table = topics::table(&city.namespace, PARTITIONS);
-        let log = MemoryLog::new(table.iter().map(|topic| (topic.name.as_str(), topic.partitions)));
+        let log = MemoryLog::new(
+            table
+                .iter()
+                .map(|topic| (topic.name.as_str(), topic.partitions)),
+        );
         log.set_now_ms(NOW.micros() / 1_000 - 1_000_000);
         let town = Self { city, log };
         town.append(town.city.founding());
@@ -150,7 +154,12 @@ impl Town {
     }
 
     fn arrears(&self, of: u8, event: EventId, supersedes: Option<EventId>) {
-        self.append(vec![self.city.arrears(handle(of), event, 1_200, supersedes)]);
+        self.append(vec![self.city.arrears(
+            handle(of),
+            event,
+            1_200,
+            supersedes,
+        )]);
     }
 
     fn ends(&self) -> Vec<(String, i64)> {
@@ -196,7 +205,10 @@ impl Town {
             Progress::Total(records) => total = records,
             Progress::Read => read += 1,
         });
-        assert!(read <= total, "the bar went past its end: {read} of {total}");
+        assert!(
+            read <= total,
+            "the bar went past its end: {read} of {total}"
+        );
         assert_eq!(self.ends(), before, "a dry run wrote something");
         answer
     }
@@ -215,8 +227,14 @@ fn events_people_and_fields_are_counted_once() {
     let [flow] = &found.flows[..] else {
         panic!("{:?}", found.flows);
     };
-    assert_eq!((flow.event_type.as_str(), flow.source.as_str()), (EVENT, "london-authority"));
-    assert_eq!((flow.events, flow.released_before, flow.released_after), (4, 0, 4));
+    assert_eq!(
+        (flow.event_type.as_str(), flow.source.as_str()),
+        (EVENT, "london-authority")
+    );
+    assert_eq!(
+        (flow.events, flow.released_before, flow.released_after),
+        (4, 0, 4)
+    );
     assert_eq!(flow.people, 3);
     assert_eq!(flow.fields_new_to_purpose, ["tenancy_ref"]);
     assert_eq!(flow.fields_new_here, ["arrears_pence"]);
@@ -227,20 +245,35 @@ fn events_people_and_fields_are_counted_once() {
         no_longer: 0,
     };
     assert_eq!((found.people, found.purpose_is_new), (expected, false));
-    assert_eq!(found.at_once, AtOnceChange::default(), "a new agreement reaches nothing back");
+    assert_eq!(
+        found.at_once,
+        AtOnceChange::default(),
+        "a new agreement reaches nothing back"
+    );
 }
 
 #[test]
 fn readers_are_told_with_the_people_within_their_scope() {
     let found = Town::new().ask(&proposal("not-needed")).unwrap();
     let of = |organisation: &str| {
-        let found = found.readers.iter().find(|one| one.organisation == organisation);
+        let found = found
+            .readers
+            .iter()
+            .find(|one| one.organisation == organisation);
         found.unwrap_or_else(|| panic!("{organisation} is a reader"))
     };
     for (council, people) in [(CAMDEN, 3), (ISLINGTON, 1)] {
         let reader = of(council);
-        assert_eq!((reader.people_before, reader.people_after), (people, people), "{council}");
-        assert_eq!(reader.fields_new, [format!("{EVENT}.tenancy_ref")], "{council}");
+        assert_eq!(
+            (reader.people_before, reader.people_after),
+            (people, people),
+            "{council}"
+        );
+        assert_eq!(
+            reader.fields_new,
+            [format!("{EVENT}.tenancy_ref")],
+            "{council}"
+        );
         assert!(reader.entitled_before && reader.entitled_after);
     }
 }
@@ -248,7 +281,11 @@ fn readers_are_told_with_the_people_within_their_scope() {
 #[test]
 fn what_two_agreements_give_on_one_line_is_named_for_third_parties_alone() {
     let found = Town::new().ask(&proposal("not-needed")).unwrap();
-    let joined: Vec<_> = found.inferable.iter().filter(|one| one.how == How::Joined).collect();
+    let joined: Vec<_> = found
+        .inferable
+        .iter()
+        .filter(|one| one.how == How::Joined)
+        .collect();
     let [joined] = &joined[..] else {
         panic!("{:?}", found.inferable);
     };
@@ -256,8 +293,16 @@ fn what_two_agreements_give_on_one_line_is_named_for_third_parties_alone() {
     assert_eq!(joined.agreements, ["duty", "third"]);
     // Islington reads Camden's record of one person; what Camden sent itself teaches it nothing.
     assert_eq!((joined.organisations, joined.rows), (1, 1));
-    assert!(joined.from.contains("tenancy_ref under third"), "{}", joined.from);
-    assert!(joined.from.contains("landlord_type under duty"), "{}", joined.from);
+    assert!(
+        joined.from.contains("tenancy_ref under third"),
+        "{}",
+        joined.from
+    );
+    assert!(
+        joined.from.contains("landlord_type under duty"),
+        "{}",
+        joined.from
+    );
 }
 
 #[test]
@@ -275,15 +320,24 @@ fn consents_of_today_decide_and_reasons_are_counted() {
     let [withheld] = &flow.withheld[..] else {
         panic!("{:?}", flow.withheld);
     };
-    assert_eq!((withheld.reason.as_str(), withheld.events), ("consent-missing", 3));
+    assert_eq!(
+        (withheld.reason.as_str(), withheld.events),
+        ("consent-missing", 3)
+    );
 }
 
 #[test]
 fn a_document_that_reaches_back_says_so_and_one_that_narrows_too() {
     let town = Town::new();
-    let back = proposal("not-needed").replace("effective = 2020-01-02", "effective = 2020-01-02\nbackfill_from = 2020-01-02");
+    let back = proposal("not-needed").replace(
+        "effective = 2020-01-02",
+        "effective = 2020-01-02\nbackfill_from = 2020-01-02",
+    );
     let found = town.ask(&back).unwrap();
-    assert_eq!((found.at_once.released, found.at_once.released_people), (4, 3));
+    assert_eq!(
+        (found.at_once.released, found.at_once.released_people),
+        (4, 3)
+    );
 
     // The next version of the city's agreement on a duty: one field less.
     let narrower = proposal("not-needed")
@@ -309,7 +363,10 @@ fn since_a_day_only_what_was_accepted_then_is_looked_at() {
         now: NOW,
     };
     let today = NOW.london_day();
-    assert_eq!(town.asked(asked(today.plus(-30))).unwrap().replayed.events, 4);
+    assert_eq!(
+        town.asked(asked(today.plus(-30))).unwrap().replayed.events,
+        4
+    );
     let found = town.asked(asked(today.plus(1))).unwrap();
     assert_eq!((found.replayed.events, found.flows.len()), (0, 0));
 }
@@ -324,15 +381,27 @@ fn what_the_control_plane_would_refuse_is_refused_with_why() {
         since: None,
         now: NOW,
     });
-    assert!(matches!(stranger, Err(DryRunError::NoParty(_))), "{stranger:?}");
+    assert!(
+        matches!(stranger, Err(DryRunError::NoParty(_))),
+        "{stranger:?}"
+    );
     let skipped = town.ask(&proposal("not-needed").replace("version = 1", "version = 3"));
-    assert!(matches!(skipped, Err(DryRunError::Version { current: 0, .. })), "{skipped:?}");
+    assert!(
+        matches!(skipped, Err(DryRunError::Version { current: 0, .. })),
+        "{skipped:?}"
+    );
     let other_purpose = proposal("not-needed")
         .replace("id = \"third\"", "id = \"duty\"")
         .replace("version = 1", "version = 2")
-        .replace("purpose = \"rough-sleeping\"", "purpose = \"children-in-care\"");
+        .replace(
+            "purpose = \"rough-sleeping\"",
+            "purpose = \"children-in-care\"",
+        );
     let refused = town.ask(&other_purpose);
-    assert!(matches!(refused, Err(DryRunError::Refused { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(DryRunError::Refused { .. })),
+        "{refused:?}"
+    );
 }
 
 #[test]

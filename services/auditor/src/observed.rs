@@ -173,11 +173,7 @@ pub fn observe(
     })
 }
 
-fn stretch(
-    source: &mut dyn LogSource,
-    topic: &str,
-    partition: i32,
-) -> Result<Stretch, AuditError> {
+fn stretch(source: &mut dyn LogSource, topic: &str, partition: i32) -> Result<Stretch, AuditError> {
     Ok(Stretch {
         topic: topic.to_owned(),
         partition,
@@ -194,11 +190,7 @@ fn decoded<R: AvroRecord>(record: &Record) -> Option<R> {
     R::decode_exact(body).ok()
 }
 
-fn note_page(
-    page: &DecisionPage,
-    types: &Types,
-    uses: &mut BTreeMap<AgreementId, Use>,
-) {
+fn note_page(page: &DecisionPage, types: &Types, uses: &mut BTreeMap<AgreementId, Use>) {
     let day = page
         .decided_at
         .as_ref()
@@ -290,7 +282,10 @@ impl Reads {
             };
             let shown = self.shown(&agreement, AgreementVersion(named.version), read);
             for (event_type, mask) in view.needs() {
-                if shown.as_ref().is_none_or(|shown| shown.contains(&event_type)) {
+                if shown
+                    .as_ref()
+                    .is_none_or(|shown| shown.contains(&event_type))
+                {
                     *used.read.entry(event_type).or_default() |= mask;
                 }
             }

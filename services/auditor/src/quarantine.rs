@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use walbrook_domain::Instant;
-use walbrook_eventlog::Record;
 use walbrook_event::headers;
+use walbrook_eventlog::Record;
 use walbrook_proto::audit::v1::{Quarantined, Resubmission};
 use walbrook_proto::avro::AvroRecord as _;
 

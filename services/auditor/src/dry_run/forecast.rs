@@ -7,12 +7,12 @@ use walbrook_domain::{EventType, Organisation, PersonId};
 use walbrook_policy::agreement::Kind;
 use walbrook_policy::class::{Class, Who};
 
+use super::Asked;
 use super::inference::{How, learnt};
 use super::people::People;
 use super::readers::{FieldsSeen, sights};
 use super::tally::Tally;
 use super::worlds::Worlds;
-use super::Asked;
 
 /// What would change.
 #[derive(Debug, Clone, Serialize)]

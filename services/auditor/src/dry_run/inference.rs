@@ -1,6 +1,6 @@
 //! What a reader learns because two agreements meet in one view: nothing that either of them grants alone.
 //!
-//! Looked at for each reader and each person of whom the reader sees releases under two agreements or more. Three kinds are found:
+//! Looked at for each reader and each person of whom the reader sees releases under two agreements or more. Four kinds are found:
 //! - *joined*: one event released under both; the view shows the union of its fields on one line.
 //! - *computed*: a column or rule of the view that needs fields of both.
 //! - *same codes*: a field that is withheld from the reader, and another of the same code list about the same person that the other agreement shows.
@@ -111,11 +111,7 @@ pub fn learnt(
     found
 }
 
-fn seen<'a>(
-    numbers: &Readable,
-    fields: &BTreeMap<u32, u64>,
-    tally: &'a Tally,
-) -> Vec<Seen<'a>> {
+fn seen<'a>(numbers: &Readable, fields: &BTreeMap<u32, u64>, tally: &'a Tally) -> Vec<Seen<'a>> {
     numbers
         .iter()
         .filter_map(|number| {
@@ -195,7 +191,11 @@ fn joined(a: &Seen<'_>, b: &Seen<'_>, mut add: impl FnMut(String, String)) {
     }
     let event = &a.release.event_type;
     let side = |one: &Seen<'_>, mask| {
-        format!("{} under {}", names(event, mask).join(", "), one.release.agreement)
+        format!(
+            "{} under {}",
+            names(event, mask).join(", "),
+            one.release.agreement
+        )
     };
     add(
         event.to_string(),
@@ -267,7 +267,10 @@ fn by_condition(
         if !known.contains(&field) && !also {
             add(
                 format!("{event}.{field}"),
-                format!("whether it comes under both: {} asks for {predicate}", x.release.agreement),
+                format!(
+                    "whether it comes under both: {} asks for {predicate}",
+                    x.release.agreement
+                ),
             );
         }
     }
@@ -306,8 +309,7 @@ fn computed(
             continue;
         }
         let third_party = seen.iter().any(|one| {
-            one.release.source != reader.organisation
-                && needs.contains_key(&one.release.event_type)
+            one.release.source != reader.organisation && needs.contains_key(&one.release.event_type)
         });
         for (at, a) in agreements.iter().enumerate() {
             for b in agreements.iter().skip(at + 1) {
@@ -354,10 +356,7 @@ fn outputs(view: &View) -> Vec<(String, Needs)> {
 }
 
 /// What several outputs need together. An output may be a part of a feature: `initial_health_due` of `initial_health`.
-fn together<'a>(
-    names: impl Iterator<Item = &'a str>,
-    of_feature: &BTreeMap<&str, Needs>,
-) -> Needs {
+fn together<'a>(names: impl Iterator<Item = &'a str>, of_feature: &BTreeMap<&str, Needs>) -> Needs {
     let mut needs = Needs::new();
     for name in names {
         let feature = of_feature
@@ -375,3 +374,6 @@ fn together<'a>(
     }
     needs
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,9 @@ pub enum DryRunError {
     #[error("{0} is no party to the agreement, so it cannot sign")]
     NoParty(Organisation),
     /// Nobody that the log knows could sign.
-    #[error("no organisation that the log knows is a party to the agreement: name those who would sign with --party")]
+    #[error(
+        "no organisation that the log knows is a party to the agreement: name those who would sign with --party"
+    )]
     Nobody,
     /// Nothing is decided on this log yet.
     #[error("the log holds no decision rules yet: has a broker of this namespace ever run?")]

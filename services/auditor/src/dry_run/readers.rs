@@ -74,7 +74,8 @@ impl Sight {
 
     /// Fields by event type that would be seen of somebody and are not seen of anybody now; and the other way round.
     pub fn changed_fields(&self, tally: &Tally) -> (FieldsSeen, FieldsSeen) {
-        let union = |fields: &BTreeMap<u32, u64>, of: &dyn Fn(&(Readable, Readable)) -> Readable| {
+        let union = |fields: &BTreeMap<u32, u64>,
+                     of: &dyn Fn(&(Readable, Readable)) -> Readable| {
             let mut seen = FieldsSeen::new();
             for number in self.rows.keys().flat_map(of) {
                 let (Some(release), Some(mask)) = (tally.releases.get(number), fields.get(&number))
@@ -97,7 +98,12 @@ pub type FieldsSeen = BTreeMap<EventType, u64>;
 fn without(these: &FieldsSeen, those: &FieldsSeen) -> FieldsSeen {
     these
         .iter()
-        .map(|(event, mask)| (event.clone(), mask & !those.get(event).copied().unwrap_or(0)))
+        .map(|(event, mask)| {
+            (
+                event.clone(),
+                mask & !those.get(event).copied().unwrap_or(0),
+            )
+        })
         .filter(|(_, mask)| *mask != 0)
         .collect()
 }
@@ -111,7 +117,10 @@ pub fn sights(
 ) -> BTreeMap<Reader, Sight> {
     let mut facts: HashMap<PersonId, Vec<HandleFacts>> = HashMap::new();
     for person in tally.held.keys() {
-        facts.insert(*person, handle_facts(*person, people, tally, worlds));
+        facts.insert(
+            *person,
+            handle_facts(*person, people, tally, worlds, now.london_day()),
+        );
     }
     let organisations = worlds.organisations(people);
     let mut sights = BTreeMap::new();
@@ -152,7 +161,11 @@ fn named(worlds: &Worlds) -> Vec<(String, String, Mode)> {
                     continue;
                 }
                 for reader in &edition.agreement.readers {
-                    let key = (reader.role.clone(), reader.view.clone(), reader.mode.as_str());
+                    let key = (
+                        reader.role.clone(),
+                        reader.view.clone(),
+                        reader.mode.as_str(),
+                    );
                     named.insert(key, reader.mode);
                 }
             }
@@ -265,24 +278,33 @@ fn sight(
     sight
 }
 
-/// What subject records say of a person's handles.
+/// What subject records say of a person's handles, links and grounds as they stand.
 fn handle_facts(
     person: PersonId,
     people: &People,
     tally: &Tally,
     worlds: &Worlds,
+    today: Day,
 ) -> Vec<HandleFacts> {
-    let _ = worlds;
+    let grounds = worlds.before.state().grounds();
     people
         .handles(person)
-        .map(|(handle, link)| HandleFacts {
-            organisation: link.organisation.clone(),
-            responsible_authority: (tally.in_care.contains(&handle)
-                && link.organisation.is_london_authority())
-            .then(|| link.organisation.clone()),
-            chosen_authority: None,
-            area_gss: None,
-            restricted: !link.restrictions.is_empty(),
+        .filter_map(|(handle, link)| {
+            // An erased record has no subject record.
+            let facts = grounds.subject(&handle, &link.members, &worlds.proposal.purpose)?;
+            let chosen = facts
+                .choice
+                .as_ref()
+                .filter(|choice| choice.until.is_none_or(|until| today <= until));
+            Some(HandleFacts {
+                organisation: link.organisation.clone(),
+                responsible_authority: (tally.in_care.contains(&handle)
+                    && link.organisation.is_london_authority())
+                .then(|| link.organisation.clone()),
+                chosen_authority: chosen.map(|choice| choice.authority.clone()),
+                area_gss: None,
+                restricted: facts.restrictions(&link.restrictions).next().is_some(),
+            })
         })
         .collect()
 }

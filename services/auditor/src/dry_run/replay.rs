@@ -116,10 +116,9 @@ impl Replay<'_> {
         let worlds = &mut self.worlds;
         let readable = Readable::read(&mut worlds.before, slot);
         let decide = |control: &Control, clock| readable.as_ref()?.decide(control, links, clock);
-        let (Some(before), Some(after)) = (
-            decide(&worlds.before, as_if),
-            decide(&worlds.after, as_if),
-        ) else {
+        let (Some(before), Some(after)) =
+            (decide(&worlds.before, as_if), decide(&worlds.after, as_if))
+        else {
             self.tally.unreadable += 1;
             return;
         };
@@ -146,7 +145,10 @@ impl Replay<'_> {
         tally.events += 1;
         let under = |verdicts: &'_ [Verdict]| -> Option<Verdict> {
             let of = |verdict: &&Verdict| {
-                verdict.agreement.as_ref().is_some_and(|(id, _)| id == proposal)
+                verdict
+                    .agreement
+                    .as_ref()
+                    .is_some_and(|(id, _)| id == proposal)
             };
             verdicts.iter().find(of).cloned()
         };
@@ -178,40 +180,44 @@ impl Replay<'_> {
                 flow.mask_elsewhere |= grant.mask;
             }
         }
-        let Some(person) = person else { return };
-        for (verdicts, is_after) in [(before, false), (after, true)] {
-            let control = if is_after {
-                &self.worlds.after
-            } else {
-                &self.worlds.before
+        if let Some(person) = person {
+            self.hold(slot, person, before, false);
+            self.hold(slot, person, after, true);
+        }
+    }
+
+    /// Notes what is released of a person for the proposal's purpose, in one world.
+    fn hold(&mut self, slot: &Slot, person: PersonId, verdicts: &[Verdict], is_after: bool) {
+        let Ok(event) = &slot.event else { return };
+        let (control, purpose) = if is_after {
+            (&self.worlds.after, &self.worlds.proposal.purpose)
+        } else {
+            (&self.worlds.before, &self.worlds.proposal.purpose)
+        };
+        for verdict in verdicts {
+            let (Some((agreement, version)), Some(grant)) = (&verdict.agreement, verdict.grant)
+            else {
+                continue;
             };
-            for verdict in verdicts {
-                let (Some((agreement, version)), Some(grant)) = (&verdict.agreement, verdict.grant)
-                else {
-                    continue;
-                };
-                let edition = control.state().book().edition(agreement, *version);
-                if edition.is_none_or(|one| {
-                    one.agreement.purpose != self.worlds.proposal.purpose
-                }) {
-                    continue;
-                }
-                let number = tally.releases.number(Release {
-                    agreement: agreement.clone(),
-                    version: *version,
-                    source: envelope.organisation.clone(),
-                    event_type: envelope.event_type.clone(),
-                    mask: grant.mask,
-                    precision: grant.precision,
-                });
-                let held = tally.held.entry(person).or_default();
-                let of = if is_after {
-                    &mut held.after
-                } else {
-                    &mut held.before
-                };
-                of.insert(number);
+            let edition = control.state().book().edition(agreement, *version);
+            if edition.is_none_or(|one| one.agreement.purpose != *purpose) {
+                continue;
             }
+            let number = self.tally.releases.number(Release {
+                agreement: agreement.clone(),
+                version: *version,
+                source: event.envelope.organisation.clone(),
+                event_type: event.envelope.event_type.clone(),
+                mask: grant.mask,
+                precision: grant.precision,
+            });
+            let held = self.tally.held.entry(person).or_default();
+            let of = if is_after {
+                &mut held.after
+            } else {
+                &mut held.before
+            };
+            of.insert(number);
         }
     }
 
@@ -220,9 +226,13 @@ impl Replay<'_> {
         let proposal = &self.worlds.proposal.id;
         let mask = |verdicts: &[Verdict]| {
             let of = verdicts.iter().find(|verdict| {
-                verdict.agreement.as_ref().is_some_and(|(id, _)| id == proposal)
+                verdict
+                    .agreement
+                    .as_ref()
+                    .is_some_and(|(id, _)| id == proposal)
             });
-            of.and_then(|verdict| verdict.grant).map_or(0, |grant| grant.mask)
+            of.and_then(|verdict| verdict.grant)
+                .map_or(0, |grant| grant.mask)
         };
         let (then, now) = (mask(then), mask(now));
         let at_once = &mut self.tally.at_once;

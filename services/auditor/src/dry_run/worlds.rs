@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::{Signer, SigningKey};
 use walbrook_domain::control::{
-    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, PartyKey, PinKind,
+    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, PartyKey,
+    PinKind,
 };
 use walbrook_domain::{AgreementVersion, Day, Instant, Organisation};
 use walbrook_policy::agreement::{Agreement, sha256};
@@ -145,10 +146,15 @@ fn signatories(
         return Ok(stand);
     }
     let mut all = known(before, people);
-    all.extend(proposal.parties.iter().filter_map(|party| match &party.who {
-        Who::Organisation(one) => Some(one.clone()),
-        Who::Class(_) => None,
-    }));
+    all.extend(
+        proposal
+            .parties
+            .iter()
+            .filter_map(|party| match &party.who {
+                Who::Organisation(one) => Some(one.clone()),
+                Who::Class(_) => None,
+            }),
+    );
     all.retain(|one| proposal.party(one).is_some());
     if all.is_empty() {
         return Err(DryRunError::Nobody);

@@ -16,7 +16,9 @@ const POLL: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 pub enum CorrectedError {
     /// No such quarantined record of the caller's.
-    #[error("your organisation has no quarantined record at {0}; `walbrook quarantine list` shows those it has")]
+    #[error(
+        "your organisation has no quarantined record at {0}; `walbrook quarantine list` shows those it has"
+    )]
     Unknown(String),
     /// A field of the request.
     #[error("{field}: {problem}")]
@@ -27,7 +29,9 @@ pub enum CorrectedError {
         problem: String,
     },
     /// The corrected event is on another agency's topic.
-    #[error("the receipt is for {found}, and the quarantined record stands on {wanted}: send the corrected event to the same agency's gateway")]
+    #[error(
+        "the receipt is for {found}, and the quarantined record stands on {wanted}: send the corrected event to the same agency's gateway"
+    )]
     OtherTopic {
         /// The quarantined record's topic.
         wanted: &'static str,
@@ -35,13 +39,17 @@ pub enum CorrectedError {
         found: &'static str,
     },
     /// It is the quarantined record itself, or stands before it.
-    #[error("the receipt is for a record that was there before: send the corrected event first, and say its own receipt")]
+    #[error(
+        "the receipt is for a record that was there before: send the corrected event first, and say its own receipt"
+    )]
     NotLater,
     /// There is no such record.
     #[error("there is no record at {0}: say the receipt_id that the gateway answered")]
     Absent(Place),
     /// It is not the same event.
-    #[error("the record at {0} is not your organisation's event {1}: a corrected event keeps its organisation and its id")]
+    #[error(
+        "the record at {0} is not your organisation's event {1}: a corrected event keeps its organisation and its id"
+    )]
     OtherEvent(Place, EventId),
     /// It stands in quarantine too.
     #[error("the event at {0} stands in quarantine itself: correct that one")]
@@ -135,7 +143,9 @@ impl Claim {
         let event = record.headers.text(headers::ID);
         let organisation = record.headers.text(headers::ORGANISATION);
         let same = event.and_then(|text| text.parse::<EventId>().ok()) == Some(self.event)
-            && organisation.and_then(|text| text.parse::<Organisation>().ok()).as_ref()
+            && organisation
+                .and_then(|text| text.parse::<Organisation>().ok())
+                .as_ref()
                 == Some(&self.organisation);
         if same {
             Ok(())

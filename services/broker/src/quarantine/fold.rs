@@ -116,11 +116,10 @@ impl Fold {
             .filter(|(_, entry)| entry.corrected.is_none())
             .count();
         let total = counted.count();
-        let before = wanted.after.as_ref().map(|place| {
-            own.entries
-                .get(place)
-                .map_or(0, |(sequence, _)| *sequence)
-        });
+        let before = wanted
+            .after
+            .as_ref()
+            .map(|place| own.entries.get(place).map_or(0, |(sequence, _)| *sequence));
         let mut found = own
             .order
             .iter()

@@ -56,11 +56,12 @@ fn owner<T>(request: &Request<T>) -> Result<(Arc<Principal>, Owner), Status> {
 }
 
 fn place(field: &'static str, text: &str) -> Result<Place, CorrectedError> {
-    text.parse()
-        .map_err(|error: crate::quarantine::place::NoPlace| CorrectedError::Field {
+    text.parse().map_err(
+        |error: crate::quarantine::place::NoPlace| CorrectedError::Field {
             field,
             problem: error.to_string(),
-        })
+        },
+    )
 }
 
 impl Service {

@@ -77,8 +77,10 @@ impl Town {
             timestamp_ms: None,
         };
         let (done, outcome) = std::sync::mpsc::channel();
-        self.log
-            .append(vec![record], Box::new(move |result| done.send(result).unwrap()));
+        self.log.append(
+            vec![record],
+            Box::new(move |result| done.send(result).unwrap()),
+        );
         outcome.recv().unwrap().unwrap();
     }
 
@@ -186,15 +188,28 @@ fn a_resubmission_is_noted_for_its_owner_once() {
     fold.correct(&second, Instant(5));
     let place = Place::new("raw.housing", 2, 4).unwrap();
     let corrected = fold.get(&camden, &place).unwrap().corrected.unwrap();
-    assert_eq!((corrected.by.as_str(), corrected.place.offset), ("an-officer", 90));
+    assert_eq!(
+        (corrected.by.as_str(), corrected.place.offset),
+        ("an-officer", 90)
+    );
 }
 
 #[test]
 fn what_is_no_record_of_ours_is_passed_over() {
     let town = Town::new();
     let named = |name| Headers::new().with(headers::TYPE, name);
-    town.append("quarantine.housing", 0, named(Quarantined::FULL_NAME), vec![9; 4]);
-    town.append("quarantine.housing", 0, Headers::new(), framing::frame(1, &[]));
+    town.append(
+        "quarantine.housing",
+        0,
+        named(Quarantined::FULL_NAME),
+        vec![9; 4],
+    );
+    town.append(
+        "quarantine.housing",
+        0,
+        Headers::new(),
+        framing::frame(1, &[]),
+    );
     let mut foreign = quarantined(CAMDEN, "housing", 1);
     foreign.raw_topic = "elsewhere".to_owned();
     town.say("housing", &foreign);
@@ -210,7 +225,15 @@ fn places_read_as_they_are_written() {
     assert_eq!(place.to_string(), "raw.social-care/3/12");
     assert_eq!(place.to_string().parse::<Place>(), Ok(place.clone()));
     assert_eq!(place.agency(), "social-care");
-    for text in ["", "raw.housing", "raw.housing/1", "raw.none/1/2", "raw.housing/-1/2", "raw.housing/1/2/3", "raw.housing/x/2"] {
+    for text in [
+        "",
+        "raw.housing",
+        "raw.housing/1",
+        "raw.none/1/2",
+        "raw.housing/-1/2",
+        "raw.housing/1/2/3",
+        "raw.housing/x/2",
+    ] {
         assert!(text.parse::<Place>().is_err(), "{text}");
     }
 }
@@ -240,9 +263,18 @@ fn a_claim_must_be_of_the_same_topic_later_and_the_same_event() {
         place: Place::new(topic, partition, offset).unwrap(),
         ..claim()
     };
-    assert!(matches!(at("raw.health", 2, 11).check(), Err(CorrectedError::OtherTopic { .. })));
-    assert!(matches!(at("raw.housing", 2, 10).check(), Err(CorrectedError::NotLater)));
-    assert!(at("raw.housing", 0, 1).check().is_ok(), "another partition numbers by itself");
+    assert!(matches!(
+        at("raw.health", 2, 11).check(),
+        Err(CorrectedError::OtherTopic { .. })
+    ));
+    assert!(matches!(
+        at("raw.housing", 2, 10).check(),
+        Err(CorrectedError::NotLater)
+    ));
+    assert!(
+        at("raw.housing", 0, 1).check().is_ok(),
+        "another partition numbers by itself"
+    );
     let other = Claim {
         event: EventId::new(uuid::Uuid::from_u128(1)),
         ..claim()
@@ -266,7 +298,10 @@ fn the_corrected_event_is_looked_up_on_the_log_and_held_against_the_claim() {
         look_up(&mut reader, &mut ends, &town.namespace, &place).unwrap()
     };
     assert!(claim().hold(found(0).as_ref()).is_ok());
-    assert!(matches!(claim().hold(found(1).as_ref()), Err(CorrectedError::OtherEvent(..))));
+    assert!(matches!(
+        claim().hold(found(1).as_ref()),
+        Err(CorrectedError::OtherEvent(..))
+    ));
     assert!(found(2).is_none());
     assert!(matches!(claim().hold(None), Err(CorrectedError::Absent(_))));
 }
@@ -276,7 +311,10 @@ fn every_rule_says_what_is_wrong_how_to_put_it_right_and_whom_to_ask() {
     for rule in Rule::ALL {
         assert_eq!(Rule::of_word(rule.as_str()), Some(rule));
         for words in [rule.sentence(), rule.fix()] {
-            assert!(words.ends_with('.') && words.len() > 30, "{rule:?}: {words}");
+            assert!(
+                words.ends_with('.') && words.len() > 30,
+                "{rule:?}: {words}"
+            );
         }
         assert!(rule.ask().starts_with("the "), "{rule:?}");
     }

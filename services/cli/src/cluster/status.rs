@@ -103,7 +103,10 @@ fn place(args: &LogArgs) -> Result<Place, Failure> {
     let state = Folder::existing(&args.dir)?.running_state()?;
     Ok(Place {
         kafka: state.kafka.clone(),
-        namespace: args.namespace.clone().unwrap_or_else(|| state.namespace.clone()),
+        namespace: args
+            .namespace
+            .clone()
+            .unwrap_or_else(|| state.namespace.clone()),
         state: Some(state),
     })
 }
@@ -121,7 +124,12 @@ fn status(args: &StatusArgs) -> Result<Exit, Failure> {
             let behind = behind(&partitions, bounds);
             (partitions, behind)
         }
-        Err(error) => (Vec::new(), vec![format!("Kafka does not say how far enforcement has come: {error}")]),
+        Err(error) => (
+            Vec::new(),
+            vec![format!(
+                "Kafka does not say how far enforcement has come: {error}"
+            )],
+        ),
     };
     for process in processes.iter().filter(|process| process.state != "ready") {
         behind.push(format!("{} is {}", process.name, process.state));
@@ -185,7 +193,12 @@ fn asked(place: &Place) -> Result<Vec<partitions::Row>, walbrook_eventlog::LogEr
         positions: kafka.positions(),
         reader: kafka.reader()?,
     };
-    partitions::rows(&mut clients, &namespace, *partitions, now().micros() / 1_000)
+    partitions::rows(
+        &mut clients,
+        &namespace,
+        *partitions,
+        now().micros() / 1_000,
+    )
 }
 
 /// What is beyond its bound, a sentence each.

@@ -66,7 +66,10 @@ pub(super) fn of_json(text: &str, quarantined: &QuarantinedEvent) -> Result<Outg
             ));
         }
         None if head.event_id.is_empty() => {
-            return Err("head.eventId is missing: the quarantined record's headers do not say it".to_owned());
+            return Err(
+                "head.eventId is missing: the quarantined record's headers do not say it"
+                    .to_owned(),
+            );
         }
         _ => {}
     }

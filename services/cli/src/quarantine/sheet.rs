@@ -22,17 +22,32 @@ pub(super) fn list(
     if events.is_empty() {
         return match total {
             0 => format!("Nothing {of} stands in quarantine.\n"),
-            _ => format!("Nothing {of} is left to send again; {total} in all were (--all shows them).\n"),
+            _ => format!(
+                "Nothing {of} is left to send again; {total} in all were (--all shows them).\n"
+            ),
         };
     }
-    let mut rows = table(["Record", "Quarantined", "Rule", "Event", "Event id", "State"]);
+    let mut rows = table([
+        "Record",
+        "Quarantined",
+        "Rule",
+        "Event",
+        "Event id",
+        "State",
+    ]);
     for event in events {
         rows.add_row([
             event.id.clone(),
             words::instant(event.quarantined_at.as_ref()),
             event.rule_id.clone(),
-            event.event_type.clone().unwrap_or_else(|| "not readable".to_owned()),
-            event.event_id.clone().unwrap_or_else(|| "not readable".to_owned()),
+            event
+                .event_type
+                .clone()
+                .unwrap_or_else(|| "not readable".to_owned()),
+            event
+                .event_id
+                .clone()
+                .unwrap_or_else(|| "not readable".to_owned()),
             event
                 .corrected
                 .as_ref()
@@ -53,12 +68,18 @@ fn facts(event: &QuarantinedEvent) -> Vec<(&'static str, String)> {
     let unreadable = || "not readable from its headers".to_owned();
     let mut facts = vec![
         ("record", format!("{} (topic, partition, offset)", event.id)),
-        ("organisation", match event.organisation.as_str() {
-            "" => "none that its headers name".to_owned(),
-            one => format!("{} ({one})", words::organisation(one)),
-        }),
+        (
+            "organisation",
+            match event.organisation.as_str() {
+                "" => "none that its headers name".to_owned(),
+                one => format!("{} ({one})", words::organisation(one)),
+            },
+        ),
         ("event", event.event_type.clone().unwrap_or_else(unreadable)),
-        ("event id", event.event_id.clone().unwrap_or_else(unreadable)),
+        (
+            "event id",
+            event.event_id.clone().unwrap_or_else(unreadable),
+        ),
         ("rule", event.rule_id.clone()),
         ("quarantined", words::instant(event.quarantined_at.as_ref())),
         ("length", format!("{} bytes", event.value_length)),

@@ -164,15 +164,20 @@ fn fields(out: &mut String, flow: &FlowChange) {
 fn people(out: &mut String, forecast: &Forecast) {
     heading(out, "About whom");
     let people = &forecast.people;
+    let known = match people.new_to_purpose {
+        0 => "about each of them something is shared for this purpose already".to_owned(),
+        some if some == people.under_agreement => {
+            "about none of them is anything shared for this purpose now".to_owned()
+        }
+        some => format!(
+            "about {} of them nothing is shared for this purpose now",
+            grouped(some)
+        ),
+    };
     line!(
         out,
-        "It would share something about {}; about {} nothing is shared for this purpose now.",
-        counted(people.under_agreement, "person", "people"),
-        match people.new_to_purpose {
-            0 => "none of them".to_owned(),
-            some if some == people.under_agreement => "all of them".to_owned(),
-            some => format!("{} of them", grouped(some)),
-        }
+        "It would share something about {}; {known}.",
+        counted(people.under_agreement, "person", "people")
     );
     if people.no_longer > 0 {
         line!(

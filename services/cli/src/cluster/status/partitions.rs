@@ -93,7 +93,10 @@ pub(crate) fn rows(
     // Positions before ends: what is decided meanwhile can only make the distance look longer, never shorter than none.
     let (links, raw) = (
         of(topics::LINKS),
-        topics::RAW.iter().flat_map(|topic| of(topic)).collect::<Vec<_>>(),
+        topics::RAW
+            .iter()
+            .flat_map(|topic| of(topic))
+            .collect::<Vec<_>>(),
     );
     let at_links = clients.positions.committed(&group, &links, false, ANSWER)?;
     let at_raw = clients.positions.committed(&group, &raw, false, ANSWER)?;
@@ -116,7 +119,9 @@ pub(crate) fn rows(
     for (committed, end) in at_raw.iter().zip(&raw_ends) {
         let next = committed.offset.unwrap_or(0);
         let lag = (end - next).max(0);
-        let row = rows.iter_mut().find(|row| row.partition == committed.at.partition);
+        let row = rows
+            .iter_mut()
+            .find(|row| row.partition == committed.at.partition);
         if let (Some(row), true) = (row, lag > 0) {
             row.lag += lag;
             let topic = namespace.strip(&committed.at.topic);
@@ -180,7 +185,10 @@ fn oldest(
         records.iter().any(|record| record.at == *at)
     })?;
     for record in records {
-        let Some(row) = rows.iter_mut().find(|row| row.partition == record.at.partition) else {
+        let Some(row) = rows
+            .iter_mut()
+            .find(|row| row.partition == record.at.partition)
+        else {
             continue;
         };
         let older = row
@@ -188,7 +196,9 @@ fn oldest(
             .as_ref()
             .is_none_or(|oldest| record.timestamp_ms < oldest.accepted_at_ms);
         if older {
-            let topic = namespace.strip(&record.at.topic).unwrap_or(&record.at.topic);
+            let topic = namespace
+                .strip(&record.at.topic)
+                .unwrap_or(&record.at.topic);
             row.oldest_undecided = Some(Undecided {
                 record: format!("{topic}/{}/{}", record.at.partition, record.offset),
                 accepted_at_ms: record.timestamp_ms,
@@ -217,8 +227,13 @@ fn last_pages(
         })?;
         for record in &records {
             let Some(page) = page(record) else { continue };
-            if let Some(row) = rows.iter_mut().find(|row| row.partition == record.at.partition)
-                && row.last_page.as_ref().is_none_or(|last| last.sequence < page.sequence)
+            if let Some(row) = rows
+                .iter_mut()
+                .find(|row| row.partition == record.at.partition)
+                && row
+                    .last_page
+                    .as_ref()
+                    .is_none_or(|last| last.sequence < page.sequence)
             {
                 row.last_page = Some(page);
             }

@@ -24,7 +24,11 @@ impl Log {
     fn new() -> Self {
         let namespace = Namespace::new("t");
         let table = topics::table(&namespace, PARTITIONS);
-        let log = MemoryLog::new(table.iter().map(|topic| (topic.name.as_str(), topic.partitions)));
+        let log = MemoryLog::new(
+            table
+                .iter()
+                .map(|topic| (topic.name.as_str(), topic.partitions)),
+        );
         Self { log, namespace }
     }
 
@@ -33,7 +37,12 @@ impl Log {
     }
 
     /// Commits records and positions in one transaction, at a time of the log.
-    fn commit(&self, at_ms: i64, records: &[(&str, i32, Vec<u8>)], positions: &[(&str, i32, i64, &str)]) {
+    fn commit(
+        &self,
+        at_ms: i64,
+        records: &[(&str, i32, Vec<u8>)],
+        positions: &[(&str, i32, i64, &str)],
+    ) {
         self.log.set_now_ms(at_ms);
         let mut transactor = self.log.transactor("t");
         transactor.init().unwrap();
@@ -109,7 +118,14 @@ fn undecided_events_their_age_the_epoch_and_the_last_page_are_told() {
     let log = Log::new();
     log.commit(NOW_MS - 90_000, &events(2), &[]);
     log.commit(NOW_MS - 70_000, &events(1), &[]);
-    log.commit(NOW_MS - 60_000, &[("control.policy", 0, vec![0; 5]), ("control.links", 1, vec![0; 5])], &[]);
+    log.commit(
+        NOW_MS - 60_000,
+        &[
+            ("control.policy", 0, vec![0; 5]),
+            ("control.links", 1, vec![0; 5]),
+        ],
+        &[],
+    );
     // One of three events is decided, before either control record was applied; markers of transactions stand between.
     log.commit(
         NOW_MS - 50_000,
@@ -129,7 +145,10 @@ fn undecided_events_their_age_the_epoch_and_the_last_page_are_told() {
     assert_eq!(row.lag_by_topic.get("raw.housing"), Some(&row.lag));
     assert!(row.lag >= 2, "{row:?}");
     let oldest = row.oldest_undecided.as_ref().unwrap();
-    assert_eq!((oldest.record.as_str(), oldest.age_ms), ("raw.housing/1/1", 90_000));
+    assert_eq!(
+        (oldest.record.as_str(), oldest.age_ms),
+        ("raw.housing/1/1", 90_000)
+    );
     assert!(row.policy_behind >= 1 && row.links_behind >= 1, "{row:?}");
     let page = row.last_page.as_ref().unwrap();
     assert_eq!((page.sequence, page.decided_at_ms), (8, NOW_MS - 50_000));
@@ -142,8 +161,14 @@ fn undecided_events_their_age_the_epoch_and_the_last_page_are_told() {
     let said = behind(&found, bounds);
     // Partition 0 has nothing to decide, and has not applied the control records either.
     assert_eq!(said.len(), 4, "{said:?}");
-    assert!(said[0].contains("partition 0 is behind") && said[0].contains("control records"), "{said:?}");
-    assert!(said[3].contains("raw.housing/1/1 waits for 90 s (bound 60 s)"), "{said:?}");
+    assert!(
+        said[0].contains("partition 0 is behind") && said[0].contains("control records"),
+        "{said:?}"
+    );
+    assert!(
+        said[3].contains("raw.housing/1/1 waits for 90 s (bound 60 s)"),
+        "{said:?}"
+    );
     let generous = Bounds {
         lag: 1_000,
         epoch: 1_000,
@@ -175,7 +200,10 @@ fn a_page_far_before_the_end_is_found() {
         transactor.abort().unwrap();
     }
     let found = log.rows();
-    assert_eq!(found[0].last_page.as_ref().map(|page| page.sequence), Some(0));
+    assert_eq!(
+        found[0].last_page.as_ref().map(|page| page.sequence),
+        Some(0)
+    );
 }
 
 #[test]
