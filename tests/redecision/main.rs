@@ -11,6 +11,7 @@
 
 mod agreements;
 mod chance;
+mod grounds;
 mod hand;
 mod persons;
 mod tampered;
