@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use walbrook_broker::control::journal::Format;
 use walbrook_domain::control::{ControlFact, GroundFact, GroundKind, GroundState};
 use walbrook_domain::{Handle, Organisation, Purpose};
-use walbrook_eventlog::{NewRecord, topics};
+use walbrook_eventlog::position::Position;
+use walbrook_eventlog::{NewRecord, Positions, TopicPartition, topics};
 use walbrook_policy::outcome::Outcome;
 use walbrook_policy::state::ground_id;
 use walbrook_proto::avro::AvroRecord;
@@ -32,6 +33,7 @@ const PEOPLE: (usize, usize) = (1_000_000, 10_000_000);
 /// Those of them who have an event after each start.
 const ASKED: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(600);
+const ANSWER: Duration = Duration::from_secs(30);
 const GIB: f64 = 1_073_741_824.0;
 
 /// Runs it.
@@ -65,10 +67,14 @@ pub async fn run(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, No
     );
     let first = start(&place)?;
     eprintln!("consents: first start (from the log) {first:.1} s");
+    settle(&place).await?;
     let (mut memory, mut starts) = (Vec::new(), Vec::new());
     for run in 1..=RUNS {
         place.stop("broker");
         let took = start(&place)?;
+        demand(restored(&place) == run, || {
+            format!("a start read the whole log\n{}", place.log_of("broker", 20))
+        })?;
         ask(&place, &wide, &names, u64::try_from(run)?).await?;
         #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
         let per_10m = (resident(place.pid("broker"))? - empty) / people as f64 * 1e7 / GIB;
@@ -104,6 +110,39 @@ fn start(place: &Backbone) -> Result<f64, NoFigure> {
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(began.elapsed().as_secs_f64())
+}
+
+/// Waits until every p has committed a position past all consents: only then may a snapshot that holds them be started from. It is written when
+/// the broker is stopped, at the latest.
+async fn settle(place: &Backbone) -> Result<(), NoFigure> {
+    let policy = TopicPartition::new(place.namespace.name(topics::POLICY), 0);
+    let end = town::ends(&place.kafka, &[policy])?;
+    let end = end.first().copied().unwrap_or(0);
+    let links = town::partitions_of(place, topics::LINKS);
+    let group = place.namespace.name("broker");
+    let mut positions = place.kafka.positions();
+    let began = Instant::now();
+    loop {
+        let found = positions.committed(&group, &links, true, ANSWER)?;
+        let past = |position: Position| position.policy_next >= end;
+        if found.iter().all(|one| one.metadata.parse().is_ok_and(past)) {
+            return Ok(());
+        }
+        demand(began.elapsed() < PATIENCE, || {
+            format!(
+                "the consents are not applied\n{}",
+                place.log_of("broker", 20)
+            )
+        })?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// How many starts said that they began from the snapshot.
+fn restored(place: &Backbone) -> usize {
+    let log = place.whole_log_of("broker");
+    log.matches("starting from the snapshot of the control plane")
+        .count()
 }
 
 /// The resident set of a process in bytes.

@@ -444,6 +444,7 @@ gateways = ["ca2004-s10"]
 article_6 = ["6(1)(e)"]
 article_9 = ["9(2)(g)"]
 schedule_1 = ["18"]
+policy_document = "APD-CIC-2025-01"
 
 [dpia]
 reference = "DPIA-BENCH-1"
@@ -517,4 +518,25 @@ pub fn values_of(record: &NewRecord) -> usize {
 pub fn purpose_key(place: &Backbone) -> Result<PurposeKey, NoFigure> {
     let key = FileKeyStore::open(place.keys_dir())?.purpose(PURPOSE, "k1")?;
     Ok(PurposeKey::new(Key::new(*key.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use walbrook_broker::control::registrar;
+    use walbrook_policy::agreement::Agreement;
+
+    #[test]
+    fn the_agreements_would_be_taken() {
+        let views = registrar::view_files(&walbrook_tests::backbone::root().join("deploy/views"))
+            .expect("the views");
+        let catalogue = registrar::catalogue(&views).expect("a catalogue");
+        let documents = agreements();
+        assert_eq!(documents.len(), 12);
+        for (document, _) in documents {
+            if let Err(faults) = Agreement::propose_on(&document, &catalogue, town::today()) {
+                panic!("{faults}");
+            }
+        }
+    }
 }
