@@ -8,6 +8,8 @@
     reason = "a test and its helpers fail by panicking"
 )]
 
+#[path = "enforcement_faults.rs"]
+mod faults;
 #[path = "enforcement_queue.rs"]
 mod queue;
 #[path = "enforcement_town.rs"]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_broker::enforce::book::Book;
+use walbrook_broker::enforce::clients::Clients;
 use walbrook_broker::enforce::control_view::{ControlView, Limits};
 use walbrook_broker::enforce::feed::Feed;
 use walbrook_broker::enforce::member::Shared;
@@ -18,12 +19,12 @@ use walbrook_domain::{EventId, Handle, Instant, PersonId, Purpose};
 use walbrook_event::framing::unframe;
 use walbrook_event::{PurposeKey, ReleaseEnvelope, headers};
 use walbrook_eventlog::{
-    Appender, Ends, NewRecord, Positions, Reader, Record, TopicPartition, Transactor,
+    Appender, Ends, GroupReader, NewRecord, Positions, Reader, Record, TopicPartition, Transactor,
     murmur2_partition, topics,
 };
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender};
 use walbrook_policy::Agreement;
-use walbrook_proto::audit::v1::DecisionPage;
+use walbrook_proto::audit::v1::{DecisionPage, Quarantined};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_runtime::metrics::Metrics;
 use walbrook_runtime::readiness::Readiness;
@@ -44,6 +45,8 @@ pub struct Town {
 
 /// A broker in a thread; stops when dropped.
 pub struct InThread {
+    /// Whether it serves.
+    pub readiness: Readiness,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -61,18 +64,19 @@ impl Drop for InThread {
 }
 
 /// Starts the reader of the control plane and one member, in threads.
-fn start(kafka: &Kafka, city: &City, limits: Limits) -> InThread {
+fn start(kafka: &Kafka, city: &City, limits: Limits, clients: Arc<dyn Clients>) -> InThread {
     let mut setting = records::setting(city);
     setting.limits = limits;
     let stop = Arc::new(AtomicBool::new(false));
     let shared = Arc::new(Shared {
-        clients: Arc::new(KafkaClients(kafka.clone())),
+        clients,
         feed: Arc::new(Feed::new(Book::new(records::catalogue()))),
         setting: Arc::new(setting),
         metrics: EnforceMetrics::new(&Metrics::new()),
         readiness: Readiness::new(),
         clock,
     });
+    let readiness = shared.readiness.clone();
     let reader = shared.clients.reader().expect("a reader");
     let policy = TopicPartition::new(city.topic(topics::POLICY), 0);
     let (feed, stopped) = (Arc::clone(&shared.feed), Arc::clone(&stop));
@@ -92,6 +96,7 @@ fn start(kafka: &Kafka, city: &City, limits: Limits) -> InThread {
             .expect("the member runs");
     });
     InThread {
+        readiness,
         stop,
         threads: vec![deciding, feeding],
     }
@@ -111,7 +116,7 @@ pub fn decide_until_killed() {
         slice_offsets: variable("TOWN_SLICE").parse().expect("a count"),
         ..Limits::default()
     };
-    let broker = start(&kafka, &city, limits);
+    let broker = start(&kafka, &city, limits, Arc::new(KafkaClients(kafka.clone())));
     for thread in &broker.threads {
         while !thread.is_finished() {
             std::thread::park_timeout(Duration::from_secs(1));
@@ -262,7 +267,47 @@ impl Town {
 
     /// A broker in threads of this process.
     pub fn start_member(&self) -> InThread {
-        start(&self.kafka, &self.city, Limits::default())
+        self.start_with(Arc::new(self.clients()))
+    }
+
+    /// The same with other clients.
+    pub fn start_with(&self, clients: Arc<dyn Clients>) -> InThread {
+        start(&self.kafka, &self.city, Limits::default(), clients)
+    }
+
+    /// Clients on Kafka.
+    pub fn clients(&self) -> KafkaClients {
+        KafkaClients(self.kafka.clone())
+    }
+
+    /// A member of the broker's group that subscribes to one raw topic alone, as a build with another list would.
+    pub fn stranger(&self) -> Box<dyn GroupReader> {
+        let (group, topic) = (self.city.topic("broker"), self.city.topic("raw.housing"));
+        let reader = self
+            .kafka
+            .group_reader(&group, &[&topic], Duration::from_secs(6));
+        Box::new(reader.expect("a group member"))
+    }
+
+    /// Sends one event whose body is larger than any event may be.
+    pub fn send_too_large(&self, handle: Handle, event: EventId) -> (TopicPartition, i64) {
+        let mut record = self.city.arrears(handle, event, 1, None);
+        let mut value = record.value.take().expect("a value").to_vec();
+        value.resize(950_000, 0);
+        record.value = Some(value.into());
+        self.append(vec![record]).remove(0)
+    }
+
+    /// Rules of what is in quarantine.
+    pub fn quarantined(&self) -> Vec<String> {
+        let rule = |record: &Record| {
+            let (_, body) = unframe(record.value.as_deref()).expect("framed");
+            Quarantined::decode_exact(body).expect("a record").rule_id
+        };
+        self.read_all(&topics::quarantine("housing"), 1)
+            .iter()
+            .map(rule)
+            .collect()
     }
 
     /// A broker as a process of its own.

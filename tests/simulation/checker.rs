@@ -92,6 +92,8 @@ struct Walk<'a> {
     covered: [i64; 2],
     stamp: (i64, i64),
     decided_at: Instant,
+    /// What the last page says of the queue.
+    cursor: String,
     /// The last offset written to each shared partition.
     last: BTreeMap<i32, i64>,
 }
@@ -117,6 +119,7 @@ impl<'a> Walk<'a> {
             covered: [0; 2],
             stamp: (0, 0),
             decided_at: Instant(0),
+            cursor: "-".to_owned(),
             last: BTreeMap::new(),
         }
     }
@@ -179,6 +182,13 @@ impl<'a> Walk<'a> {
             self.decided_at
         );
         self.decided_at = at;
+        hold!(
+            page.cursor_before == self.cursor,
+            "queue: a page begins at {}, the one before ended at {}",
+            page.cursor_before,
+            self.cursor
+        );
+        self.cursor.clone_from(&page.cursor_after);
         Ok(self.truth.advance(stamp.0, stamp.1))
     }
 
@@ -395,7 +405,7 @@ impl<'a> Walk<'a> {
         let may = self.may_stand(handle);
         for (name, (key, _)) in standing {
             hold!(
-                may.get(name) == Some(key),
+                may.get(name) == Some(key) || self.truth.is_hidden(&name.3),
                 "P9: a release under {} of a touched handle stands and must not",
                 name.3
             );
@@ -424,6 +434,12 @@ impl<'a> Walk<'a> {
             self.number,
             self.covered,
             [count(0), count(1)]
+        );
+        hold!(
+            self.cursor == "-",
+            "at rest p={} has a queue: {}",
+            self.number,
+            self.cursor
         );
         let mut demanded = BTreeMap::new();
         for handle in self.by_handle.keys() {

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::{Broken, World};
 
 /// Small things that happen in one simulation before it comes to rest.
-const STEPS: usize = 2_500;
+const STEPS: usize = 4_000;
 
 /// One simulation, from its first record to rest.
 fn run(seed: u64) -> Result<World, Broken> {

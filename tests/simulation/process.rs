@@ -2,8 +2,10 @@
 //! done here one thing at a time, so that anything may happen between any two.
 
 use crate::group::Group;
+use crate::sources::FOUNDING;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,11 +139,37 @@ pub struct Process {
     elapsed: Duration,
 }
 
+thread_local! {
+    /// The control plane after the founding of the city, which is the same in every simulation: reading it takes longer than a short one.
+    static FOUNDED: RefCell<Option<Book>> = const { RefCell::new(None) };
+}
+
+/// The book after the founding.
+fn founded(log: &MemoryLog, at: &TopicPartition) -> Book {
+    let found = || {
+        let feed = Feed::new(Book::new(records::catalogue()));
+        let records = log.committed_records(&at.topic);
+        let founding = records
+            .iter()
+            .position(|record| record.offset >= FOUNDING)
+            .unwrap_or(records.len());
+        feed.step(&records[..founding], Some(FOUNDING))
+            .expect("applied");
+        let book = feed.read().clone();
+        book
+    };
+    FOUNDED.with_borrow_mut(|kept| kept.get_or_insert_with(found).clone())
+}
+
 impl Process {
     pub fn new(log: &MemoryLog, city: &City, setting: &Arc<Setting>, ids: &[u64]) -> Self {
         let at_policy = TopicPartition::new(city.topic(topics::POLICY), 0);
         let mut policy = log.reader();
-        policy.assign(&[(at_policy.clone(), 0)]).expect("assigned");
+        policy
+            .assign(&[(at_policy.clone(), FOUNDING)])
+            .expect("assigned");
+        let feed = Feed::new(founded(log, &at_policy));
+        feed.step(&[], Some(FOUNDING)).expect("nothing");
         let members = ids
             .iter()
             .map(|id| SimMember {
@@ -159,7 +187,7 @@ impl Process {
             })
             .collect();
         Self {
-            feed: Feed::new(Book::new(records::catalogue())),
+            feed,
             policy,
             at_policy,
             clients: SimClients(log.clone()),
@@ -185,7 +213,7 @@ impl Process {
 
     /// One thing happens in one member. Members do not work before the first pins are there.
     pub fn step(&mut self, which: usize, world: &mut World<'_>) {
-        self.elapsed += Duration::from_millis(world.chance.random_range(0..12));
+        self.elapsed += Duration::from_millis(world.chance.random_range(0..50));
         if self.feed.read().rules_version().is_none() {
             return;
         }
@@ -339,7 +367,7 @@ impl SimMember {
     fn apply(&mut self, feed: &Feed, world: &mut World<'_>) -> Applied {
         let mut links = Vec::new();
         self.links
-            .poll(world.chance.random_range(0..8), Duration::ZERO, &mut links)
+            .poll(world.chance.random_range(0..4), Duration::ZERO, &mut links)
             .expect("polled");
         let positions = self
             .machine

@@ -5,11 +5,16 @@ use crate::world::{PARTITIONS, START_MS};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
-use walbrook_domain::control::{GroundKind, GroundState};
-use walbrook_domain::{EventId, Handle, PersonId};
+use walbrook_domain::control::{
+    AgreementFact, ControlFact, GroundKind, GroundState, Standing, StandingChange,
+};
+use walbrook_domain::{AgreementVersion, EventId, Handle, PersonId};
 use walbrook_eventlog::memory::{MemoryLog, MemoryTransactor};
-use walbrook_eventlog::{Appender, NewRecord, TopicPartition, Transactor, murmur2_partition};
+use walbrook_eventlog::{
+    Appender, NewRecord, TopicPartition, Transactor, murmur2_partition, topics,
+};
 use walbrook_policy::agreement::Agreement;
+use walbrook_policy::state::STANDING_REASONS;
 use walbrook_tests::records::{self, CAMDEN, CONSENTED, City, DUTY, ISLINGTON, proposed, signed};
 
 const AGREEMENT: &str = r#"
@@ -68,6 +73,9 @@ mode = "case"
 scope = ["own-subjects"]
 beyond_scope = "never"
 "#;
+
+/// Next offset of `control.policy` after the founding.
+pub const FOUNDING: i64 = 26;
 
 /// An agreement that the source signs only in the middle of the simulation.
 const LATE: &str = "late";
@@ -158,6 +166,7 @@ pub struct Sources {
     grounds: BTreeMap<(Handle, GroundKind), (u32, GroundState)>,
     signed_late: bool,
     amended: bool,
+    suspended: bool,
     policy_end: i64,
     links_end: [i64; PARTITIONS as usize],
     pub sent: Vec<Sent>,
@@ -177,6 +186,7 @@ impl Sources {
             grounds: BTreeMap::new(),
             signed_late: false,
             amended: false,
+            suspended: false,
             policy_end: 0,
             links_end: [0; PARTITIONS as usize],
             sent: Vec::new(),
@@ -209,7 +219,8 @@ impl Sources {
         let records = facts.iter().map(|fact| city.control(fact)).collect();
         self.control.begin(records);
         self.acknowledge_control();
-        assert_eq!(log.unwritten_markers(), 0);
+        let at = TopicPartition::new(city.topic(topics::POLICY), 0);
+        assert_eq!(log.stable_ends(&[at]), [FOUNDING]);
     }
 
     fn acknowledge_control(&mut self) {
@@ -240,11 +251,16 @@ impl Sources {
     }
 
     /// Nothing is open any more, and the log's clock stands still.
-    pub fn finish(&mut self, log: &MemoryLog) {
+    pub fn finish(&mut self, city: &City, log: &MemoryLog) {
         if self.identity.open.is_some() {
             self.acknowledge_identity();
         }
         if self.control.open.is_some() {
+            self.acknowledge_control();
+        }
+        if self.suspended {
+            let fact = self.turn();
+            self.control.begin(vec![city.control(&fact)]);
             self.acknowledge_control();
         }
         log.set_now_ms(self.now_ms);
@@ -256,9 +272,9 @@ impl Sources {
         log.set_now_ms(self.now_ms);
         let what = self.inputs.random_range(0..24);
         match what {
-            0..14 => self.send_event(city, log),
-            _ if what < 18 && self.control.open.is_none() => self.change_ground(city),
-            18 if self.control.open.is_none() => self.change_agreement(city),
+            0..13 => self.send_event(city, log),
+            _ if what < 17 && self.control.open.is_none() => self.change_ground(city),
+            17..19 if self.control.open.is_none() => self.change_agreement(city),
             19.. if self.identity.open.is_none() => match self.inputs.random_range(0..5) {
                 0..2 => self.new_handle(city),
                 2..4 => self.merge(city),
@@ -359,20 +375,39 @@ impl Sources {
         }
     }
 
-    /// The source joins an agreement late, or signs a version that grants more.
+    /// The source joins an agreement late, signs a version that grants more, or suspends an agreement and resumes it.
     fn change_agreement(&mut self, city: &City) {
-        let fact = if self.inputs.random_bool(0.5) {
-            if std::mem::replace(&mut self.signed_late, true) {
-                return;
+        let fact = match self.inputs.random_range(0..4) {
+            0 if !self.signed_late => {
+                self.signed_late = true;
+                signed(&agreement(LATE, 1), CAMDEN)
             }
-            signed(&agreement(LATE, 1), CAMDEN)
-        } else {
-            if std::mem::replace(&mut self.amended, true) {
-                return;
+            1 if !self.amended => {
+                self.amended = true;
+                signed(&agreement(DUTY, 2), CAMDEN)
             }
-            signed(&agreement(DUTY, 2), CAMDEN)
+            _ => self.turn(),
         };
         self.control.begin(vec![city.control(&fact)]);
+    }
+
+    /// The source suspends the agreement that asks for consent, or resumes it.
+    fn turn(&mut self) -> ControlFact {
+        self.suspended = !self.suspended;
+        let council = records::organisation(CAMDEN);
+        ControlFact::Agreement(AgreementFact::Standing(StandingChange {
+            agreement: agreement(CONSENTED, 1).id,
+            version: AgreementVersion(1),
+            party: Some(council.clone()),
+            standing: if self.suspended {
+                Standing::Suspended
+            } else {
+                Standing::InForce
+            },
+            reason: STANDING_REASONS[0].into(),
+            by_organisation: council,
+            by: "officer".into(),
+        }))
     }
 
     fn send_event(&mut self, city: &City, log: &MemoryLog) {

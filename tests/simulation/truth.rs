@@ -1,8 +1,9 @@
 //! What is true at any position of the control topics and the raw topics, computed from the log alone and as plainly as can be. It shares the
 //! decision rules with the broker and nothing else.
 
-use crate::sources::{KINDS, Sent};
+use crate::sources::{FOUNDING, KINDS, Sent};
 use crate::world::{PARTITIONS, World};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use walbrook_domain::control::ControlRecord;
 use walbrook_domain::{
@@ -14,7 +15,7 @@ use walbrook_eventlog::{murmur2_partition, topics};
 use walbrook_policy::decide::Decision;
 use walbrook_policy::facts::{EventFacts, LinkFacts, NoFields, Precedence, Subject};
 use walbrook_policy::outcome::Outcome;
-use walbrook_policy::state::PolicyState;
+use walbrook_policy::state::{PolicyState, StandingNow};
 use walbrook_policy::{RULES_VERSION, decide};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::LinkRecord;
@@ -23,6 +24,22 @@ use walbrook_tests::shelf::Name;
 
 /// Eight days of µs: within them an identity is that of a retry.
 const WINDOW_MS: i64 = 8 * 24 * 3_600 * 1_000;
+
+thread_local! {
+    static FOUNDED: RefCell<Option<PolicyState>> = const { RefCell::new(None) };
+}
+
+/// What the founding of the city says, which is the same in every simulation.
+fn founded(policy: &[ControlRecord]) -> PolicyState {
+    let found = || {
+        let mut state = PolicyState::new(records::catalogue());
+        for record in policy.iter().filter(|record| record.offset < FOUNDING) {
+            state.apply(record).expect("a legal founding");
+        }
+        state
+    };
+    FOUNDED.with_borrow_mut(|kept| kept.get_or_insert_with(found).clone())
+}
 
 /// The log's control records and links, to be applied in steps.
 pub struct Truth {
@@ -47,7 +64,7 @@ pub struct Linked {
 impl Truth {
     /// For one p; nothing is applied yet.
     pub fn new(world: &World, number: i32) -> Self {
-        let policy = world
+        let policy: Vec<ControlRecord> = world
             .log
             .committed_records(&world.city.topic(topics::POLICY))
             .iter()
@@ -75,10 +92,14 @@ impl Truth {
             })
             .collect();
         let purpose = Purpose::new(records::PURPOSE).expect("a purpose");
+        let state = founded(&policy);
         Self {
+            applied: policy
+                .iter()
+                .filter(|record| record.offset < FOUNDING)
+                .count(),
             policy,
-            applied: 0,
-            state: PolicyState::new(records::catalogue()),
+            state,
             links,
             linked: 0,
             people: BTreeMap::new(),
@@ -209,6 +230,15 @@ impl Truth {
             }
         }
         found
+    }
+
+    /// Whether what was released under the agreement is hidden at every read, so that it need not have left.
+    pub fn is_hidden(&self, agreement: &str) -> bool {
+        let id = AgreementId::new(agreement).expect("an id");
+        let history = self.state.book().agreement(&id);
+        !history.is_some_and(|history| {
+            matches!(history.standing(&self.organisation), StandingNow::Signed(_))
+        })
     }
 
     fn name(&self, sent: &Sent, agreement: &AgreementId) -> (Name, String) {

@@ -14,10 +14,11 @@ use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::{Ends, TopicPartition, topics};
 use walbrook_tests::records::{self, City};
 
-pub const PARTITIONS: i32 = 2;
+pub const PARTITIONS: i32 = 3;
 pub const START_MS: i64 = 1_790_000_000_000;
 const PROCESSES: usize = 2;
-const THREADS: u64 = 2;
+/// Members of a process: one or two.
+const MOST_THREADS: u64 = 2;
 
 pub struct Random(pub ChaCha8Rng);
 
@@ -43,6 +44,9 @@ pub struct World {
     dead: Vec<u64>,
     next_member: u64,
     faults: bool,
+    /// A process that hangs, and until which step.
+    stalled: (usize, usize),
+    steps: usize,
 }
 
 impl World {
@@ -73,6 +77,8 @@ impl World {
             dead: Vec::new(),
             next_member: 0,
             faults: true,
+            stalled: (0, 0),
+            steps: 0,
         };
         world.sources.found(&world.city, &world.log);
         world.log.do_all_late();
@@ -83,8 +89,9 @@ impl World {
     }
 
     fn launch(&mut self) {
-        let ids: Vec<u64> = (self.next_member..self.next_member + THREADS).collect();
-        self.next_member += THREADS;
+        let threads = self.chance.random_range(1..=MOST_THREADS);
+        let ids: Vec<u64> = (self.next_member..self.next_member + threads).collect();
+        self.next_member += threads;
         for id in &ids {
             self.group.join(*id);
         }
@@ -94,19 +101,27 @@ impl World {
 
     /// One small thing happens.
     pub fn step(&mut self) {
-        match self.chance.random_range(0..1_000) {
-            0..40 => self.sources.input(&self.city, &self.log),
-            40..80 => self.sources.go_on(),
-            80..160 => self.write_marker(),
-            160..260 => self.feed(),
-            260..300 => self.build(),
-            300..304 => self.crash(),
-            304..310 => self.forget_a_dead_member(),
-            310..312 => self.throw_out(),
-            312..314 => self.group.rebalance(),
-            314..320 => self.jump(),
+        self.steps += 1;
+        match self.chance.random_range(0..10_000) {
+            0..350 => self.sources.input(&self.city, &self.log),
+            350..750 => self.sources.go_on(),
+            750..1_400 => self.write_marker(),
+            1_400..2_600 => self.feed(),
+            2_600..3_000 => self.build(),
+            3_000..3_008 => self.crash(),
+            3_008..3_100 => self.forget_a_dead_member(),
+            3_100..3_108 => self.throw_out(),
+            3_108..3_112 => self.group.rebalance(),
+            3_112..3_150 => self.jump(),
+            3_150..3_200 => self.stall(),
             _ => self.member(),
         }
+    }
+
+    /// A process hangs for a while: a page fault, another process, a long pause of the machine.
+    fn stall(&mut self) {
+        let which = self.chance.random_range(0..self.processes.len());
+        self.stalled = (which, self.steps + self.chance.random_range(20..150));
     }
 
     fn write_marker(&mut self) {
@@ -118,13 +133,20 @@ impl World {
 
     fn feed(&mut self) {
         let which = self.chance.random_range(0..self.processes.len());
-        let most = self.chance.random_range(1..60);
+        let most = if self.chance.random_bool(0.8) {
+            self.chance.random_range(1..4)
+        } else {
+            60
+        };
         self.processes[which].feed(most);
     }
 
     /// One thing happens in a process, with everything it may touch.
     fn within(&mut self, act: impl FnOnce(&mut Process, usize, &mut Touch<'_>)) {
         let which = self.chance.random_range(0..self.processes.len());
+        if self.faults && self.stalled.0 == which && self.steps < self.stalled.1 {
+            return;
+        }
         let process = &mut self.processes[which];
         let member = self.chance.random_range(0..process.members.len());
         let mut touch = Touch {
@@ -202,7 +224,7 @@ impl World {
     /// When it does not come to rest.
     pub fn settle(&mut self) -> Result<(), Broken> {
         self.faults = false;
-        self.sources.finish(&self.log);
+        self.sources.finish(&self.city, &self.log);
         for process in &mut self.processes {
             process.skew_ms = 0;
         }

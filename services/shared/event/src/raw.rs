@@ -35,11 +35,17 @@ pub enum Rule {
     WrongTopic,
     /// The key is not of the form that the subject's kind demands.
     BadKey,
+    /// The value is larger than any event may be: what is released of it might not fit a record.
+    TooLarge,
 }
+
+/// The largest value of a raw record, in bytes. A record may have 1 MiB; a release of it carries headers of its own and a byte more for each field,
+/// and must fit too.
+pub const MOST_BYTES: usize = 900_000;
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 7] = [
+    pub const ALL: [Rule; 8] = [
         Rule::UnknownSchema,
         Rule::BadFraming,
         Rule::TruncatedAvro,
@@ -47,6 +53,7 @@ impl Rule {
         Rule::BadHeader,
         Rule::WrongTopic,
         Rule::BadKey,
+        Rule::TooLarge,
     ];
 
     /// The word on quarantine records.
@@ -59,6 +66,7 @@ impl Rule {
             Rule::BadHeader => "bad-header",
             Rule::WrongTopic => "wrong-topic",
             Rule::BadKey => "bad-key",
+            Rule::TooLarge => "too-large",
         }
     }
 
@@ -87,6 +95,9 @@ impl Rule {
             Rule::BadKey => {
                 "The record's key is not what this event type's subject demands: a handle, an area or a thing."
             }
+            Rule::TooLarge => {
+                "The event is larger than 900,000 bytes: what is shared of it would not fit a record."
+            }
         }
     }
 
@@ -111,6 +122,9 @@ impl Rule {
             Rule::BadKey => {
                 "Send the event through the gateway: it asks for the person's handle and keys the record; no sender makes keys."
             }
+            Rule::TooLarge => {
+                "An event has a few hundred bytes. Find out what your system put into a field or a list of it, and send it again without."
+            }
         }
     }
 
@@ -121,7 +135,9 @@ impl Rule {
             Rule::BadFraming | Rule::MissingHeader | Rule::BadHeader | Rule::BadKey => {
                 "the operator, who knows what may write to the topic"
             }
-            Rule::TruncatedAvro | Rule::WrongTopic => "the supplier of the system that sent it",
+            Rule::TruncatedAvro | Rule::WrongTopic | Rule::TooLarge => {
+                "the supplier of the system that sent it"
+            }
         }
     }
 }
@@ -184,6 +200,9 @@ impl RawEvent {
         kind_of: impl Fn(&EventType) -> Option<SubjectKind>,
         seal: &dyn Seal,
     ) -> Result<Self, ReadError> {
+        if record.value.is_some_and(|value| value.len() > MOST_BYTES) {
+            return Err(ReadError::Unreadable(Rule::TooLarge));
+        }
         let envelope = RawEnvelope::read(record.header)?;
         let agency = envelope.event_type.agency().replace('_', "-");
         if agency != record.agency {

@@ -74,7 +74,7 @@ impl<'a> From<&'a Decision> for Ruling<'a> {
 }
 
 /// The agreements of one state, compiled.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Compiled {
     /// By event type, then by organisation, each in order.
     tables: Vec<(EventType, Vec<(Organisation, Table)>)>,

@@ -12,7 +12,7 @@ use walbrook_domain::{AgreementId, Day, EventType, Instant, LinkStatus, Organisa
 pub(super) const MOST_ROWS: usize = 64;
 
 /// The agreements with a flow of one event type from one organisation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Table {
     /// In the order of agreement ids.
     pub rows: Vec<Row>,
@@ -42,7 +42,7 @@ pub(super) struct Table {
 }
 
 /// One agreement.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     pub agreement: AgreementId,
     /// The version its source signed, where that has the flow and stands.
