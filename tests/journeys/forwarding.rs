@@ -45,7 +45,9 @@ async fn roles(backbone: &Backbone) -> (&'static str, &'static str) {
 async fn revoke(backbone: &Backbone, broker: &str, reader: &str) {
     backbone
         .until("the call to be done", || async {
-            let answer = council(backbone, broker).revoke_reader(revocation(reader)).await;
+            let answer = council(backbone, broker)
+                .revoke_reader(revocation(reader))
+                .await;
             match answer {
                 Ok(_) => Ok(()),
                 Err(refused) if refused.code() == Code::Unavailable => Err(refused.to_string()),
@@ -58,9 +60,11 @@ async fn revoke(backbone: &Backbone, broker: &str, reader: &str) {
 /// Who revoked which reader, as it stands on the log.
 fn revoked(backbone: &Backbone) -> Vec<(String, String)> {
     let records = backbone.records("control.policy");
-    let read = records
-        .iter()
-        .map(|record| walbrook_broker::control::journal::read(record).expect("a record").fact);
+    let read = records.iter().map(|record| {
+        walbrook_broker::control::journal::read(record)
+            .expect("a record")
+            .fact
+    });
     read.filter_map(|fact| match fact {
         ControlFact::Agreement(AgreementFact::Reader(fact)) => Some((fact.reader, fact.by)),
         _ => None,
@@ -84,7 +88,10 @@ fn whichever_broker_is_called_the_writer_answers_and_judges_the_caller_itself() 
                 organisation: CAMDEN.into(),
                 ..Default::default()
             };
-            let refused = council.register_party_key(request).await.expect_err("no operator");
+            let refused = council
+                .register_party_key(request)
+                .await
+                .expect_err("no operator");
             assert_eq!(
                 (refused.code(), reason(&refused).as_str()),
                 (Code::PermissionDenied, "ROLE_MISSING")
@@ -100,7 +107,10 @@ fn whichever_broker_is_called_the_writer_answers_and_judges_the_caller_itself() 
         assert_eq!(revoked(&backbone), expected);
         let answered = |name| {
             backbone
-                .number(name, "walbrook_control_calls_forwarded_total{answered=\"yes\"}")
+                .number(
+                    name,
+                    "walbrook_control_calls_forwarded_total{answered=\"yes\"}",
+                )
                 .unwrap_or(0)
         };
         assert_eq!((answered(writer), answered(other)), (0, 3));
@@ -140,7 +150,10 @@ fn the_way_to_the_writer_follows_a_failover() {
         });
         assert_eq!(agreed.await.into_inner().version, 1);
         assert_ne!(now, follower);
-        let readers: Vec<String> = revoked(&backbone).into_iter().map(|(reader, _)| reader).collect();
+        let readers: Vec<String> = revoked(&backbone)
+            .into_iter()
+            .map(|(reader, _)| reader)
+            .collect();
         assert_eq!(readers, ["before", "after"], "each once");
     });
 }

@@ -17,7 +17,9 @@ const AGREEMENT: &str = "pan-london-rough-sleeping";
 
 /// The 33 London local authorities.
 fn authorities() -> Vec<String> {
-    (1..=33).map(|number| format!("GSS:E09{number:06}")).collect()
+    (1..=33)
+        .map(|number| format!("GSS:E09{number:06}"))
+        .collect()
 }
 
 /// The one client of an authority in these journeys: another person for each.
@@ -37,11 +39,14 @@ async fn report(backbone: &Backbone, authority: &str, days: i32) {
 async fn contacts(backbone: &Backbone, authority: &str) -> Option<i64> {
     let row = backbone
         .until("an answer", || async {
-            let asked = backbone.row(authority, &client_of(authority).local_id).await;
+            let asked = backbone
+                .row(authority, &client_of(authority).local_id)
+                .await;
             asked.map_err(|refused| refused.to_string())
         })
         .await;
-    row.as_ref().map(|row| number(row, "contacts_28d").unwrap_or(0))
+    row.as_ref()
+        .map(|row| number(row, "contacts_28d").unwrap_or(0))
 }
 
 fn standing(party: Option<&str>, standing: &str) -> SetStandingRequest {
@@ -188,7 +193,10 @@ fn only_who_may_changes_a_standing_and_a_suspension_is_lifted_by_who_imposed_it(
         assert_eq!(refused.code(), Code::PermissionDenied);
 
         let suspended = standing(Some(CAMDEN), "SUSPENDED");
-        of(CAMDEN).set_standing(suspended.clone()).await.expect("its own");
+        of(CAMDEN)
+            .set_standing(suspended.clone())
+            .await
+            .expect("its own");
         let refused = backbone
             .operator()
             .set_standing(standing(Some(CAMDEN), "IN_FORCE"))
@@ -201,21 +209,42 @@ fn only_who_may_changes_a_standing_and_a_suspension_is_lifted_by_who_imposed_it(
             .await
             .expect("the operator may suspend a party too");
         let resumed = standing(Some(CAMDEN), "IN_FORCE");
-        of(CAMDEN).set_standing(resumed.clone()).await.expect("its own");
+        of(CAMDEN)
+            .set_standing(resumed.clone())
+            .await
+            .expect("its own");
         assert_eq!(stands(&backbone, CAMDEN).await, ("SUSPENDED".to_owned(), 1));
         let refused = of(CAMDEN).set_standing(resumed.clone()).await;
-        assert_eq!(reason(&refused.expect_err("the operator's")), "CHANGE_ILLEGAL");
-        backbone.operator().set_standing(resumed).await.expect("lifted");
+        assert_eq!(
+            reason(&refused.expect_err("the operator's")),
+            "CHANGE_ILLEGAL"
+        );
+        backbone
+            .operator()
+            .set_standing(resumed)
+            .await
+            .expect("lifted");
         assert_eq!(stands(&backbone, CAMDEN).await, ("IN_FORCE".to_owned(), 1));
-        assert_eq!(stands(&backbone, ISLINGTON).await, ("IN_FORCE".to_owned(), 1));
+        assert_eq!(
+            stands(&backbone, ISLINGTON).await,
+            ("IN_FORCE".to_owned(), 1)
+        );
 
         let all = standing(None, "SUSPENDED");
-        backbone.operator().set_standing(all).await.expect("for all");
+        backbone
+            .operator()
+            .set_standing(all)
+            .await
+            .expect("for all");
         for party in [CAMDEN, ISLINGTON] {
             assert_eq!(stands(&backbone, party).await.0, "SUSPENDED");
         }
         let all = standing(None, "TERMINATED");
-        backbone.operator().set_standing(all).await.expect("for all");
+        backbone
+            .operator()
+            .set_standing(all)
+            .await
+            .expect("for all");
         for party in [CAMDEN, ISLINGTON] {
             assert_eq!(stands(&backbone, party).await.0, "TERMINATED");
         }
@@ -269,16 +298,25 @@ fn an_amendment_narrows_at_once_and_widens_only_what_comes_after_it() {
         assert_eq!(reason(&ahead.expect_err("stale")), "VERSION_STALE");
 
         let narrower = backbone.propose(&version(2, false), 1).await;
-        assert_eq!(contacts(&backbone, CAMDEN).await, Some(1), "a proposal binds nobody");
+        assert_eq!(
+            contacts(&backbone, CAMDEN).await,
+            Some(1),
+            "a proposal binds nobody"
+        );
         backbone.sign(&narrower, CAMDEN).await;
         // No waiting: the row is computed under what is in force now. Who has not signed the amendment is bound by version 1.
         assert_eq!(contacts(&backbone, CAMDEN).await.unwrap_or(0), 0);
         assert_eq!(contacts(&backbone, ISLINGTON).await, Some(1));
         assert_eq!(stands(&backbone, CAMDEN).await, ("IN_FORCE".to_owned(), 2));
-        assert_eq!(stands(&backbone, ISLINGTON).await, ("IN_FORCE".to_owned(), 1));
+        assert_eq!(
+            stands(&backbone, ISLINGTON).await,
+            ("IN_FORCE".to_owned(), 1)
+        );
         report(&backbone, CAMDEN, 6).await;
         report(&backbone, ISLINGTON, 6).await;
-        backbone.await_contacts(ISLINGTON, &client_of(ISLINGTON), 2).await;
+        backbone
+            .await_contacts(ISLINGTON, &client_of(ISLINGTON), 2)
+            .await;
         backbone.decided().await;
         assert_eq!(contacts(&backbone, CAMDEN).await.unwrap_or(0), 0);
 
@@ -288,7 +326,11 @@ fn an_amendment_narrows_at_once_and_widens_only_what_comes_after_it() {
         report(&backbone, CAMDEN, 3).await;
         backbone.await_contacts(CAMDEN, &client_of(CAMDEN), 2).await;
         backbone.decided().await;
-        assert_eq!(contacts(&backbone, CAMDEN).await, Some(2), "the one in between stays denied");
+        assert_eq!(
+            contacts(&backbone, CAMDEN).await,
+            Some(2),
+            "the one in between stays denied"
+        );
         for (asked, expected) in [(1, true), (2, false), (3, true)] {
             let request = GetAgreementRequest {
                 agreement_id: AGREEMENT.into(),

@@ -16,7 +16,9 @@ fn a_gateway_refuses_what_is_outside_the_schedule_and_takes_it_once_it_is_inside
         let backbone = Backbone::start(Options::only(&services)).await;
         let person = Person::number(351);
         let publish = |event| backbone.publish(CAMDEN, event);
-        publish(arrears(&event_id(), &person, 100)).await.expect("in the shipped schedule");
+        publish(arrears(&event_id(), &person, 100))
+            .await
+            .expect("in the shipped schedule");
 
         let narrowed = backbone
             .publish_schedule("housing", CAMDEN, 1, &[CONTACTS])
@@ -33,10 +35,17 @@ fn a_gateway_refuses_what_is_outside_the_schedule_and_takes_it_once_it_is_inside
             violations(&refused),
             [("body".to_owned(), "not-in-publication-schedule".to_owned())]
         );
-        for part in [CAMDEN, "housing.RentArrearsChanged", "version 2", "walbrook schedule publish"] {
+        for part in [
+            CAMDEN,
+            "housing.RentArrearsChanged",
+            "version 2",
+            "walbrook schedule publish",
+        ] {
             assert!(refused.message().contains(part), "{refused}");
         }
-        publish(contact(&event_id(), &person, 5)).await.expect("still published");
+        publish(contact(&event_id(), &person, 5))
+            .await
+            .expect("still published");
         backbone
             .publish(ISLINGTON, arrears(&event_id(), &person, 1))
             .await
@@ -46,13 +55,18 @@ fn a_gateway_refuses_what_is_outside_the_schedule_and_takes_it_once_it_is_inside
         backbone.stop("housing");
         backbone.restart("housing");
         let refused = publish(arrears(&event_id(), &person, 300)).await;
-        assert_eq!(refused.expect_err("folded at start").code(), Code::FailedPrecondition);
+        assert_eq!(
+            refused.expect_err("folded at start").code(),
+            Code::FailedPrecondition
+        );
         let both = [CONTACTS, "housing.RentArrearsChanged"];
         backbone
             .publish_schedule("housing", CAMDEN, 2, &both)
             .await
             .expect("wider");
-        publish(arrears(&event_id(), &person, 400)).await.expect("taken without a restart");
+        publish(arrears(&event_id(), &person, 400))
+            .await
+            .expect("taken without a restart");
         backbone.decided().await;
         backbone.assert_audit_is_clean();
     });
@@ -75,15 +89,30 @@ fn an_organisation_publishes_for_itself_in_versions() {
             expected_version,
             idempotency_key: key.into(),
         };
-        let refused = backbone.control(CAMDEN).publish_schedule(request(0, "")).await;
-        assert_eq!(refused.expect_err("another's").code(), Code::PermissionDenied);
-        let first = backbone.control(landlord).publish_schedule(request(0, "s1")).await;
+        let refused = backbone
+            .control(CAMDEN)
+            .publish_schedule(request(0, ""))
+            .await;
+        assert_eq!(
+            refused.expect_err("another's").code(),
+            Code::PermissionDenied
+        );
+        let first = backbone
+            .control(landlord)
+            .publish_schedule(request(0, "s1"))
+            .await;
         let first = first.expect("its own").into_inner();
         assert_eq!(first.version, 1);
-        let again = backbone.control(landlord).publish_schedule(request(0, "s1")).await;
+        let again = backbone
+            .control(landlord)
+            .publish_schedule(request(0, "s1"))
+            .await;
         let again = again.expect("known by its key").into_inner();
         assert_eq!((again.offset, again.repeated_call), (first.offset, true));
-        let stale = backbone.control(landlord).publish_schedule(request(0, "s2")).await;
+        let stale = backbone
+            .control(landlord)
+            .publish_schedule(request(0, "s2"))
+            .await;
         let stale = stale.expect_err("version 1 is current");
         assert_eq!(
             (stale.code(), reason(&stale).as_str()),
@@ -91,7 +120,11 @@ fn an_organisation_publishes_for_itself_in_versions() {
         );
         let mut faulty = request(1, "");
         faulty.entries = vec![entry("housing.Nothing")];
-        let faulty = backbone.operator().publish_schedule(faulty).await.expect_err("no such type");
+        let faulty = backbone
+            .operator()
+            .publish_schedule(faulty)
+            .await
+            .expect_err("no such type");
         assert_eq!(
             violations(&faulty),
             [("entries[0].event_type".to_owned(), "NOT_IN_LIST".to_owned())]
@@ -105,6 +138,9 @@ fn an_organisation_publishes_for_itself_in_versions() {
         };
         let listed = backbone.operator().list_schedules(request).await;
         let listed = listed.expect("listed").into_inner().schedules;
-        assert_eq!((listed.len(), listed[0].version, listed[0].entries.len()), (1, 2, 0));
+        assert_eq!(
+            (listed.len(), listed[0].version, listed[0].entries.len()),
+            (1, 2, 0)
+        );
     });
 }

@@ -588,6 +588,9 @@ async fn reviews_fall_due_and_agreements_lapse_by_the_calendar_alone() {
         .iter()
         .filter(|record| matches!(&record.fact, ControlFact::Agreement(_)))
         .count();
-    assert_eq!(of_agreements, 3, "key, proposal, signature: lapsing took no record");
+    assert_eq!(
+        of_agreements, 3,
+        "key, proposal, signature: lapsing took no record"
+    );
     writer.stop();
 }

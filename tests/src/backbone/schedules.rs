@@ -100,7 +100,12 @@ impl Backbone {
     #[must_use]
     pub fn number(&self, process: &str, name: &str) -> Option<i64> {
         let text = http_text(self.metrics_port(process)).ok()?;
-        text.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+        text.lines().find_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix(' ')?
+                .trim()
+                .parse()
+                .ok()
+        })
     }
 }

@@ -133,7 +133,8 @@ impl Core {
     /// # Errors
     /// When it is no legal change, or its key was used for another one.
     pub fn step(&mut self, draft: &Draft, now: Instant) -> Result<Step, ControlError> {
-        if let Some(call) = key(&draft.idempotency_key).and_then(|key| self.calls.by_key.get(&key)) {
+        if let Some(call) = key(&draft.idempotency_key).and_then(|key| self.calls.by_key.get(&key))
+        {
             if call.said != said(&draft.fact) {
                 return Err(ControlError::KeyReused);
             }
@@ -163,8 +164,8 @@ impl Core {
             .iter()
             .map(|(draft, offset, now)| {
                 let receipt = receipt_of(&draft.fact, *offset, *now);
-                let kept = key(&draft.idempotency_key)
-                    .and_then(|key| self.calls.by_key.get_mut(&key));
+                let kept =
+                    key(&draft.idempotency_key).and_then(|key| self.calls.by_key.get_mut(&key));
                 if let Some(call) = kept {
                     call.offset = *offset;
                 }
@@ -228,7 +229,9 @@ fn receipt_of(fact: &ControlFact, offset: i64, recorded_at: Instant) -> Receipt 
 /// What a caller's key is remembered by; `None` for a call without one.
 fn key(text: &str) -> Option<CallKey> {
     let hash: [u8; 32] = Sha256::digest(text).into();
-    (!text.is_empty()).then(|| hash.first_chunk().copied()).flatten()
+    (!text.is_empty())
+        .then(|| hash.first_chunk().copied())
+        .flatten()
 }
 
 /// What a call said: a key is used again for the same change when everything but who held the keyboard is equal.

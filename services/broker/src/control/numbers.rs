@@ -84,18 +84,62 @@ impl Numbers {
                 Metric::Histogram(histogram) => registry.register(name, help, histogram),
             };
             let of = made.clone();
-            add("control_changes", "Changes committed by this process", Metric::Counter(of.changes));
-            add("control_transactions", "Transactions that carried them", Metric::Counter(of.transactions));
-            add("control_failures", "Times the writer had to start again", Metric::Counter(of.failures));
-            add("control_commit_seconds", "From a batch's check to its commit", Metric::Histogram(of.commit));
-            add("control_records", "Next offset of control.policy, as the writer knows it", Metric::Gauge(of.records));
-            add("control_writer", "1 where this process writes the control plane", Metric::Gauge(of.writer));
-            add("control_schedules", "Organisations with a publication schedule", Metric::Gauge(of.schedules));
+            add(
+                "control_changes",
+                "Changes committed by this process",
+                Metric::Counter(of.changes),
+            );
+            add(
+                "control_transactions",
+                "Transactions that carried them",
+                Metric::Counter(of.transactions),
+            );
+            add(
+                "control_failures",
+                "Times the writer had to start again",
+                Metric::Counter(of.failures),
+            );
+            add(
+                "control_commit_seconds",
+                "From a batch's check to its commit",
+                Metric::Histogram(of.commit),
+            );
+            add(
+                "control_records",
+                "Next offset of control.policy, as the writer knows it",
+                Metric::Gauge(of.records),
+            );
+            add(
+                "control_writer",
+                "1 where this process writes the control plane",
+                Metric::Gauge(of.writer),
+            );
+            add(
+                "control_schedules",
+                "Organisations with a publication schedule",
+                Metric::Gauge(of.schedules),
+            );
             registry.register("control_calls", "Calls by method and outcome", of.calls);
-            registry.register("control_call_seconds", "From a call to its answer, by method", of.took);
-            registry.register("control_calls_forwarded", "Calls handed on to the writer, by whether it answered", of.forwarded);
-            registry.register("control_agreements", "Agreements with a party in force, by whether their review is due", of.agreements);
-            registry.register("control_parties", "Parties that signed an agreement, by how it stands for them", of.parties);
+            registry.register(
+                "control_call_seconds",
+                "From a call to its answer, by method",
+                of.took,
+            );
+            registry.register(
+                "control_calls_forwarded",
+                "Calls handed on to the writer, by whether it answered",
+                of.forwarded,
+            );
+            registry.register(
+                "control_agreements",
+                "Agreements with a party in force, by whether their review is due",
+                of.agreements,
+            );
+            registry.register(
+                "control_parties",
+                "Parties that signed an agreement, by how it stands for them",
+                of.parties,
+            );
         });
         made
     }
@@ -143,7 +187,14 @@ impl Numbers {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.schedules.set(count(book.schedules().all().count()));
         let mut reviews = BTreeMap::from([("NOT_DUE", 0), ("DUE", 0), ("EXPIRED", 0)]);
-        let words = ["IN_FORCE", "NOT_SIGNED", "SUSPENDED", "TERMINATED", "EXPIRED", "NOT_YET"];
+        let words = [
+            "IN_FORCE",
+            "NOT_SIGNED",
+            "SUSPENDED",
+            "TERMINATED",
+            "EXPIRED",
+            "NOT_YET",
+        ];
         let mut standings = BTreeMap::from(words.map(|word| (word, 0)));
         for (_, history) in book.agreements() {
             let mut alive = false;

@@ -9,8 +9,8 @@ use walbrook_domain::control::{PinFact, PinKind};
 use walbrook_domain::{EventType, Purpose};
 use walbrook_eventlog::{Namespace, topics};
 use walbrook_eventlog_kafka::{Registry, RegistryError};
-use walbrook_policy::agreement::sha256;
 use walbrook_policy::Law;
+use walbrook_policy::agreement::sha256;
 use walbrook_policy::catalogue::{Catalogue, EventShape, SubjectKind};
 use walbrook_proto::avro::SubjectOf;
 use walbrook_schemas::{codelist, law};
@@ -49,7 +49,10 @@ pub fn catalogue(views: &[ViewFile]) -> Result<Catalogue, StartError> {
     for dataset in topics::DATASETS {
         catalogue = catalogue.with_dataset(dataset);
     }
-    for event in walbrook_proto::records().iter().filter_map(|info| info.event) {
+    for event in walbrook_proto::records()
+        .iter()
+        .filter_map(|info| info.event)
+    {
         let event_type = EventType::new(event.event_type)
             .map_err(|error| StartError::Shape(error.to_string()))?;
         for (field, list) in event.codes {

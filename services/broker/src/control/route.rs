@@ -30,9 +30,7 @@ pub fn client_id(address: &Uri) -> String {
 
 /// The address of the member that is assigned the partition; `None`: nobody is, or it does not say where it is.
 pub fn address_of(members: &[GroupMember], at: &TopicPartition) -> Option<Uri> {
-    let owner = members
-        .iter()
-        .find(|member| member.assigned.contains(at))?;
+    let owner = members.iter().find(|member| member.assigned.contains(at))?;
     owner.client_id.strip_prefix(PREFIX)?.parse().ok()
 }
 

@@ -1,9 +1,9 @@
 //! The single writer: one thread in the group `<ns>.control`. It serves while partition 0 of `control.policy` is its own.
 
-use crate::control::snapshot::Snapshot;
 use crate::control::core::{Core, Draft, Receipt, Step};
 use crate::control::journal::{self, Format};
 use crate::control::numbers::Numbers;
+use crate::control::snapshot::Snapshot;
 use crate::error::{ControlError, JournalError};
 use parking_lot::RwLock;
 use std::sync::Arc;

@@ -141,7 +141,9 @@ pub(super) fn standing(
     })
 }
 
-pub(super) fn party_key(request: &proto::RegisterPartyKeyRequest) -> Result<PartyKey, ControlError> {
+pub(super) fn party_key(
+    request: &proto::RegisterPartyKeyRequest,
+) -> Result<PartyKey, ControlError> {
     Ok(PartyKey {
         organisation: word("organisation", &request.organisation)?,
         key_id: request.key_id.clone(),
@@ -150,7 +152,11 @@ pub(super) fn party_key(request: &proto::RegisterPartyKeyRequest) -> Result<Part
     })
 }
 
-pub(super) fn summary(book: &AgreementBook, history: &History, today: Day) -> Option<proto::AgreementSummary> {
+pub(super) fn summary(
+    book: &AgreementBook,
+    history: &History,
+    today: Day,
+) -> Option<proto::AgreementSummary> {
     let edition = history.latest()?;
     let agreement = &edition.agreement;
     let mut named: Vec<Organisation> = history.signatories().cloned().collect();
@@ -208,4 +214,3 @@ fn act(past: PastAct) -> proto::AgreementAct {
         party: past.party.map(|party| party.to_string()),
     }
 }
-

@@ -55,10 +55,7 @@ impl KafkaMembers {
             for member in described.members() {
                 found.push(GroupMember {
                     client_id: member.client_id().to_owned(),
-                    assigned: member
-                        .assignment()
-                        .and_then(assignment)
-                        .unwrap_or_default(),
+                    assigned: member.assignment().and_then(assignment).unwrap_or_default(),
                 });
             }
         }

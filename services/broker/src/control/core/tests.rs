@@ -91,7 +91,10 @@ fn only_the_newest_calls_are_kept() {
     }
     assert_eq!((core.calls.by_key.len(), core.calls.in_order.len()), (3, 3));
     // The oldest is forgotten, and written again where that is legal; the next one is known.
-    assert!(matches!(core.step(&revoked(0), Instant(1)), Ok(Step::Write)));
+    assert!(matches!(
+        core.step(&revoked(0), Instant(1)),
+        Ok(Step::Write)
+    ));
     assert!(matches!(
         core.step(&revoked(2), Instant(1)),
         Ok(Step::Repeated(_))
