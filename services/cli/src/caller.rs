@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
+use tonic_types::StatusExt;
 use walbrook_runtime::callers::{Credential, TokenRequest};
 use walbrook_runtime::keystore::FileKeyStore;
 
@@ -210,9 +211,14 @@ pub fn refused(operation: &'static str) -> impl Fn(tonic::Status) -> Failure {
             tonic::Code::Internal | tonic::Code::Unknown => Exit::Internal,
             _ => Exit::Refused,
         };
-        Failure::new(
-            exit,
-            format!("{operation}: {} ({:?})", status.message(), status.code()),
-        )
+        let mut words = format!("{operation}: {} ({:?})", status.message(), status.code());
+        let details = status.get_error_details();
+        for violation in details.bad_request().iter().flat_map(|bad| &bad.field_violations) {
+            words.push_str(&format!(
+                "\n  {}: {} ({})",
+                violation.field, violation.description, violation.reason
+            ));
+        }
+        Failure::new(exit, words)
     }
 }

@@ -16,7 +16,7 @@ pub struct ReaderArgs {
     pub reader: String,
     /// The reader's organisation, when it is not the caller's
     #[arg(long, value_name = "ORGANISATION")]
-    pub organisation: Option<String>,
+    pub reader_of: Option<String>,
     /// Give the access back
     #[arg(long)]
     pub off: bool,
@@ -28,7 +28,7 @@ pub struct ReaderArgs {
 pub(super) async fn run(args: ReaderArgs) -> Result<Exit, Failure> {
     let caller = &args.recording.caller;
     let organisation = args
-        .organisation
+        .reader_of
         .unwrap_or_else(|| caller.organisation.clone());
     let client = control(caller, "control").await?;
     let request = RevokeReaderRequest {
