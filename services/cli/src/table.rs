@@ -4,11 +4,26 @@ use std::io::Write as _;
 use std::ops::Range;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, Table, TableComponent};
 
-/// A table with these column heads, in the one style of this program.
+/// A table of short lines with these column heads, in the one style of this program.
 #[must_use]
 pub fn table<const N: usize>(heads: [&str; N]) -> Table {
+    let mut table = ruled(heads);
+    for rule in [
+        TableComponent::HorizontalLines,
+        TableComponent::MiddleIntersections,
+        TableComponent::LeftBorderIntersections,
+        TableComponent::RightBorderIntersections,
+    ] {
+        table.remove_style(rule);
+    }
+    table
+}
+
+/// The same with a rule between rows, for cells of several lines.
+#[must_use]
+pub fn ruled<const N: usize>(heads: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(heads);
     table

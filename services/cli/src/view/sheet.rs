@@ -1,8 +1,8 @@
 //! Rows as sheets: a list that fits a terminal, one person from top to bottom, and what an answer rests on.
 
 use super::words;
-use crate::table::table;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableComponent, Width};
+use crate::table::{ruled, table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use walbrook_proto::view::v1::cell::Value;
@@ -29,25 +29,11 @@ pub enum Columns<'a> {
     Named(&'a [String]),
 }
 
-fn sheet() -> Table {
-    let mut table = table([""; 0]);
+/// As wide as a page; of cells of several lines where rows are ruled.
+fn sheet(mut table: Table) -> Table {
     table
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH);
-    table
-}
-
-/// A sheet of short lines, without a rule between them.
-fn close_sheet() -> Table {
-    let mut table = sheet();
-    for rule in [
-        TableComponent::HorizontalLines,
-        TableComponent::MiddleIntersections,
-        TableComponent::LeftBorderIntersections,
-        TableComponent::RightBorderIntersections,
-    ] {
-        table.remove_style(rule);
-    }
     table
 }
 
@@ -71,7 +57,7 @@ pub fn list(rows: &[Row], shape: &ViewShape, columns: &Columns<'_>) -> String {
     heads.push(if scored { "Why" } else { "Flags" }.to_owned());
     let mut table = match columns {
         Columns::Wide => table([""; 0]),
-        _ => sheet(),
+        _ => sheet(ruled([""; 0])),
     };
     table.set_header(heads);
     for (number, row) in rows.iter().enumerate() {
@@ -141,7 +127,7 @@ pub fn person(row: &Row, facts: &AnswerFacts) -> String {
         shape.title.clone(),
         format!("Person {}", hex::encode(&row.pseudonym)),
     ];
-    let mut table = close_sheet();
+    let mut table = sheet(table([""; 0]));
     table.set_header(["What", "Value", "What it means"]);
     for (cell, column) in row.cells.iter().zip(&shape.columns) {
         table.add_row([
@@ -191,7 +177,7 @@ pub fn sources(sources: &[SourceFreshness], shape: &ViewShape) -> String {
             .or_default()
             .insert(words::organisation(&source.organisation));
     }
-    let mut table = close_sheet();
+    let mut table = sheet(table([""; 0]));
     table.set_header(["Source", "From", "How it stands"]);
     for ((label, standing), who) in by_standing {
         let from = if who.len() > NAMED {
