@@ -1,8 +1,10 @@
 //! The links of p: the fold of `control.links[p]`, and who is concerned when something is said about a member.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use walbrook_domain::{Day, Handle, LinkStatus, Organisation, PersonId, Restriction, WordError};
+use walbrook_policy::state::HandleHasher;
 use walbrook_proto::identity::v1::LinkRecord;
 
 /// The link of one handle.
@@ -92,9 +94,9 @@ fn unreadable(what: &'static str) -> WordError {
 /// The links of p, applied exactly up to [`next_offset`](Links::next_offset).
 #[derive(Debug, Default)]
 pub struct Links {
-    by_handle: HashMap<Handle, Arc<Link>>,
+    by_handle: HashMap<Handle, Arc<Link>, BuildHasherDefault<HandleHasher>>,
     /// Member handle (of any partition) to the handles of p that have it among their members.
-    about: HashMap<Handle, BTreeSet<Handle>>,
+    about: HashMap<Handle, BTreeSet<Handle>, BuildHasherDefault<HandleHasher>>,
     next_offset: i64,
 }
 

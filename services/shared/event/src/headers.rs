@@ -164,12 +164,12 @@ impl RawEnvelope {
     /// # Errors
     /// When a needed header is missing or one cannot be read.
     pub fn read<'a>(get: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Self, HeaderError> {
-        let time: String = needed(parsed(&get, TIME)?, TIME)?;
+        let time = needed(text(&get, TIME)?, TIME)?;
         Ok(Self {
             id: needed(parsed(&get, ID)?, ID)?,
             event_type: needed(parsed(&get, TYPE)?, TYPE)?,
             organisation: needed(parsed(&get, ORGANISATION)?, ORGANISATION)?,
-            occurred_at: Instant::parse_rfc3339(&time).map_err(|error| HeaderError::Bad {
+            occurred_at: Instant::parse_rfc3339(time).map_err(|error| HeaderError::Bad {
                 name: TIME,
                 problem: error.to_string(),
             })?,

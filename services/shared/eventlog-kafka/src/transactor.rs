@@ -163,7 +163,8 @@ impl Transactor for KafkaTransactor {
         let order = self.sent;
         let producer = self.producer("send")?;
         producer.context().state.lock().delivered.push(None);
-        let deadline = Instant::now() + DRAIN_LIMIT;
+        // Asked for only when the queue is full: a look at the clock for each record is felt.
+        let mut deadline = None;
         let mut message: BaseRecord<'_, [u8], [u8], usize> =
             BaseRecord::with_opaque_to(&record.topic, order)
                 .headers(owned_headers(&record.headers));
@@ -183,7 +184,8 @@ impl Transactor for KafkaTransactor {
             match producer.send(message) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if Instant::now() < deadline =>
+                    if Instant::now()
+                        < *deadline.get_or_insert_with(|| Instant::now() + DRAIN_LIMIT) =>
                 {
                     message = back;
                     producer.poll(Duration::from_millis(5));
