@@ -58,8 +58,8 @@ impl Changes {
             kind: change.kind,
             before: change.before,
             after: change.after,
-            moved: u8::from(change.end_moved) * END_MOVED
-                | u8::from(change.choice_moved) * CHOICE_MOVED,
+            moved: (u8::from(change.end_moved) * END_MOVED)
+                | (u8::from(change.choice_moved) * CHOICE_MOVED),
         };
         match self.grounds.last_mut() {
             Some(block) if block.len() < BLOCK => block.push(entry),
@@ -141,12 +141,12 @@ mod tests {
             handle: Handle::new([number; 16]),
             kind: GroundKind::Consent,
             purpose: purpose.map(|one| one.parse().unwrap()),
-            agreement: (number % 3 == 0).then(|| "duty-to-refer".parse().unwrap()),
+            agreement: (number.is_multiple_of(3)).then(|| "duty-to-refer".parse().unwrap()),
             event: None,
-            before: (number % 2 == 0).then_some(GroundState::Given),
+            before: (number.is_multiple_of(2)).then_some(GroundState::Given),
             after: GroundState::Withdrawn,
-            end_moved: number % 5 == 0,
-            choice_moved: number % 7 == 0,
+            end_moved: number.is_multiple_of(5),
+            choice_moved: number.is_multiple_of(7),
         }
     }
 

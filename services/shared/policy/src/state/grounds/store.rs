@@ -124,7 +124,9 @@ impl Store {
 
     fn shard(&mut self, handle: &Handle) -> Option<&mut Shard> {
         if self.shards.is_empty() {
-            self.shards = vec![Arc::new(Shard::default()); SHARDS];
+            // One empty shard stands for all until something is put into it.
+            let empty = Arc::new(Shard::default());
+            self.shards = std::iter::repeat_n(empty, SHARDS).collect();
         }
         self.shards.get_mut(shard_of(handle)).map(Arc::make_mut)
     }
