@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use walbrook_domain::Day;
-use walbrook_policy::Agreement;
 use walbrook_policy::agreement::{Faults, sha256};
+use walbrook_policy::{Agreement, Law};
 use walbrook_proto::control::v1::{AgreementSummary, PartySummary};
 
 use super::check::{law, place, read};
@@ -131,12 +131,13 @@ pub(super) async fn show(args: ShowArgs) -> Result<Exit, Failure> {
     }
     let agreement =
         Agreement::read(&one.text).map_err(|faults| Failure::new(Exit::Internal, faults))?;
-    print!("{}", paper(&agreement, &law()?));
+    let law = law()?;
+    print!("{}", paper(&agreement, &law));
     println!("\n7. Who has signed");
     let mut rows = table(["Party", "Signed", "Standing"]);
     for party in &one.parties {
         rows.add_row([
-            party.organisation.clone(),
+            named(&law, &party.organisation),
             signed(party),
             party.standing.to_lowercase().replace('_', " "),
         ]);
@@ -147,6 +148,13 @@ pub(super) async fn show(args: ShowArgs) -> Result<Exit, Failure> {
         one.text_sha256_hex
     );
     Ok(Exit::Done)
+}
+
+/// An organisation by name and code, where the registers know it.
+fn named(law: &Law, organisation: &str) -> String {
+    organisation
+        .parse()
+        .map_or_else(|_| organisation.to_owned(), |one| law.name(&one))
 }
 
 fn signed(party: &PartySummary) -> String {
