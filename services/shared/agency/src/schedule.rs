@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use prometheus_client::metrics::gauge::Gauge;
-use walbrook_domain::control::{AgreementFact, ControlFact, PublicationSchedule};
-use walbrook_domain::{Instant, Organisation};
+use walbrook_domain::Organisation;
+use walbrook_domain::control::PublicationSchedule;
 use walbrook_event::{control, framing, headers};
 use walbrook_eventlog::{Ends, LogError, Reader, Record, Severity, TopicPartition};
 use walbrook_proto::avro::AvroRecord;
@@ -120,14 +120,11 @@ impl Schedules {
         if record.headers.text(headers::TYPE) != Some(Wire::FULL_NAME) {
             return;
         }
-        let at = Instant(record.timestamp_ms.saturating_mul(1_000));
         let body = framing::unframe(record.value.as_deref()).map_err(|error| error.to_string());
-        let read = body.and_then(|(_, body)| {
-            control::read(Wire::FULL_NAME, body, record.offset, at)
-                .map_err(|error| error.to_string())
-        });
-        match read.map(|record| record.fact) {
-            Ok(ControlFact::Agreement(AgreementFact::Schedule(schedule))) => {
+        let read = body
+            .and_then(|(_, body)| control::read_schedule(body).map_err(|error| error.to_string()));
+        match read {
+            Ok(schedule) => {
                 let organisation = &schedule.organisation;
                 if self.take(&schedule) {
                     tracing::info!(%organisation, version = schedule.version, entries = schedule.entries.len(), "a publication schedule takes effect");
@@ -135,7 +132,6 @@ impl Schedules {
                     tracing::error!(offset = record.offset, %organisation, "a publication schedule is no legal change and counts for nothing");
                 }
             }
-            Ok(_) => {}
             Err(problem) => {
                 tracing::error!(at = %record.at, offset = record.offset, problem, "a publication schedule cannot be read and counts for nothing");
             }

@@ -306,20 +306,32 @@ fn reader(record: proto::ReaderRevoked) -> Read {
 }
 
 fn schedule(record: proto::PublicationSchedule) -> Read {
+    let idempotency_key = record.idempotency_key.clone();
+    let fact = AgreementFact::Schedule(published(record)?);
+    Ok((ControlFact::Agreement(fact), idempotency_key))
+}
+
+fn published(record: proto::PublicationSchedule) -> Result<PublicationSchedule, ControlError> {
     let entries: Result<_, WordError> = record
         .entries
         .into_iter()
         .map(read_schedule_entry)
         .collect();
-    let fact = PublicationSchedule {
+    Ok(PublicationSchedule {
         organisation: record.organisation.parse()?,
         version: record.version,
         entries: entries?,
         by_organisation: record.published_by_organisation.parse()?,
         by: record.published_by,
-    };
-    let fact = AgreementFact::Schedule(fact);
-    Ok((ControlFact::Agreement(fact), record.idempotency_key))
+    })
+}
+
+/// The opened body of a publication schedule, for those whom nothing else of the control plane concerns.
+///
+/// # Errors
+/// When it is no whole record.
+pub fn read_schedule(body: &[u8]) -> Result<PublicationSchedule, ControlError> {
+    published(decode(body)?)
 }
 
 fn ground(record: proto::GroundRecorded) -> Read {

@@ -1,0 +1,80 @@
+//! What happens without a call: the calendar moves, and so does the writer.
+
+use crate::house::{consent, draft, house, now, sign_everything, wait};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use walbrook_broker::control::{route, writer};
+use walbrook_domain::control::{ControlFact, GroundState};
+use walbrook_eventlog::topics;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_group_says_where_the_writer_is_while_it_moves() {
+    let house = house().await;
+    let named = |port: u16| -> http::Uri { format!("http://127.0.0.1:{port}").parse().unwrap() };
+    let at = house.format.policy();
+    let group = house.format.namespace.name(writer::NAME);
+    let mut members = house.kafka.members();
+    let mut says = || {
+        let listed = members.of(&group, Duration::from_secs(10)).unwrap();
+        route::address_of(&listed, &at)
+    };
+    assert_eq!(says(), None, "nobody yet");
+    let first = house.start_named(&named(1));
+    wait("the first writer", || first.serves());
+    wait("its address", || says() == Some(named(1)));
+    let second = house.start_named(&named(2));
+    first.stop();
+    wait("the second writer", || second.serves());
+    wait("its address", || says() == Some(named(2)));
+    second.stop();
+    wait("nobody", || says().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviews_fall_due_and_agreements_lapse_by_the_calendar_alone() {
+    let house = house().await;
+    let writer = house.start();
+    wait("a writer", || writer.serves());
+    sign_everything(&writer.desk).await;
+    let period = writer.desk.read(|state| {
+        let history = state.book().agreement(&"nhs-to-housing".parse().unwrap());
+        history.unwrap().latest().unwrap().agreement.period
+    });
+    let period = period.unwrap();
+    let told = |handle: u8, day: walbrook_domain::Day| {
+        // Whatever is written next, the numbers are those of that day.
+        house
+            .ahead
+            .store(day.start().0 + 1_000_000 - now().0, Ordering::Release);
+        let (desk, fact) = (writer.desk.clone(), consent(handle, GroundState::Given, 1));
+        async move { desk.submit(draft(fact, "")).await.unwrap() }
+    };
+    let counts = |review: &str, standing: &str| {
+        let text = house.metrics.text();
+        let review = format!("walbrook_control_agreements{{review=\"{review}\"}} 1");
+        let standing = format!("walbrook_control_parties{{standing=\"{standing}\"}} 1");
+        text.contains(&review) && text.contains(&standing)
+    };
+    for (handle, (day, review, standing)) in [
+        (period.review.plus(-31), "NOT_DUE", "IN_FORCE"),
+        (period.review.plus(-30), "DUE", "IN_FORCE"),
+        (period.expiry, "DUE", "IN_FORCE"),
+        (period.expiry.plus(1), "EXPIRED", "EXPIRED"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        told(u8::try_from(handle).unwrap(), day).await;
+        wait("the numbers of that day", || counts(review, standing));
+    }
+    let proposals = house.records(topics::POLICY);
+    let of_agreements = proposals
+        .iter()
+        .filter(|record| matches!(&record.fact, ControlFact::Agreement(_)))
+        .count();
+    assert_eq!(
+        of_agreements, 3,
+        "key, proposal, signature: lapsing took no record"
+    );
+    writer.stop();
+}
