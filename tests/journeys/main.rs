@@ -21,6 +21,7 @@ mod moves;
 mod outages;
 mod quarantine;
 mod receipts;
+mod redecisions;
 mod referrals;
 mod schedules;
 mod sealed;

@@ -20,17 +20,14 @@ use walbrook_view::wire::{SharedRecord, SharedSchema, read as read_shared};
 use walbrook_view::{Asked, Partition, View};
 
 use crate::held::{Held, Spot};
-use crate::run;
 use crate::world::{PARTITIONS, World};
 
 const SHARED: &str = "shared.rough-sleeping";
-/// A run after which several people have rows.
-const READ_SEED: u64 = 12;
 const READS: &str = "audit.reads";
 
 /// A run whose rows were read once, as a list.
 fn read_run() -> Held {
-    let world = run(READ_SEED, 260);
+    let world = crate::clean_run();
     let mut held = Held::of(&world);
     let text = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -63,7 +60,12 @@ fn read_run() -> Held {
 
 /// The agreement half, as the control plane copies it.
 fn copy_agreements(held: &mut Held) {
-    let copied = ["AgreementProposed", "AgreementSigned", "PartyKey"];
+    let copied = [
+        "AgreementProposed",
+        "AgreementSigned",
+        "AgreementStanding",
+        "PartyKey",
+    ];
     let policy = held.records[&("control.policy".to_owned(), 0)].clone();
     for record in policy {
         let kind = record
@@ -274,7 +276,7 @@ fn signed_run() -> Held {
     let heads = notary(&shelf)
         .round(&mut held.clone(), Instant(1))
         .expect("signed");
-    assert_eq!(heads, 3, "two partitions of pages and the reads");
+    assert_eq!(heads, 4, "each partition of pages and the reads");
     for record in shelf.0.lock().expect("unpoisoned").drain(..) {
         held.append("audit.checkpoints", 0, record, 0);
     }
@@ -352,7 +354,7 @@ fn signed_heads_hold_every_byte_of_a_read_and_of_a_page() {
     let clean = signed_run();
     let report = clean.audit();
     assert!(report.is_clean(), "{}", listed(&report));
-    assert_eq!(report.checked(Checked::Checkpoints), 3);
+    assert_eq!(report.checked(Checked::Checkpoints), 4);
     for topic in [READS, "audit.decisions"] {
         let length = clean
             .clone()

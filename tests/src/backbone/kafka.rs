@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use walbrook_auditor::{Checked, LiveSource, Log, LogSource, Report};
 use walbrook_event::headers;
+use walbrook_eventlog::position::Position;
 use walbrook_eventlog::{Appender, Ends, NewRecord, Positions, Record, TopicPartition, topics};
 
 /// How long Kafka may take to answer a question.
@@ -131,6 +132,34 @@ impl Backbone {
             .expect("an answer")
             .expect("an acknowledgement");
         places.remove(0)
+    }
+
+    /// Waits until the broker is past everything that stands on the control plane's topic now, and has no past events left to decide again.
+    pub async fn nothing_queued(&self) {
+        let at: Vec<TopicPartition> = (0..self.partitions())
+            .map(|p| TopicPartition::new(self.namespace.name(topics::LINKS), p))
+            .collect();
+        let policy = TopicPartition::new(self.namespace.name(topics::POLICY), 0);
+        let mut ends = self.kafka.ends().expect("a client for ends");
+        let end = ends.high_watermarks(&[policy], ANSWER).expect("the end");
+        let group = self.namespace.name("broker");
+        let positions = Arc::new(parking_lot::Mutex::new(self.kafka.positions()));
+        self.until("the broker to decide past events again", || {
+            let committed = positions.lock().committed(&group, &at, true, ANSWER);
+            let end = end.first().copied().unwrap_or(0);
+            async move {
+                let committed = committed.map_err(|error| error.to_string())?;
+                let open = committed.iter().find_map(|one| {
+                    let position: Option<Position> = one.metadata.parse().ok();
+                    let through = position
+                        .as_ref()
+                        .is_some_and(|at| at.policy_next >= end && at.cursor.is_none());
+                    (!through).then(|| format!("{}: `{}`", one.at, one.metadata))
+                });
+                open.map_or(Ok(()), Err)
+            }
+        })
+        .await;
     }
 
     /// Waits until the broker has decided everything that stands on the agencies' topics now.
