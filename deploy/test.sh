@@ -41,3 +41,5 @@ WALBROOK_TEST_REGISTRY=$(address registry)
 export WALBROOK_TEST_KAFKA WALBROOK_TEST_REGISTRY
 echo "test: Kafka $WALBROOK_TEST_KAFKA, registry $WALBROOK_TEST_REGISTRY"
 cargo test --locked --workspace --no-fail-fast -- "$@"
+# The checker of the simulation is tested with faults planted in a build of its own.
+cargo test --locked --package walbrook-tests --test simulation --features planted-faults -- planted::

@@ -14,6 +14,7 @@
 mod edges;
 mod history;
 mod manifests;
+mod planted;
 mod purity;
 mod sources;
 mod words;

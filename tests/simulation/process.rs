@@ -112,6 +112,13 @@ struct Job {
     kept: Option<CommittedStamp>,
 }
 
+/// What came of a job: the number, the attempt, and p with its transactional id.
+type Report = (
+    i32,
+    u64,
+    Result<(Built, Option<Box<dyn Transactor>>), LaneError>,
+);
+
 /// A member of the group.
 pub struct SimMember {
     pub id: u64,
@@ -122,7 +129,7 @@ pub struct SimMember {
     holding: bool,
     hands: BTreeMap<i32, Hand>,
     jobs: Vec<Job>,
-    reports: Vec<(i32, u64, Result<Built, LaneError>)>,
+    reports: Vec<Report>,
     settling: Vec<(i32, VecDeque<SettleStep>)>,
     settled: Vec<(i32, Result<(), LogError>)>,
 }
@@ -272,17 +279,7 @@ impl Process {
                 Duration::ZERO,
             )
         };
-        let result = built.map(|(built, transactor)| {
-            if let Some(transactor) = transactor {
-                let hand = Hand {
-                    transactor,
-                    generation: 0,
-                };
-                member.hands.insert(job.number, hand);
-            }
-            built
-        });
-        member.reports.push((job.number, job.attempt, result));
+        member.reports.push((job.number, job.attempt, built));
     }
 
     pub fn problem(&self) -> Option<String> {
@@ -300,7 +297,7 @@ impl SimMember {
                 Input::Polled(Polled {
                     records,
                     events,
-                    built: std::mem::take(&mut self.reports),
+                    built: self.built(),
                     failed: world.fails().then(|| fault(Severity::Transient)),
                 })
             }
@@ -334,6 +331,27 @@ impl SimMember {
             said => return self.say(said, world),
         };
         self.answer = Some(answer);
+    }
+
+    /// What was built since, with the transactional ids put where they are used.
+    fn built(&mut self) -> Vec<(i32, u64, Result<Built, LaneError>)> {
+        let mut all = Vec::new();
+        for (number, attempt, result) in std::mem::take(&mut self.reports) {
+            let built = result.map(|(built, transactor)| {
+                if let Some(transactor) = transactor
+                    && self.machine.awaits(number, attempt)
+                {
+                    let hand = Hand {
+                        transactor,
+                        generation: 0,
+                    };
+                    self.hands.insert(number, hand);
+                }
+                built
+            });
+            all.push((number, attempt, built));
+        }
+        all
     }
 
     fn say(&mut self, effect: Effect, world: &mut World<'_>) {

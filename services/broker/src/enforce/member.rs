@@ -258,7 +258,9 @@ impl Member {
         }
         while let Ok(report) = self.reports.1.try_recv() {
             let result = report.result.map(|(built, transactor)| {
-                if let Some(transactor) = transactor {
+                if let Some(transactor) = transactor
+                    && self.machine.awaits(report.number, report.attempt)
+                {
                     let hand = Hand {
                         transactor,
                         past: None,

@@ -255,6 +255,11 @@ impl Machine {
         self.seats.contains_key(&number) || self.set_aside.contains_key(&number)
     }
 
+    /// Whether this is the attempt to build p that is waited for; what an older one brings is dropped.
+    pub fn awaits(&self, number: i32, attempt: u64) -> bool {
+        matches!(self.seats.get(&number), Some(Seat::Building { attempt: expected, .. }) if *expected == attempt)
+    }
+
     /// Whether there is no p that waits to be built, no record that waits to be decided, and nothing that waits to be committed.
     pub fn is_idle(&self) -> bool {
         let at_work =
