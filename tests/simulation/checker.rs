@@ -26,6 +26,9 @@ macro_rules! hold {
     };
 }
 
+/// An entry: the agreement and its version, the reason, and the fields granted.
+type Said = (Option<(String, u32)>, i32, u64);
+
 /// One committed transaction of a p.
 struct Written {
     id: u64,
@@ -247,7 +250,7 @@ impl<'a> Walk<'a> {
         let precedence = self
             .truth
             .precedence(sent, &self.by_handle[&sent.handle], sent.offset);
-        let said: Vec<(Option<(String, u32)>, i32, u64)> = entries
+        let said: Vec<Said> = entries
             .iter()
             .map(|entry| {
                 let agreement = usize::try_from(entry.agreement_index)

@@ -162,8 +162,7 @@ fn founded(log: &MemoryLog, at: &TopicPartition) -> Book {
             .unwrap_or(records.len());
         feed.step(&records[..founding], Some(FOUNDING))
             .expect("applied");
-        let book = feed.read().clone();
-        book
+        feed.read().clone()
     };
     FOUNDED.with_borrow_mut(|kept| kept.get_or_insert_with(found).clone())
 }
