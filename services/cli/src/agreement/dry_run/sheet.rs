@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use walbrook_auditor::dry_run::Forecast;
 use walbrook_auditor::dry_run::forecast::{FlowChange, Inferable, ReaderChange};
 
-use crate::table::{numbers, table};
+use crate::table::{numbers, ruled, table};
 use crate::view::words;
 
 /// How many readers stand in the table one by one; more are added up by role and view.
@@ -106,7 +106,7 @@ fn flows(out: &mut String, forecast: &Forecast) {
         "Event",
         "From",
         "Events",
-        "Shared now",
+        "Under it now",
         "Would be",
         "People",
     ]);
@@ -280,7 +280,7 @@ fn inferable(out: &mut String, inferable: &[Inferable]) {
         );
         return;
     }
-    let mut rows = table(["What", "How", "View", "Agreements", "Readers", "Rows"]);
+    let mut rows = ruled(["What", "How", "View", "Agreements", "Readers", "Rows"]);
     numbers(&mut rows, 4..6);
     for one in inferable {
         rows.add_row([
