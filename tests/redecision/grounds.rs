@@ -1,7 +1,8 @@
 //! Grounds beside consents: an erasure takes its own record for ever, a restriction and a choice of an authority stand on the subject records of all of
 //! the person's handles; and the auditor finds each of them missing.
 
-use crate::hand::{Hand, Held, handle, listed};
+use crate::hand::{Hand, handle};
+use crate::held::{Held, listed};
 use walbrook_broker::enforce::control_view::Limits;
 use walbrook_domain::Handle;
 use walbrook_domain::control::{ControlFact, GroundKind, GroundState};

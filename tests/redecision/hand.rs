@@ -1,10 +1,12 @@
 //! One partition number, moved by hand.
 
+use crate::held::{Held, audit, listed};
+use crate::memory::Memory;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use walbrook_auditor::{AuditError, LiveSource, Log, LogSource, Options, Report, verify};
+use walbrook_auditor::{LiveSource, LogSource, Report};
 use walbrook_broker::enforce::book::Book;
-use walbrook_broker::enforce::clients::{Clients, adopt, raw_topics, read_past};
+use walbrook_broker::enforce::clients::{adopt, raw_topics, read_past};
 use walbrook_broker::enforce::control_view::{Limits, Setting};
 use walbrook_broker::enforce::decide::Entropy;
 use walbrook_broker::enforce::feed::Feed;
@@ -14,14 +16,11 @@ use walbrook_domain::control::{
     AgreementFact, ControlFact, GroundKind, GroundState, Standing, StandingChange,
 };
 use walbrook_domain::{Day, EventId, EventType, Handle, Instant, LinkStatus, PersonId, Precision};
-use walbrook_event::framing::{frame, unframe};
+use walbrook_event::framing::unframe;
 use walbrook_event::headers;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
 use walbrook_eventlog::position::Cursor;
-use walbrook_eventlog::{
-    Appender, Committed, Ends, LogError, Namespace, NewRecord, Positions, Reader, Record,
-    TopicPartition, Transactor, topics,
-};
+use walbrook_eventlog::{Appender, NewRecord, Reader, Record, TopicPartition, Transactor, topics};
 use walbrook_policy::facts::{EventFacts, LinkFacts, NoFields, Precedence, Subject};
 use walbrook_policy::outcome::Reason;
 use walbrook_policy::{Agreement, decide};
@@ -50,52 +49,6 @@ impl Entropy for Counting {
     fn bytes16(&mut self) -> [u8; 16] {
         self.0 += 1;
         self.0.to_be_bytes()
-    }
-}
-
-/// Clients on the log in memory; the group's positions may have expired.
-struct Memory {
-    log: MemoryLog,
-    expired: bool,
-}
-
-impl Clients for Memory {
-    fn reader(&self) -> Result<Box<dyn Reader>, LogError> {
-        Ok(Box::new(self.log.reader()))
-    }
-
-    fn transactor(&self, id: &str) -> Box<dyn Transactor> {
-        Box::new(self.log.transactor(id))
-    }
-
-    fn ends(&self) -> Result<Box<dyn Ends>, LogError> {
-        Ok(Box::new(self.log.clone()))
-    }
-
-    fn positions(&self) -> Result<Box<dyn Positions>, LogError> {
-        if self.expired {
-            return Ok(Box::new(Expired));
-        }
-        Ok(Box::new(self.log.clone()))
-    }
-}
-
-struct Expired;
-
-impl Positions for Expired {
-    fn committed(
-        &mut self,
-        _group: &str,
-        partitions: &[TopicPartition],
-        _stable: bool,
-        _wait: Duration,
-    ) -> Result<Vec<Committed>, LogError> {
-        let none = |at: &TopicPartition| Committed {
-            at: at.clone(),
-            offset: None,
-            metadata: String::new(),
-        };
-        Ok(partitions.iter().map(none).collect())
     }
 }
 
@@ -487,92 +440,5 @@ impl Hand {
 
     pub fn hold(&self) -> Held {
         Held::of(self)
-    }
-}
-
-fn audit(source: &mut dyn LogSource) -> Report {
-    let log = Log::read(source, &mut |_| {}).expect("the log can be read");
-    verify(&log, &Options::default()).report
-}
-
-pub fn listed(report: &Report) -> String {
-    let lines = report.differences().iter().take(12);
-    lines.map(|difference| format!("{difference}\n")).collect()
-}
-
-/// A log that can be tampered with.
-#[derive(Clone)]
-pub struct Held {
-    pub records: BTreeMap<(String, i32), Vec<Record>>,
-    ends: BTreeMap<(String, i32), i64>,
-    namespace: Namespace,
-}
-
-impl Held {
-    fn of(hand: &Hand) -> Self {
-        let mut records: BTreeMap<(String, i32), Vec<Record>> = BTreeMap::new();
-        let spans = walbrook_auditor::gather::gather(&mut hand.source(), &mut |record| {
-            let at = (record.at.topic.to_string(), record.at.partition);
-            records.entry(at).or_default().push(record);
-        })
-        .expect("the log can be read");
-        let ends = spans
-            .into_iter()
-            .map(|span| ((span.topic, span.partition), span.end));
-        Self {
-            records,
-            ends: ends.collect(),
-            namespace: hand.city.namespace.clone(),
-        }
-    }
-
-    pub fn audit(&self) -> Report {
-        audit(&mut self.clone())
-    }
-
-    pub fn of_topic(&mut self, topic: &str) -> &mut Vec<Record> {
-        self.records.get_mut(&(topic.to_owned(), 0)).expect("one")
-    }
-
-    /// Changes every page as told.
-    pub fn edit_pages(&mut self, mut change: impl FnMut(&mut DecisionPage)) {
-        for record in self.of_topic(topics::DECISIONS) {
-            let (id, body) = unframe(record.value.as_deref()).expect("the wire format");
-            let mut page = DecisionPage::decode_exact(body).expect("a page");
-            change(&mut page);
-            record.value = Some(frame(id, &page.to_vec().expect("a body")).into());
-        }
-    }
-}
-
-impl LogSource for Held {
-    fn namespace(&self) -> &Namespace {
-        &self.namespace
-    }
-
-    fn partitions(&mut self, topic: &str) -> Result<i32, AuditError> {
-        let found = self.ends.keys().filter(|(name, _)| name == topic);
-        Ok(i32::try_from(found.count()).expect("few"))
-    }
-
-    fn end(&mut self, topic: &str, partition: i32) -> Result<i64, AuditError> {
-        Ok(self.ends[&(topic.to_owned(), partition)])
-    }
-
-    fn read(
-        &mut self,
-        topic: &str,
-        partition: i32,
-        from: i64,
-        end: i64,
-        visit: &mut dyn FnMut(Record),
-    ) -> Result<(), AuditError> {
-        let records = self.records.get(&(topic.to_owned(), partition));
-        let within = records
-            .into_iter()
-            .flatten()
-            .filter(|record| (from..end).contains(&record.offset));
-        within.for_each(|record| visit(record.clone()));
-        Ok(())
     }
 }

@@ -13,5 +13,7 @@ mod agreements;
 mod chance;
 mod grounds;
 mod hand;
+mod held;
+mod memory;
 mod persons;
 mod tampered;

@@ -1,6 +1,7 @@
 //! The auditor finds what is missing from a queue.
 
-use crate::hand::{DAY_MS, Hand, Held, NARROW, handle, listed};
+use crate::hand::{DAY_MS, Hand, NARROW, handle};
+use crate::held::{Held, listed};
 use walbrook_broker::enforce::control_view::Limits;
 use walbrook_domain::control::Standing;
 use walbrook_event::headers;
