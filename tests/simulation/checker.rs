@@ -5,17 +5,15 @@
 use crate::sources::{KINDS, Sent};
 use crate::truth::Truth;
 use crate::world::{Broken, PARTITIONS, World};
+use crate::written::{Written, transactions};
 use std::collections::{BTreeMap, BTreeSet};
 use walbrook_domain::{Handle, Instant};
-use walbrook_event::framing::unframe;
 use walbrook_event::{ReleaseEnvelope, headers};
 use walbrook_eventlog::position::Position;
-use walbrook_eventlog::{InputPosition, Record, topics};
+use walbrook_eventlog::{Record, topics};
 use walbrook_policy::facts::Precedence;
 use walbrook_policy::outcome::Outcome;
 use walbrook_proto::audit::v1::{DecisionEntry, DecisionPage};
-use walbrook_proto::avro::AvroRecord;
-use walbrook_tests::records::PURPOSE;
 use walbrook_tests::shelf::Shelf;
 
 macro_rules! hold {
@@ -29,14 +27,6 @@ macro_rules! hold {
 /// An entry: the agreement and its version, the reason, and the fields granted.
 type Said = (Option<(String, u32)>, i32, u64);
 
-/// One committed transaction of a p.
-struct Written {
-    id: u64,
-    pages: Vec<DecisionPage>,
-    shared: Vec<Record>,
-    positions: Vec<InputPosition>,
-}
-
 /// Everything that must hold once the world is at rest.
 ///
 /// # Errors
@@ -48,39 +38,6 @@ pub fn check(world: &World) -> Result<(), Broken> {
         Walk::new(world, number).all(&of_p)?;
     }
     Ok(())
-}
-
-fn transactions(world: &World) -> Result<BTreeMap<i32, Vec<Written>>, Broken> {
-    let mut by_id: BTreeMap<u64, Vec<Record>> = BTreeMap::new();
-    let shared = world.city.topic(&topics::shared(PURPOSE));
-    for (record, id) in world.log.committed_in_transactions(&shared) {
-        let id = id.ok_or("a shared record stands outside of any transaction")?;
-        by_id.entry(id).or_default().push(record);
-    }
-    let positions: BTreeMap<u64, Vec<InputPosition>> =
-        world.log.committed_positions().into_iter().collect();
-    let mut all: BTreeMap<i32, Vec<Written>> = BTreeMap::new();
-    let decisions = world.city.topic(topics::DECISIONS);
-    for (record, id) in world.log.committed_in_transactions(&decisions) {
-        let id = id.ok_or("a page stands outside of any transaction")?;
-        let (_, body) = unframe(record.value.as_deref()).expect("framed");
-        let page = DecisionPage::decode_exact(body).expect("a page");
-        let of_p = all.entry(record.at.partition).or_default();
-        if of_p.last().map(|written| written.id) != Some(id) {
-            of_p.push(Written {
-                id,
-                pages: Vec::new(),
-                shared: by_id.remove(&id).unwrap_or_default(),
-                positions: positions.get(&id).cloned().unwrap_or_default(),
-            });
-        }
-        of_p.last_mut().expect("just added").pages.push(page);
-    }
-    hold!(
-        by_id.is_empty(),
-        "P7: shared records stand without a page in their transaction"
-    );
-    Ok(all)
 }
 
 /// One p from its first page on.

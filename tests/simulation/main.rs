@@ -22,6 +22,7 @@ mod rules;
 mod sources;
 mod truth;
 mod world;
+mod written;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use world::{Broken, World};
