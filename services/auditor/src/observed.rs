@@ -210,7 +210,7 @@ fn note_page(page: &DecisionPage, types: &Types, uses: &mut BTreeMap<AgreementId
             .iter()
             .map(|entry| DecisionEntry {
                 first_offset: again.offset,
-                ..entry.clone()
+                ..*entry
             })
             .collect();
         note(&again.topic, &entries);
