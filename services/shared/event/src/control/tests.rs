@@ -121,6 +121,7 @@ fn ground_fact() -> impl Strategy<Value = GroundFact> {
                     event: event.map(|bits| EventId::new(uuid::Uuid::from_u128(bits))),
                     not_after: not_after.map(Day),
                     stated_at: Instant(stated_at),
+                    chosen_authority: not_after.map(|_| by_organisation.clone()),
                     by_organisation,
                     by: "officer".to_owned(),
                 }
