@@ -25,6 +25,7 @@ mod redecisions;
 mod referrals;
 mod schedules;
 mod sealed;
+mod snapshots;
 mod tampering;
 mod telemetry;
 mod viewers;
