@@ -1,6 +1,7 @@
 //! The derived index of one partition: which events stand there, about whom, and which of them count.
 //!
-//! It follows from the raw records alone, so anyone who reads them has the same index, and it may run ahead of what is committed: every look-up
+//! It follows from the raw records and from which of them the pages sent to quarantine (those are not in it: their id is not used up, and they
+//! correct nothing), so anyone who reads both has the same index. It may run ahead of what is committed: every look-up
 //! names the offset below which records count. All records about one handle stand in one partition of one raw topic (the handle belongs to one
 //! organisation at one agency), so an index per (raw topic, partition) sees all that a look-up needs.
 
