@@ -2,6 +2,7 @@
 
 use super::control_view::{SubjectGrounds, Target, Verdict};
 use super::error::Stop;
+use super::heartbeat::Heard;
 use super::incoming::{Content, Cut, Incoming, Readable, Unreadable};
 use super::links::Link;
 use super::outgoing::{Release, Writer, Written};
@@ -15,7 +16,7 @@ use super::template::Templates;
 use super::thing::{decide_thing, event_facts, not_first, without_agreement};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use walbrook_domain::{Day, EventId, EventType, Handle, Instant, Organisation};
+use walbrook_domain::{Day, EventId, Handle, Instant};
 use walbrook_event::history::{Entry, Standing, Subject};
 use walbrook_eventlog::{InputPosition, Record, TopicPartition, topics};
 use walbrook_policy::facts::LinkFacts;
@@ -472,20 +473,6 @@ impl Partition {
             partition: self.number,
             problem,
         }
-    }
-}
-
-/// Sources heard in a batch, with the last day of each. Neighbours are nearly always of one source.
-#[derive(Default)]
-struct Heard(BTreeMap<(Organisation, EventType), Day>);
-
-impl Heard {
-    fn note(&mut self, event: &Readable, accepted_at: Instant) {
-        let envelope = &event.raw.envelope;
-        let day = accepted_at.london_day();
-        let source = (envelope.organisation.clone(), envelope.event_type.clone());
-        let known = self.0.entry(source).or_insert(day);
-        *known = (*known).max(day);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::decide::{Work, date};
 use super::error::Stop;
+use super::incoming::Readable;
 use super::partition::Partition;
 use std::collections::BTreeMap;
-use walbrook_domain::{Day, EventType, Organisation};
+use walbrook_domain::{Day, EventType, Instant, Organisation};
 use walbrook_proto::audit::v1::PageHeartbeat;
 
 impl Partition {
@@ -44,5 +45,19 @@ impl Partition {
             }
         }
         Ok(listed)
+    }
+}
+
+/// Sources heard in a batch, with the last day of each. Neighbours are nearly always of one source.
+#[derive(Default)]
+pub(super) struct Heard(pub(super) BTreeMap<(Organisation, EventType), Day>);
+
+impl Heard {
+    pub(super) fn note(&mut self, event: &Readable, accepted_at: Instant) {
+        let envelope = &event.raw.envelope;
+        let day = accepted_at.london_day();
+        let source = (envelope.organisation.clone(), envelope.event_type.clone());
+        let known = self.0.entry(source).or_insert(day);
+        *known = (*known).max(day);
     }
 }
