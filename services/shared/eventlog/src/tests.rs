@@ -159,7 +159,10 @@ fn a_commit_may_be_acknowledged_before_its_markers_are_written() {
         [1, 1]
     );
     assert_eq!(log.stable_ends(&both), [0, 0], "acknowledged, not readable");
-    let asked = |stable| log.clone().committed("g", &[first.clone()], stable, Duration::ZERO);
+    let asked = |stable| {
+        log.clone()
+            .committed("g", std::slice::from_ref(&first), stable, Duration::ZERO)
+    };
     assert_eq!(asked(true).unwrap_err().severity, Severity::Transient);
     assert_eq!(asked(false).unwrap()[0].offset, None);
     assert_eq!(log.unwritten_markers(), 3);
