@@ -215,7 +215,9 @@ pub enum StartError {
     #[error("a schema of this build cannot be used: {0}")]
     Shape(String),
     /// The law's files cannot be read.
-    #[error("the law that agreements are checked against cannot be read: {0}; correct the file under schemas/law")]
+    #[error(
+        "the law that agreements are checked against cannot be read: {0}; correct the file under schemas/law"
+    )]
     Law(String),
     /// The view files.
     #[error("the view files in {folder} cannot be used: {problem}", folder = folder.display())]

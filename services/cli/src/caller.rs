@@ -213,7 +213,11 @@ pub fn refused(operation: &'static str) -> impl Fn(tonic::Status) -> Failure {
         };
         let mut words = format!("{operation}: {} ({:?})", status.message(), status.code());
         let details = status.get_error_details();
-        for violation in details.bad_request().iter().flat_map(|bad| &bad.field_violations) {
+        for violation in details
+            .bad_request()
+            .iter()
+            .flat_map(|bad| &bad.field_violations)
+        {
             words.push_str(&format!(
                 "\n  {}: {} ({})",
                 violation.field, violation.description, violation.reason

@@ -175,7 +175,9 @@ fn start_from(
         None | Some(Ok(None)) => return Ok(nothing()),
         Some(Ok(Some(loaded))) if loaded.next_offset <= end => loaded,
         Some(Ok(Some(_))) => {
-            tracing::warn!("the log ends before the snapshot of the control plane; all of it is read");
+            tracing::warn!(
+                "the log ends before the snapshot of the control plane; all of it is read"
+            );
             return Ok(nothing());
         }
         Some(Err(error)) => {
@@ -191,8 +193,13 @@ fn start_from(
     while found.is_empty() && began.elapsed() < SILENCE {
         reader.poll(1, POLL, &mut found)?;
     }
-    if !found.first().is_some_and(|record| loaded.begins_with(record)) {
-        tracing::warn!("the snapshot of the control plane is of another log of this name; the whole of control.policy is read");
+    if !found
+        .first()
+        .is_some_and(|record| loaded.begins_with(record))
+    {
+        tracing::warn!(
+            "the snapshot of the control plane is of another log of this name; the whole of control.policy is read"
+        );
         return Ok(nothing());
     }
     let mut core = Core::new(Arc::clone(catalogue));

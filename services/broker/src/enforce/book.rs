@@ -2,8 +2,8 @@
 
 use super::changes::Changes;
 use super::control_view::{
-    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds,
-    Target, Verdict, Widening,
+    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds, Target, Verdict,
+    Widening,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,7 +17,9 @@ use walbrook_policy::agreement::Kind;
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::facts::{EventFacts, Subject};
 use walbrook_policy::outcome::Outcome;
-use walbrook_policy::state::{AgreementChange, Change, Grounds, History, Illegal, PolicyState, StandingNow};
+use walbrook_policy::state::{
+    AgreementChange, Change, Grounds, History, Illegal, PolicyState, StandingNow,
+};
 use walbrook_policy::{Compiled, RULES_VERSION};
 use walbrook_proto::avro::SubjectOf;
 

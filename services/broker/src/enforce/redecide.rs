@@ -220,7 +220,11 @@ impl Partition {
     }
 
     /// The authority whose children's services hold the record: it is responsible for the child. Its housing department is not.
-    pub(super) fn in_care_of<'l>(&self, handle: Handle, link: &'l Link) -> Option<&'l Organisation> {
+    pub(super) fn in_care_of<'l>(
+        &self,
+        handle: Handle,
+        link: &'l Link,
+    ) -> Option<&'l Organisation> {
         let subject = Subject::Handle(handle);
         let social_care = self
             .topics

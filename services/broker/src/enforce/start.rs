@@ -1,15 +1,15 @@
 //! Enforcement as a part of the broker process.
 
-use super::kept;
-use crate::control::snapshot::Snapshot;
 use super::book::Book;
 use super::clients::{Clients, raw_topics};
 use super::control_view::{ControlView, Limits, Setting};
 use super::decide::Entropy;
 use super::feed::Feed;
+use super::kept;
 use super::keys::Keys;
 use super::member::{Member, PART, Shared};
 use super::metrics::EnforceMetrics;
+use crate::control::snapshot::Snapshot;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use std::sync::Arc;

@@ -20,7 +20,10 @@ fn a_round_waits_for_every_p_in_both_topics() {
     assert!(round.broker_is_past(&committed(&[(Some(4), AT_10), (Some(0), AT_10)])));
     assert!(round.broker_is_past(&committed(&[
         // A queue that is pending changes nothing: a person's ground waits for nothing.
-        (Some(9), "v1 policy=11 page=3 cursor=7:housing@1:housing@9:-+2"),
+        (
+            Some(9),
+            "v1 policy=11 page=3 cursor=7:housing@1:housing@9:-+2"
+        ),
         (Some(0), AT_10)
     ])));
     for behind in [

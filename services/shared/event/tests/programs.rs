@@ -1,6 +1,11 @@
 //! The flat program against decode, edit, encode: the same bytes and the same errors, for every event type and any grant.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
 
 use apache_avro::Schema;
 use apache_avro::types::Value;
@@ -50,7 +55,7 @@ fn schemas() -> Vec<(String, String)> {
 fn value(schema: &Schema, next: &mut dyn FnMut() -> u64) -> Value {
     match schema {
         Schema::Null => Value::Null,
-        Schema::Boolean => Value::Boolean(next() % 2 == 0),
+        Schema::Boolean => Value::Boolean(next().is_multiple_of(2)),
         Schema::Int => Value::Int(number(next) as i32),
         Schema::Date => Value::Date(number(next) as i32),
         Schema::Long => Value::Long(number(next)),
@@ -87,7 +92,7 @@ fn value(schema: &Schema, next: &mut dyn FnMut() -> u64) -> Value {
 
 fn number(next: &mut dyn FnMut() -> u64) -> i64 {
     let bits = next() % 64;
-    (next() >> bits).cast_signed() * if next() % 2 == 0 { 1 } else { -1 }
+    (next() >> bits).cast_signed() * if next().is_multiple_of(2) { 1 } else { -1 }
 }
 
 fn text(next: &mut dyn FnMut() -> u64) -> String {

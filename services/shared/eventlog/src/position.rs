@@ -257,7 +257,11 @@ impl FromStr for Scan {
             *to.get_mut(place.topic).ok_or_else(fault)? = place.offset;
         }
         Ok(Self {
-            from: from.parse().ok().filter(|from| *from >= 0).ok_or_else(fault)?,
+            from: from
+                .parse()
+                .ok()
+                .filter(|from| *from >= 0)
+                .ok_or_else(fault)?,
             at: at.parse()?,
             to,
             then: match *then {

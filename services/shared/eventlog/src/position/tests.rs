@@ -110,10 +110,7 @@ fn a_cause_that_finds_it_under_way_sends_it_round_once_more_up_to_there() {
         .and_then(|scan| scan.advanced(1));
     assert_eq!(second.as_ref().map(Scan::left), Some(vec![(1, 1, 2)]));
     let again = second.and_then(|scan| scan.renewed([0, 6, 0, 4, 1]));
-    assert_eq!(
-        go(again, 100),
-        [(1, 1, 6), (3, 0, 4), (4, 0, 1), (1, 0, 1)]
-    );
+    assert_eq!(go(again, 100), [(1, 1, 6), (3, 0, 4), (4, 0, 1), (1, 0, 1)]);
     // At its very beginning everything is ahead.
     let fresh = Scan::new(7, [0, 5, 0, 0, 0]).and_then(|scan| scan.renewed([0, 6, 0, 0, 0]));
     assert_eq!(go(fresh, 100), [(1, 0, 6)]);

@@ -282,7 +282,7 @@ impl Life {
                     .parse()
                     .unwrap()
             });
-        let event = (kind == GroundKind::Recall).then(|| event_id());
+        let event = (kind == GroundKind::Recall).then(event_id);
         let handle = handle(of);
         let given = kind == GroundKind::Consent && state == Given;
         let mut fact = GroundFact {
