@@ -77,7 +77,7 @@ pub struct ResubmitArgs {
     /// Its coordinates as `list` prints them
     #[arg(value_name = "ID")]
     pub id: String,
-    /// The corrected event as JSON: the agency's Event message (proto/<agency>/v1), in protobuf's JSON form; - for standard input
+    /// The corrected event as JSON: the agency's Event message (proto/AGENCY/v1), in protobuf's JSON form; - for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The broker's address, when it is not on the local backbone; `--endpoint` is then the agency's gateway

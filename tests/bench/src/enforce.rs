@@ -25,7 +25,7 @@ pub const VS_COPY: &str = "enforce.vs_copy";
 pub const VS_STREAMS: &str = "enforce.vs_kafka_streams_cpu";
 /// Handles, and events of a run: short form, stated size.
 const SIZE: ((usize, usize), (usize, usize)) = ((100_000, 100_000), (1_000_000, 400_000));
-/// Records that the copy takes into one transaction: the best of 4,000 to 50,000.
+/// Records that the copy takes into one transaction: between the sizes that our own batches have (4,000 to 40,000).
 const COPY_BATCH: usize = 20_000;
 /// Where the copy writes what the broker wrote to its two topics.
 const COPIES: [&str; 2] = ["bench.copy.shared", "bench.copy.decisions"];
