@@ -27,20 +27,6 @@ fn revocation(reader: &str) -> RevokeReaderRequest {
     }
 }
 
-/// The broker that writes, and the one that does not.
-async fn roles(backbone: &Backbone) -> (&'static str, &'static str) {
-    backbone
-        .until("one writer among two brokers", || async {
-            let writes = |name| backbone.number(name, "walbrook_control_writer") == Some(1);
-            match BROKERS.map(writes) {
-                [true, false] => Ok((BROKERS[0], BROKERS[1])),
-                [false, true] => Ok((BROKERS[1], BROKERS[0])),
-                both => Err(format!("{both:?}")),
-            }
-        })
-        .await
-}
-
 /// Revokes a reader through this broker; a call that meets a failover is told to come again.
 async fn revoke(backbone: &Backbone, broker: &str, reader: &str) {
     backbone
@@ -77,7 +63,7 @@ fn whichever_broker_is_called_the_writer_answers_and_judges_the_caller_itself() 
     journey(async {
         let backbone = Backbone::start(Options::only(&["identity", "broker"])).await;
         backbone.start_second_broker();
-        let (writer, other) = roles(&backbone).await;
+        let (writer, other) = backbone.writer_of(BROKERS).await;
         for broker in [writer, other] {
             revoke(&backbone, broker, &format!("reader-at-{broker}")).await;
             let mut council = council(&backbone, broker);
@@ -129,13 +115,13 @@ fn the_way_to_the_writer_follows_a_failover() {
     journey(async {
         let backbone = Backbone::start(Options::only(&["identity", "broker"])).await;
         backbone.start_second_broker();
-        let (writer, other) = roles(&backbone).await;
+        let (writer, other) = backbone.writer_of(BROKERS).await;
         revoke(&backbone, other, "before").await;
         backbone.kill_9(writer);
         // The one that is left takes over and answers by itself.
         revoke(&backbone, other, "after").await;
         backbone.restart(writer);
-        let (now, follower) = roles(&backbone).await;
+        let (now, follower) = backbone.writer_of(BROKERS).await;
         let agreed = backbone.until("a proposal through either", || async {
             let document = agreement_text("pan-london-rough-sleeping");
             let request = walbrook_proto::control::v1::ProposeRequest {

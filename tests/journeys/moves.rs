@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use walbrook_event::headers;
 use walbrook_proto::control::v1::control_client::ControlClient;
-use walbrook_proto::control::v1::{GetReceiptRequest, ListAgreementsRequest, RecordGroundRequest};
+use walbrook_proto::control::v1::{GetReceiptRequest, RecordGroundRequest};
 use walbrook_runtime::callers::{TokenRequest, role};
 use walbrook_tests::acts::{CONTACT, PURPOSE, contact};
 use walbrook_tests::backbone::{Backbone, Connection, Options, journey};
@@ -15,28 +15,6 @@ const BROKERS: [&str; 2] = ["broker", "broker-2"];
 fn control(backbone: &Backbone, broker: &str) -> ControlClient<Connection> {
     let caller = TokenRequest::new(CAMDEN, "information-governance", role::CONTROL);
     ControlClient::new(backbone.connect(broker, caller))
-}
-
-/// The broker that writes the control plane, and the other one.
-async fn writer(backbone: &Backbone) -> (&'static str, &'static str) {
-    backbone
-        .until("one broker to write the control plane", || async {
-            let mut said = Vec::new();
-            for (one, other) in [(BROKERS[0], BROKERS[1]), (BROKERS[1], BROKERS[0])] {
-                match control(backbone, one)
-                    .list_agreements(ListAgreementsRequest {})
-                    .await
-                {
-                    Ok(_) => return Ok((one, other)),
-                    Err(refused) => {
-                        assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused}");
-                        said.push(format!("{one}: {}", refused.message()));
-                    }
-                }
-            }
-            Err(said.join("; "))
-        })
-        .await
 }
 
 /// How many contacts were ever released under each pseudonym.
@@ -87,7 +65,7 @@ fn consent(person: &Person, state: &str, expected_version: u32) -> RecordGroundR
 fn a_withdrawal_and_a_new_consent_that_one_barrier_finds_together_leave_what_the_last_word_says() {
     journey(async {
         let (backbone, people) = two_brokers(840).await;
-        let (writing, other) = writer(&backbone).await;
+        let (writing, other) = backbone.writer_of(BROKERS).await;
         // While it hangs, both words about the people of its partitions reach the log: its next barrier finds them together.
         backbone.freeze(other);
         let mut client = control(&backbone, writing);
@@ -124,7 +102,7 @@ fn a_partition_that_moves_to_another_broker_with_a_withdrawal_pending_takes_back
         let before = ever_released(&backbone);
         assert_eq!(before.len(), people.len());
 
-        let (writing, other) = writer(&backbone).await;
+        let (writing, other) = backbone.writer_of(BROKERS).await;
         backbone.freeze(other);
         let mut last = None;
         for person in &people {

@@ -108,4 +108,17 @@ impl Backbone {
                 .ok()
         })
     }
+
+    /// Of two brokers the one that writes the control plane, and the other.
+    pub async fn writer_of<'a>(&self, brokers: [&'a str; 2]) -> (&'a str, &'a str) {
+        self.until("one writer among two brokers", || async {
+            let writes = |name| self.number(name, "walbrook_control_writer") == Some(1);
+            match brokers.map(writes) {
+                [true, false] => Ok((brokers[0], brokers[1])),
+                [false, true] => Ok((brokers[1], brokers[0])),
+                both => Err(format!("{both:?}")),
+            }
+        })
+        .await
+    }
 }
