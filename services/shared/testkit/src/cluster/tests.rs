@@ -57,3 +57,11 @@ fn a_line_that_is_no_checksum_is_named() {
     let error = ensure_jars_in(folder.path(), good, &|_| {}).unwrap_err();
     assert!(matches!(error, ClusterError::Pins { line: 2 }), "{error}");
 }
+
+#[test]
+fn no_port_is_given_twice() {
+    let mut ports: Vec<u16> = (0..500).map(|_| free_port().unwrap()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), 500);
+}
