@@ -1,7 +1,7 @@
 //! `decide.standard_us`: one event against its matching agreements by the compiled tables, with a million consents loaded; against the plain
 //! specification of the same rules.
 //!
-//! Events and agreements are those of [`wide`](crate::wide): each event matches three of twelve agreements. Each of a million people has consented, so
+//! Events and agreements are those of [`crate::wide`]: each event matches three of twelve agreements. Each of a million people has consented, so
 //! that two of the three permit and one denies by a predicate over the body. People come in random order, so nearly every look-up of a ground misses
 //! the caches. Every decision of a run is counted, and those of the first thousands are compared with the specification's.
 

@@ -1,5 +1,5 @@
 //! `enforce.vs_copy` and `enforce.vs_kafka_streams_cpu`: the real broker, one thread, four partitions, through backlogs of wide events about many
-//! people in random order (see [`wide`](crate::wide)): read, barrier, decide, project eight of twelve fields away, pseudonymise, write, and commit
+//! people in random order (see [`crate::wide`]): read, barrier, decide, project eight of twelve fields away, pseudonymise, write, and commit
 //! with pages and positions.
 //!
 //! - against a bare transactional copy: the same records read, the broker's own output of the run written again, drained, with positions;

@@ -1,7 +1,7 @@
 //! `project.gb_per_s` and `project.vs_apache_avro`: raw bodies to shared bodies on one core, by the flat program and by decoding, editing and encoding
 //! with apache-avro.
 //!
-//! Bodies are those of [`wide`](crate::wide) events, each another one, under the grant of its agreements (four fields of twelve) at day precision. The
+//! Bodies are those of [`crate::wide`] events, each another one, under the grant of its agreements (four fields of twelve) at day precision. The
 //! time covers what the loop does for a release: finding the fields, which checks that the body is a whole record, and writing the shared body. Bytes are
 //! those of the raw bodies. Every shared body of a run is compared with apache-avro's.
 
