@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds everything, starts one Kafka and one registry, runs every test against them, stops them.
-# Arguments go to the test programs: --include-ignored runs those that take longer too.
+# Arguments go to the test programs, for example the name of one.
 set -eu
 cd "$(dirname "$0")/.."
 deploy/setup.sh
