@@ -78,6 +78,7 @@ impl Person {
                 upn: None,
                 la_child_id: None,
                 restricted: false,
+                ..Demographics::default()
             },
         }
     }

@@ -125,6 +125,7 @@ impl Service {
                     handle: Vec::new(),
                     linked: false,
                     problem,
+                    accepted: false,
                 })
             }
             Some(Err(error)) => {
@@ -155,6 +156,7 @@ fn linked(handle: Handle) -> proto::LinkOutcome {
         handle: handle.as_bytes().to_vec(),
         linked: true,
         problem: String::new(),
+        accepted: false,
     }
 }
 
@@ -297,7 +299,9 @@ impl Identity for Service {
     ) -> Result<Response<proto::ResolveForReadResponse>, Status> {
         let caller = principal(&request)?;
         caller.require_role(role::SERVICE)?;
-        let proto::ResolveForReadRequest { record, purpose } = request.into_inner();
+        let proto::ResolveForReadRequest {
+            record, purpose, ..
+        } = request.into_inner();
         let record = record.unwrap_or_default();
         let found = self
             .ready()
@@ -386,5 +390,40 @@ impl Identity for Service {
             "pseudonyms were checked"
         );
         Ok(Response::new(proto::MatchesResponse { matches }))
+    }
+
+    async fn accepted(
+        &self,
+        _: Request<proto::AcceptedRequest>,
+    ) -> Result<Response<proto::AcceptedResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn approve_lookup(
+        &self,
+        _: Request<proto::ApproveLookupRequest>,
+    ) -> Result<Response<proto::ApproveLookupResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn list_reviews(
+        &self,
+        _: Request<proto::ListReviewsRequest>,
+    ) -> Result<Response<proto::ListReviewsResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn explain_review(
+        &self,
+        _: Request<proto::ExplainReviewRequest>,
+    ) -> Result<Response<proto::ExplainReviewResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn decide_review(
+        &self,
+        _: Request<proto::DecideReviewRequest>,
+    ) -> Result<Response<proto::DecideReviewResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
     }
 }

@@ -109,6 +109,7 @@ impl Served {
             agency: "housing".into(),
             id_scheme: "LOCAL".into(),
             demographics,
+            previous_token: Vec::new(),
         }
     }
 
@@ -323,6 +324,7 @@ async fn an_organisation_finds_its_own_record_and_learns_nothing_else() {
     let resolve = |id: &str, purpose: &str| ResolveForReadRequest {
         record: Some(own(id)),
         purpose: purpose.into(),
+        ..ResolveForReadRequest::default()
     };
     let request = served.as_caller("materialiser", "service", resolve("1", "rough-sleeping"));
     let found = served

@@ -107,6 +107,7 @@ fn call(issuer: &Issuer, role: &str) -> Request<LinkRequest> {
         agency: "housing".into(),
         id_scheme: "LOCAL".into(),
         demographics: Some(demographics),
+        previous_token: Vec::new(),
     };
     let mut request = Request::new(LinkRequest { items: vec![item] });
     let text = issuer

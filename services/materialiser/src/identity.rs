@@ -41,6 +41,7 @@ impl Identity {
                 local_id: record.local_id.clone(),
             }),
             purpose: purpose.to_string(),
+            ..ResolveForReadRequest::default()
         };
         let found = match self.client.clone().resolve_for_read(request).await {
             Ok(found) => found.into_inner(),

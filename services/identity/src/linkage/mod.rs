@@ -1,11 +1,9 @@
 //! The sans-IO core: commands change an [`Index`], time and randomness are arguments, effects are the records to write.
 
 mod command;
-pub mod demographics;
 mod directory;
 mod index;
 mod joining;
-pub mod name;
 pub mod record;
 mod step;
 pub mod wire;
@@ -17,6 +15,7 @@ pub use directory::{Directory, Entry};
 pub use index::Index;
 pub use record::{Found, PersonRecord, Token};
 pub use step::Core;
+pub use walbrook_matching::{demographics, name};
 
 #[cfg(test)]
 mod tests;

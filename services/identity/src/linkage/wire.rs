@@ -60,6 +60,7 @@ fn demographics(stated: &Stated) -> proto::Demographics {
         upn: stated.upn.clone(),
         restricted: stated.restricted,
         la_child_id: stated.la_child_id.clone(),
+        ..proto::Demographics::default()
     }
 }
 
@@ -103,6 +104,7 @@ pub fn identity_record(record: &PersonRecord) -> proto::IdentityRecord {
         search: record.found.as_str().to_owned(),
         first_seen_at: Some(timestamp(record.first_seen_at)),
         recorded_at: Some(timestamp(record.recorded_at)),
+        ..proto::IdentityRecord::default()
     }
 }
 

@@ -251,6 +251,9 @@ fn demographics(
             .clone()
             .or_else(|| own("LA_CHILD_ID"))
             .unwrap_or_default(),
+        email: stated.email.clone().unwrap_or_default(),
+        town: stated.town.clone().unwrap_or_default(),
+        uprn: stated.uprn.clone().unwrap_or_default(),
     }
 }
 
@@ -284,6 +287,21 @@ fn lengths(stated: &Demographics, findings: &mut Findings) {
         (
             "subject.demographics.la_child_id",
             stated.la_child_id.as_deref().unwrap_or_default(),
+            MOST_NUMBER_BYTES,
+        ),
+        (
+            "subject.demographics.email",
+            stated.email.as_deref().unwrap_or_default(),
+            MOST_NAME_BYTES,
+        ),
+        (
+            "subject.demographics.town",
+            stated.town.as_deref().unwrap_or_default(),
+            MOST_NAME_BYTES,
+        ),
+        (
+            "subject.demographics.uprn",
+            stated.uprn.as_deref().unwrap_or_default(),
             MOST_NUMBER_BYTES,
         ),
     ];

@@ -159,6 +159,7 @@ impl Linker {
             agency: self.agency.to_owned(),
             id_scheme: subject.scheme.to_owned(),
             demographics: subject.demographics,
+            previous_token: Vec::new(),
         }
     }
 
@@ -204,7 +205,7 @@ impl Linker {
             let [i, j, k, l] = date.day.to_be_bytes();
             [a, b, c, d, e, f, g, h, i, j, k, l]
         });
-        let parts: [&[u8]; 9] = [
+        let parts: [&[u8]; 12] = [
             b"demographics",
             stated.given_name.as_bytes(),
             stated.family_name.as_bytes(),
@@ -214,6 +215,9 @@ impl Linker {
             stated.upn.as_bytes(),
             stated.la_child_id.as_bytes(),
             if stated.restricted { b"R" } else { b"-" },
+            stated.email.as_bytes(),
+            stated.town.as_bytes(),
+            stated.uprn.as_bytes(),
         ];
         keyed_hash(&self.key, &parts)
     }

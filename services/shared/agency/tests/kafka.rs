@@ -74,6 +74,7 @@ impl Identity for One {
             handle: HANDLE.to_vec(),
             linked: true,
             problem: String::new(),
+            accepted: true,
         };
         let outcomes = request
             .into_inner()
@@ -116,6 +117,41 @@ impl Identity for One {
         &self,
         _: Request<identity::MatchesRequest>,
     ) -> Result<Response<identity::MatchesResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn accepted(
+        &self,
+        _: Request<identity::AcceptedRequest>,
+    ) -> Result<Response<identity::AcceptedResponse>, Status> {
+        Ok(Response::new(identity::AcceptedResponse {}))
+    }
+
+    async fn approve_lookup(
+        &self,
+        _: Request<identity::ApproveLookupRequest>,
+    ) -> Result<Response<identity::ApproveLookupResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn list_reviews(
+        &self,
+        _: Request<identity::ListReviewsRequest>,
+    ) -> Result<Response<identity::ListReviewsResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn explain_review(
+        &self,
+        _: Request<identity::ExplainReviewRequest>,
+    ) -> Result<Response<identity::ExplainReviewResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn decide_review(
+        &self,
+        _: Request<identity::DecideReviewRequest>,
+    ) -> Result<Response<identity::DecideReviewResponse>, Status> {
         Err(Status::unimplemented("not asked here"))
     }
 }

@@ -233,12 +233,14 @@ impl Identity for People {
                         handle: vec![number; 16],
                         linked: true,
                         problem: String::new(),
+                        accepted: true,
                     }
                 } else {
                     LinkOutcome {
                         handle: Vec::new(),
                         linked: false,
                         problem: "demographics-needed".into(),
+                        accepted: true,
                     }
                 };
                 self.asked.lock().push(item);

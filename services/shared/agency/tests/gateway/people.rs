@@ -19,6 +19,7 @@ pub fn demographics() -> Demographics {
         upn: None,
         la_child_id: None,
         restricted: false,
+        ..Demographics::default()
     }
 }
 
