@@ -13,58 +13,14 @@ use walbrook_eventlog::{Appender, Ends, NewRecord, TopicPartition, topics};
 use walbrook_policy::agreement::{Agreement, sha256};
 use walbrook_proto::avro::AvroRecord as _;
 use walbrook_proto::identity::v1::{LinkMember, LinkRecord};
-use walbrook_tests::records::{CAMDEN, City, ISLINGTON, event_id, ground, organisation, schema_id};
+use walbrook_tests::records::{
+    CAMDEN, City, ISLINGTON, document, event_id, ground, organisation, schema_id,
+};
 
 const PARTITIONS: i32 = 2;
 /// The machine's clock of these tests.
 const NOW: Instant = Instant(1_780_000_600_000_000);
 const EVENT: &str = "housing.RentArrearsChanged";
-
-/// A third agreement beside those of the city: it grants one field that they grant too, and one that they do not.
-const PROPOSAL: &str = r#"
-id = "third"
-version = 1
-title = "A proposal"
-summary = "Tenancies and arrears, for a test."
-purpose = "rough-sleeping"
-kind = "sharing"
-retention_days = 3650
-processor = "the test"
-[law]
-gateways = ["ha1996-s213"]
-article_6 = ["6(1)(c)", "6(1)(e)"]
-[dpia]
-reference = "T-2"
-outcome = "low-residual-risk"
-completed = 2020-01-01
-[period]
-effective = 2020-01-02
-review = 2098-01-01
-expiry = 2099-01-01
-[[party]]
-class = "london-authority"
-role = "controller"
-contact = "its data protection officer"
-[[flow]]
-class = "london-authority"
-event = "housing.RentArrearsChanged"
-fields = ["tenancy_ref", "arrears_pence"]
-precision = "day"
-gateways = ["ha1996-s213"]
-[flow.person]
-consent = "CONSENT"
-national_opt_out = "does-not-apply"
-age = "any"
-restricted = "withhold"
-minimum_match = "NO_MATCH"
-[[reader]]
-class = "london-authority"
-role = "housing-options-officer"
-view = "rough_sleeping_risk"
-mode = "case"
-scope = ["own-subjects"]
-beyond_scope = "never"
-"#;
 
 /// A log with three people: one known to both councils, two to Camden alone.
 struct Town {
@@ -214,8 +170,10 @@ impl Town {
     }
 }
 
+/// A third agreement beside those of the city: it grants one field that they grant too, and one that they do not.
 fn proposal(consent: &str) -> String {
-    PROPOSAL.replace("CONSENT", consent)
+    let fields: &[&str] = &["tenancy_ref", "arrears_pence"];
+    document("third", 1, consent, &[(EVENT, fields)])
 }
 
 #[test]

@@ -17,63 +17,6 @@ use walbrook_policy::agreement::Agreement;
 use walbrook_policy::state::STANDING_REASONS;
 use walbrook_tests::records::{self, CAMDEN, CONSENTED, City, DUTY, ISLINGTON, proposed, signed};
 
-const AGREEMENT: &str = r#"
-id = "ID"
-version = 1
-title = "A test agreement"
-summary = "Rent arrears and reviews, for a test."
-purpose = "rough-sleeping"
-kind = "sharing"
-retention_days = 3650
-processor = "the test"
-[law]
-gateways = ["ha1996-s213"]
-article_6 = ["6(1)(c)", "6(1)(e)"]
-[dpia]
-reference = "T-1"
-outcome = "low-residual-risk"
-completed = 2020-01-01
-[period]
-effective = 2020-01-02
-review = 2098-01-01
-expiry = 2099-01-01
-[[party]]
-class = "london-authority"
-role = "controller"
-contact = "its data protection officer"
-[[flow]]
-class = "london-authority"
-event = "housing.RentArrearsChanged"
-fields = ["landlord_type"]
-precision = "day"
-gateways = ["ha1996-s213"]
-[flow.person]
-consent = "CONSENT"
-national_opt_out = "does-not-apply"
-age = "any"
-restricted = "withhold"
-minimum_match = "NO_MATCH"
-[[flow]]
-class = "london-authority"
-event = "social_care.ReviewHeld"
-fields = ["review_code"]
-precision = "day"
-gateways = ["ha1996-s213"]
-[flow.person]
-consent = "CONSENT"
-national_opt_out = "does-not-apply"
-age = "any"
-restricted = "withhold"
-minimum_match = "NO_MATCH"
-[[reader]]
-class = "london-authority"
-role = "housing-options-officer"
-view = "rough_sleeping_risk"
-mode = "case"
-scope = ["own-subjects"]
-beyond_scope = "never"
-"#;
-
 /// Next offset of `control.policy` after the founding.
 pub const FOUNDING: i64 = 26;
 
@@ -87,15 +30,14 @@ fn agreement(id: &str, version: u32) -> Agreement {
     } else {
         "not-needed"
     };
-    let mut text = AGREEMENT
-        .replace("\"ID\"", &format!("{id:?}"))
-        .replace("CONSENT", consent);
-    if version == 2 {
-        text = text.replace("version = 1", "version = 2").replace(
-            "[\"landlord_type\"]",
-            "[\"landlord_type\", \"arrears_pence\"]",
-        );
-    }
+    let arrears: &[&str] = if version == 1 {
+        &["landlord_type"]
+    } else {
+        &["landlord_type", "arrears_pence"]
+    };
+    let reviews: &[&str] = &["review_code"];
+    let flows = [(KINDS[0].1, arrears), (KINDS[1].1, reviews)];
+    let text = records::document(id, version, consent, &flows);
     Agreement::read(&text).expect("a readable agreement")
 }
 

@@ -34,12 +34,35 @@ pub const CONSENTED: &str = "consented";
 /// The agreement that rests on a duty: only a safety hold, a recall or a restriction stops it.
 pub const DUTY: &str = "duty";
 
-const AGREEMENT: &str = r#"
-id = "ID"
-version = 1
+/// An agreement of London's authorities: each flow an event type and the fields granted, all under the same rule of consent.
+pub fn document(id: &str, version: u32, consent: &str, flows: &[(&str, &[&str])]) -> String {
+    let flows: String = flows
+        .iter()
+        .map(|(event, fields)| {
+            format!(
+                r#"[[flow]]
+class = "london-authority"
+event = "{event}"
+fields = {fields:?}
+precision = "day"
+gateways = ["ha1996-s213"]
+[flow.person]
+consent = "{consent}"
+national_opt_out = "does-not-apply"
+age = "any"
+restricted = "withhold"
+minimum_match = "NO_MATCH"
+"#
+            )
+        })
+        .collect();
+    format!(
+        r#"
+id = "{id}"
+version = {version}
 title = "A test agreement"
-summary = "Rent arrears of adults and children, for a test."
-purpose = "rough-sleeping"
+summary = "Rent arrears and reviews, for a test."
+purpose = "{PURPOSE}"
 kind = "sharing"
 retention_days = 3650
 processor = "the test"
@@ -58,26 +81,16 @@ expiry = 2099-01-01
 class = "london-authority"
 role = "controller"
 contact = "its data protection officer"
-[[flow]]
-class = "london-authority"
-event = "housing.RentArrearsChanged"
-fields = ["landlord_type", "arrears_pence"]
-precision = "day"
-gateways = ["ha1996-s213"]
-[flow.person]
-consent = "CONSENT"
-national_opt_out = "does-not-apply"
-age = "any"
-restricted = "withhold"
-minimum_match = "NO_MATCH"
-[[reader]]
+{flows}[[reader]]
 class = "london-authority"
 role = "housing-options-officer"
 view = "rough_sleeping_risk"
 mode = "case"
 scope = ["own-subjects"]
 beyond_scope = "never"
-"#;
+"#
+    )
+}
 
 /// The records of one namespace.
 pub struct City {
@@ -339,8 +352,9 @@ pub fn beginnings(wanted: impl Fn(&str) -> bool) -> Vec<ControlFact> {
 }
 
 fn agreement(id: &str, consent: &str) -> Vec<ControlFact> {
-    let document = AGREEMENT.replace("ID", id).replace("CONSENT", consent);
-    let agreement = Agreement::read(&document).expect("a readable agreement");
+    let fields: &[&str] = &["landlord_type", "arrears_pence"];
+    let text = document(id, 1, consent, &[("housing.RentArrearsChanged", fields)]);
+    let agreement = Agreement::read(&text).expect("a readable agreement");
     let mut facts = vec![proposed(&agreement)];
     facts.extend([CAMDEN, ISLINGTON].map(|party| signed(&agreement, party)));
     facts
