@@ -25,6 +25,8 @@ pub mod role {
     pub const CONTROL: &str = "control";
     /// Runs the system.
     pub const OPERATOR: &str = "operator";
+    /// Decides whether two records are the same person where the rules cannot.
+    pub const REVIEWER: &str = "reviewer";
     /// Replays and checks.
     pub const AUDITOR: &str = "auditor";
     /// A process of the system calling another; its subject is the process's name.

@@ -15,7 +15,13 @@ use crate::law::Law;
 use std::collections::BTreeSet;
 use walbrook_domain::Day;
 
-const STRATEGIES: [&str; 4] = ["nhs-number", "upn", "la-child-id", "exact-demographics"];
+const STRATEGIES: [&str; 5] = [
+    "nhs-number",
+    "upn",
+    "la-child-id",
+    "exact-demographics",
+    "fellegi-sunter",
+];
 const FLOW_LIMIT: usize = 200;
 
 /// The document with what it is checked against.
