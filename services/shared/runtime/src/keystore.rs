@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! agency/<agency>.key            32 bytes as hex: lookup tokens of that agency's gateway
+//! agency/previous/<agency>.key   the key before it, while records still stand under its tokens
+//! identity.key                   32 bytes as hex: identity's own (what a look-up of nobody is answered with)
 //! purpose/<purpose>.<key id>.key 32 bytes as hex: pseudonyms of that purpose
 //! callers/issuer.pem             Ed25519 PKCS #8: makes tokens (local clusters only)
 //! callers/jwks.json              public key set: checks tokens
@@ -11,6 +13,7 @@
 
 mod create;
 mod file;
+mod rotate;
 
 use std::path::PathBuf;
 
@@ -19,6 +22,7 @@ use zeroize::Zeroize;
 
 pub use create::{LocalKeys, create_local};
 pub use file::FileKeyStore;
+pub use rotate::{retire_agency, rotate_agency};
 
 /// The key id of the first key of a purpose.
 pub const FIRST_KEY_ID: &str = "k1";
@@ -89,6 +93,14 @@ pub enum KeyStoreError {
         /// What it should hold.
         expected: &'static str,
     },
+    /// A rotation is under way already.
+    #[error(
+        "{path} still stands: records that nobody asked for since the last rotation are found by it alone; retire it first if they may become new records", path = path.display()
+    )]
+    UnderWay {
+        /// The key before the current one.
+        path: PathBuf,
+    },
     /// The name would leave the folder.
     #[error("`{name}` cannot name a key: letters, digits, -, _, . and : only")]
     Name {
@@ -104,6 +116,18 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// When it cannot be had.
     fn agency(&self, agency: &str) -> Result<SecretKey, KeyStoreError>;
+
+    /// The key of an agency's lookup tokens before the current one; `None` unless it is being rotated.
+    ///
+    /// # Errors
+    /// When there is one and it cannot be had.
+    fn agency_before(&self, agency: &str) -> Result<Option<SecretKey>, KeyStoreError>;
+
+    /// Identity's own key.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn identity(&self) -> Result<SecretKey, KeyStoreError>;
 
     /// A key of a purpose's pseudonyms.
     ///

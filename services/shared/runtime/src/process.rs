@@ -118,6 +118,9 @@ where
     if arguments.check {
         return ExitCode::SUCCESS;
     }
+    if let Err(cause) = leave_no_core() {
+        return fail(process, &cause, 1);
+    }
     let environment = |name: &str| std::env::var(name).ok();
     if let Err(cause) = end_with_parent(&environment) {
         return fail(process, &cause, 1);
@@ -133,6 +136,19 @@ where
     // Blocking threads that did not end (a loop in a foreign library) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
+}
+
+/// Keys and demographics stand in memory: a crash must not write them anywhere, neither as a core file nor to a program that collects cores
+/// (which the limit alone does not stop), and no other process of the same user may read them.
+fn leave_no_core() -> std::io::Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    rustix::process::setrlimit(Resource::Core, none)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    Ok(())
 }
 
 async fn live<S, F, Fut, E>(process: Process, common: Common, settings: S, body: F) -> ExitCode

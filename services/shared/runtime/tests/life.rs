@@ -42,6 +42,8 @@ fn child() {
     let code = run_from(PROCESS, line, |_: NoSettings, context| async move {
         context.readiness.ready(server::PART);
         tracing::info_span!("work", kind = "example").in_scope(|| tracing::info!("working"));
+        let behaviour = rustix::process::dumpable_behavior();
+        tracing::info!(?behaviour, "what a crash would leave");
         if role == "fails" {
             return Err(std::io::Error::other("the disk is full"));
         }
@@ -199,6 +201,20 @@ fn a_signal_drains_and_every_line_is_json() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn a_crash_leaves_no_core() {
+    let child = launch("serves", &[]);
+    let lines = child.said("what a crash would leave");
+    let said = lines.last().expect("a line");
+    assert!(said.contains("NotDumpable"), "{said}");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.process.id()));
+    let limits = limits.expect("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core"));
+    let words: Vec<&str> = core.expect("a limit").split_whitespace().collect();
+    // Soft and hard: nothing in the process can raise it again.
+    assert_eq!(words.get(4..6), Some(["0", "0"].as_slice()), "{words:?}");
 }
 
 #[test]

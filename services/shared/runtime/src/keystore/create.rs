@@ -8,7 +8,7 @@ use ed25519_dalek::pkcs8::EncodePrivateKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use zeroize::Zeroizing;
 
-use super::file::{agency_path, party_path, purpose_path};
+use super::file::{agency_path, identity_path, party_path, purpose_path};
 use super::{FIRST_KEY_ID, FileKeyStore, KeyStoreError};
 
 /// Which keys a cluster on one machine needs.
@@ -37,6 +37,7 @@ pub fn create_local(folder: &Path, keys: &LocalKeys<'_>) -> Result<FileKeyStore,
     for purpose in keys.purposes {
         create_secret(&purpose_path(folder, purpose, FIRST_KEY_ID)?)?;
     }
+    create_secret(&identity_path(folder))?;
     for party in keys.parties {
         create_signing_key(&party_path(folder, party)?)?;
     }
@@ -48,7 +49,7 @@ pub fn create_local(folder: &Path, keys: &LocalKeys<'_>) -> Result<FileKeyStore,
     Ok(store)
 }
 
-fn create_folder(path: &Path) -> Result<(), KeyStoreError> {
+pub(super) fn create_folder(path: &Path) -> Result<(), KeyStoreError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|cause| KeyStoreError::File {
         path: path.into(),
@@ -60,6 +61,13 @@ fn create_secret(path: &Path) -> Result<(), KeyStoreError> {
     let bytes = Zeroizing::new(rand::random::<[u8; 32]>());
     let text = Zeroizing::new(hex::encode(bytes.as_slice()) + "\n");
     create(path, text.as_bytes())
+}
+
+/// Puts a new secret in the place of one, whole or not at all.
+pub(super) fn replace_secret(path: &Path) -> Result<(), KeyStoreError> {
+    let bytes = Zeroizing::new(rand::random::<[u8; 32]>());
+    let text = Zeroizing::new(hex::encode(bytes.as_slice()) + "\n");
+    replace(path, text.as_bytes())
 }
 
 fn create_signing_key(path: &Path) -> Result<(), KeyStoreError> {

@@ -94,6 +94,18 @@ impl KeyStore for FileKeyStore {
         self.secret(&agency_path(&self.folder, agency)?)
     }
 
+    fn agency_before(&self, agency: &str) -> Result<Option<SecretKey>, KeyStoreError> {
+        match self.secret(&agency_before_path(&self.folder, agency)?) {
+            Ok(key) => Ok(Some(key)),
+            Err(KeyStoreError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn identity(&self) -> Result<SecretKey, KeyStoreError> {
+        self.secret(&identity_path(&self.folder))
+    }
+
     fn purpose(&self, purpose: &str, key_id: &str) -> Result<SecretKey, KeyStoreError> {
         self.secret(&purpose_path(&self.folder, purpose, key_id)?)
     }
@@ -111,6 +123,16 @@ pub(super) fn agency_path(folder: &Path, agency: &str) -> Result<PathBuf, KeySto
     Ok(folder
         .join("agency")
         .join(format!("{}.key", checked_name(agency)?)))
+}
+
+pub(super) fn agency_before_path(folder: &Path, agency: &str) -> Result<PathBuf, KeyStoreError> {
+    Ok(folder
+        .join("agency/previous")
+        .join(format!("{}.key", checked_name(agency)?)))
+}
+
+pub(super) fn identity_path(folder: &Path) -> PathBuf {
+    folder.join("identity.key")
 }
 
 pub(super) fn purpose_path(

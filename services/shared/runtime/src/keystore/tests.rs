@@ -120,3 +120,59 @@ fn tokens_of_the_local_issuer_pass_the_key_set_beside_it() {
         "GSS:E09000007"
     );
 }
+
+#[test]
+fn a_rotated_agency_key_leaves_the_one_before_until_it_is_retired() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("keys");
+    let store = create_local(&path, &KEYS).expect("created");
+    let first = *store.agency("police").expect("agency").as_bytes();
+    assert!(store.agency_before("police").expect("none").is_none());
+
+    rotate_agency(&path, "police").expect("rotated");
+    let second = *store.agency("police").expect("agency").as_bytes();
+    let before = store.agency_before("police").expect("readable");
+    assert_ne!(first, second);
+    assert_eq!(before.expect("kept").as_bytes(), &first);
+    let mode = std::fs::metadata(path.join("agency/previous/police.key")).expect("there");
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+
+    let refused = rotate_agency(&path, "police").expect_err("under way");
+    assert!(matches!(refused, KeyStoreError::UnderWay { .. }));
+    create_local(&path, &KEYS).expect("a start of the cluster changes nothing");
+    assert_eq!(store.agency("police").expect("agency").as_bytes(), &second);
+
+    retire_agency(&path, "police").expect("retired");
+    assert!(store.agency_before("police").expect("none").is_none());
+    let nothing = retire_agency(&path, "police").expect_err("nothing to retire");
+    assert!(matches!(nothing, KeyStoreError::Missing { .. }));
+}
+
+#[test]
+fn a_rotation_that_was_cut_short_is_finished_by_the_same_command() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("keys");
+    let store = create_local(&path, &KEYS).expect("created");
+    let first = *store.agency("police").expect("agency").as_bytes();
+    std::fs::create_dir(path.join("agency/previous")).expect("folder");
+    let (current, before) = ("agency/police.key", "agency/previous/police.key");
+    std::fs::hard_link(path.join(current), path.join(before)).expect("as far as it came");
+
+    rotate_agency(&path, "police").expect("finished");
+    assert_ne!(store.agency("police").expect("agency").as_bytes(), &first);
+    let kept = store.agency_before("police").expect("readable");
+    assert_eq!(kept.expect("kept").as_bytes(), &first);
+}
+
+#[test]
+fn identity_has_a_key_of_its_own() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("keys");
+    let key = *create_local(&path, &KEYS)
+        .expect("created")
+        .identity()
+        .expect("key")
+        .as_bytes();
+    let again = create_local(&path, &KEYS).expect("again");
+    assert_eq!(again.identity().expect("key").as_bytes(), &key);
+}
