@@ -11,6 +11,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("walbrook-proto", &[]),
     ("walbrook-schemas", &[]),
     ("walbrook-policy", &["domain"]),
+    // How sure it is that two records are the same person: pure, shared by identity, the CLI (train, evaluate) and the bench.
+    ("walbrook-matching", &["domain"]),
     // The fold and the canonical row of a view: pure, shared by materialiser and auditor.
     ("walbrook-view", &["domain", "event", "policy", "proto"]),
     ("walbrook-event", &["domain", "proto"]),
@@ -41,6 +43,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "event",
             "eventlog",
             "eventlog-kafka",
+            "matching",
             "policy",
             "proto",
             "runtime",
@@ -108,6 +111,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "event",
             "eventlog",
             "eventlog-kafka",
+            "matching",
             "policy",
             "proto",
             "runtime",
@@ -152,6 +156,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "eventlog",
             "eventlog-kafka",
             "identity",
+            "matching",
             "materialiser",
             "policy",
             "proto",
@@ -203,6 +208,19 @@ const NEVER: &[(&str, &[&str])] = &[
     ),
     (
         "walbrook-policy",
+        &[
+            "apache-avro",
+            "prost",
+            "prost-types",
+            "tokio",
+            "tonic",
+            "rdkafka",
+            "rand",
+            "rand_chacha",
+        ],
+    ),
+    (
+        "walbrook-matching",
         &[
             "apache-avro",
             "prost",

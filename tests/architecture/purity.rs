@@ -8,6 +8,7 @@ use crate::{assert_found, assert_none};
 /// Folder and package of each pure crate.
 const PURE: &[(&str, &str)] = &[
     ("services/shared/domain", "walbrook-domain"),
+    ("services/shared/matching", "walbrook-matching"),
     ("services/shared/policy", "walbrook-policy"),
 ];
 

@@ -3,6 +3,7 @@
 use super::demographics::{Stated, Strategy};
 use super::index::Index;
 use super::record::{Found, Join, PersonRecord, Token, Undone};
+use super::said::Said;
 use std::collections::BTreeSet;
 use walbrook_domain::{Day, Handle, Instant, LinkStatus, PersonId};
 use walbrook_proto::common::v1::Date;
@@ -46,20 +47,23 @@ pub fn stated(message: proto::Demographics) -> Result<Stated, WireError> {
         nhs_number: message.nhs_number,
         upn: message.upn,
         la_child_id: message.la_child_id,
+        email: message.email,
+        town: message.town,
+        uprn: message.uprn,
         restricted: message.restricted,
     })
 }
 
-fn demographics(stated: &Stated) -> proto::Demographics {
+fn demographics(stated: Stated) -> proto::Demographics {
     proto::Demographics {
-        given_name: stated.given_name.clone(),
-        family_name: stated.family_name.clone(),
+        given_name: stated.given_name,
+        family_name: stated.family_name,
         birth_date: stated.birth_date.map(date),
-        postcode: stated.postcode.clone(),
-        nhs_number: stated.nhs_number.clone(),
-        upn: stated.upn.clone(),
+        postcode: stated.postcode,
+        nhs_number: stated.nhs_number,
+        upn: stated.upn,
         restricted: stated.restricted,
-        la_child_id: stated.la_child_id.clone(),
+        la_child_id: stated.la_child_id,
         ..proto::Demographics::default()
     }
 }
@@ -87,9 +91,9 @@ pub fn identity_record(record: &PersonRecord) -> proto::IdentityRecord {
         token: record.token.0.to_vec(),
         handle: record.handle.as_bytes().to_vec(),
         organisation: record.organisation.to_string(),
-        agency: record.agency.clone(),
-        id_scheme: record.id_scheme.clone(),
-        demographics: record.stated.as_ref().map(demographics),
+        agency: (*record.agency).to_owned(),
+        id_scheme: (*record.id_scheme).to_owned(),
+        demographics: record.said.stated().map(demographics),
         sequence: record.sequence,
         own_person: record.own_person.as_bytes().to_vec(),
         person: record.person.as_bytes().to_vec(),
@@ -144,10 +148,9 @@ pub fn person_record(message: proto::IdentityRecord) -> Result<PersonRecord, Wir
             .organisation
             .parse()
             .map_err(|e| wrong("organisation", e))?,
-        agency: message.agency,
-        id_scheme: message.id_scheme,
-        known: stated.as_ref().map(Stated::known).unwrap_or_default(),
-        stated,
+        agency: message.agency.into(),
+        id_scheme: message.id_scheme.into(),
+        said: stated.as_ref().map(Said::of).unwrap_or_default(),
         sequence: message.sequence,
         own_person: PersonId::try_from(&*message.own_person).map_err(|e| wrong("own_person", e))?,
         person: PersonId::try_from(&*message.person).map_err(|e| wrong("person", e))?,
