@@ -122,3 +122,76 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn events_of_a_subject_come_in_order_and_a_place_is_no_person() {
+    let place = |offset, event| Entry {
+        subject: Subject::Key("area:BUS".into()),
+        ..entry(offset, 0, event, 0)
+    };
+    let all = [
+        entry(0, 0, 1, 1),
+        place(2, 1),
+        entry(3, 0, 2, 1),
+        superseding(7, 0, 3, 1),
+        place(8, 2),
+    ];
+    let history = history(&all);
+    let person = &all[0].subject;
+    let offsets = |subject, below| {
+        let events = history.events(subject, below);
+        events.map(|entry| entry.offset).collect::<Vec<_>>()
+    };
+    assert_eq!(offsets(person, 100), [0, 3, 7]);
+    assert_eq!(offsets(person, 7), [0, 3]);
+    assert_eq!(offsets(&all[1].subject, 100), [2, 8]);
+    assert!(history.has_event(person, 1) && !history.has_event(person, 0));
+    for one in &all {
+        assert_eq!(
+            history.event_at(&one.subject, one.offset).as_ref(),
+            Some(one)
+        );
+        assert_eq!(history.at(one.offset).as_ref(), Some(one));
+    }
+    assert_eq!(history.event_at(person, 2), None);
+    assert_eq!(history.at(4), None);
+    assert_eq!(history.last().as_ref(), Some(&all[4]));
+}
+
+proptest! {
+    /// What a copy keeps is enough, also when it is taken and the index goes on.
+    #[test]
+    fn an_index_made_again_of_its_records_answers_alike(
+        steps in prop::collection::vec(
+            (0..4u128, 0..3u8, prop::option::of(0..4u128), 0..4 * DAY, 0..3u8, any::<bool>()), 1..24),
+        copied in 0..24usize,
+    ) {
+        let mut at = 0;
+        let all: Vec<Entry> = steps.iter().enumerate().map(|(offset, (event, hash, earlier, gap, who, place))| {
+            at += gap;
+            let mut made = entry(i64::try_from(offset).unwrap() * 2, at, *event, *hash);
+            made.supersedes = earlier.map(|earlier| format!("{earlier:032x}").parse().unwrap());
+            made.subject = if *place {
+                Subject::Key(format!("area:{who}").into())
+            } else {
+                Subject::Handle(Handle::new([*who; 16]))
+            };
+            made
+        }).collect();
+        let copied = copied.min(all.len());
+        let mut going_on = history(&all[..copied]);
+        let records = going_on.records().clone();
+        all[copied..].iter().cloned().for_each(|entry| going_on.observe(entry));
+        prop_assert_eq!(records.iter().collect::<Vec<_>>(), &all[..copied]);
+        let mut again = History::new();
+        records.iter().for_each(|entry| again.observe(entry));
+        all[copied..].iter().cloned().for_each(|entry| again.observe(entry));
+        for entry in &all {
+            for below in [entry.offset, entry.offset + 1, 100] {
+                prop_assert_eq!(again.standing(entry, below), going_on.standing(entry, below));
+            }
+            let events = |history: &History| history.events(&entry.subject, 100).collect::<Vec<_>>();
+            prop_assert_eq!(events(&again), events(&going_on));
+        }
+    }
+}
