@@ -1,14 +1,16 @@
-//! `walbrook city`: a seeded synthetic city, and half a year of its events sent to the five agencies.
+//! `walbrook city`: a seeded synthetic city, and half a year of its events sent to the five agencies. `walbrook city people`: what services hold
+//! about any number of [`residents`], with errors and the truth beside them.
 
 pub mod figures;
 mod life;
 mod people;
+pub mod residents;
 mod story;
 
 #[cfg(test)]
 mod tests;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -29,7 +31,11 @@ const CALENDAR_DAYS: i32 = 183;
 
 /// Generate a synthetic city and send its events
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct CityArgs {
+    /// Something else than events
+    #[command(subcommand)]
+    pub command: Option<CityCommand>,
     /// How many people
     #[arg(long, default_value_t = 2_000)]
     pub people: usize,
@@ -45,6 +51,13 @@ pub struct CityArgs {
     /// Who calls
     #[command(flatten)]
     pub caller: CallerArgs,
+}
+
+/// What a city gives beside events.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CityCommand {
+    /// Write records of invented people as services hold them, with errors, and the truth about them
+    People(residents::command::PeopleArgs),
 }
 
 /// A city: its people and what happened to them, in order.
@@ -104,6 +117,7 @@ impl CityArgs {
     #[must_use]
     pub fn of(people: usize, seed: u64) -> Self {
         Self {
+            command: None,
             people,
             seed,
             until: None,
@@ -136,6 +150,9 @@ pub(crate) fn now() -> walbrook_domain::Instant {
 /// # Errors
 /// When a service does not answer.
 pub async fn run(args: CityArgs) -> Result<Exit, Failure> {
+    if let Some(CityCommand::People(people)) = &args.command {
+        return residents::command::run(people);
+    }
     let city = City::generate(args.people, args.seed, args.end()?);
     let events: Vec<Outgoing> = city.events.iter().map(|told| told.event.clone()).collect();
     let kinds: Vec<(String, &'static str)> = events
