@@ -19,6 +19,8 @@ pub(crate) struct Known {
     pub(crate) handle: Handle,
     /// The demographics that identity was told last; `None` when it was told none since this process started.
     pub(crate) demographics: Option<Digest>,
+    /// Identity knows that an event about it was accepted.
+    pub(crate) told: bool,
 }
 
 /// Streams ask side by side, so the map is a concurrent one. What was not asked for in this generation or the one before is
@@ -73,6 +75,13 @@ impl Cache {
         }
     }
 
+    /// Identity knows now that an event about the subject was accepted.
+    pub(crate) fn told(&self, token: &Token) {
+        if let Some(mut slot) = self.slots.get_mut(token) {
+            slot.known.told = true;
+        }
+    }
+
     /// Counts a subject of this generation, and ends it when it is full. Whoever brings another one meanwhile waits: that
     /// keeps the bound. Whoever asks for what is young does not.
     fn one_more(&self) {
@@ -104,6 +113,7 @@ mod tests {
         Known {
             handle: Handle::new([number; 16]),
             demographics: None,
+            told: false,
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 use walbrook_domain::Instant;
-use walbrook_event::{Key, Seal};
+use walbrook_event::Seal;
 use walbrook_eventlog::{Appender, Namespace, topics};
 use walbrook_proto::common::v1 as wire;
 use walbrook_runtime::callers::principal;
@@ -18,7 +18,7 @@ use walbrook_runtime::status::Coded;
 
 use crate::check::{Sender, check};
 use crate::error::GatewayError;
-use crate::link::{Identity, Linker};
+use crate::link::{AgencyKeys, Identity, Linker};
 use crate::numbers::Numbers;
 use crate::outcome::{Fate, Rejected};
 use crate::schedule::Schedules;
@@ -54,8 +54,8 @@ impl Default for Limits {
 pub struct Parts {
     /// Prefix of topics.
     pub namespace: Namespace,
-    /// Key of this agency's lookup tokens.
-    pub agency_key: Key,
+    /// Keys of this agency's lookup tokens.
+    pub agency_keys: AgencyKeys,
     /// Where events go.
     pub log: Arc<dyn Appender>,
     /// Who is who.
@@ -102,7 +102,7 @@ impl<A: Agency> Gateway<A> {
         let shared = Shared {
             linker: Linker::new(
                 A::NAME,
-                parts.agency_key,
+                parts.agency_keys,
                 parts.identity,
                 cached,
                 Arc::clone(&numbers),
@@ -138,6 +138,12 @@ impl<A: Agency> Gateway<A> {
             }
         }
         Ok(())
+    }
+
+    /// Tells identity which subjects have an accepted event, until it is time to stop. Runs beside the service.
+    pub fn tell_accepted(&self) -> impl Future<Output = ()> + Send + use<A> {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.linker.tell(&shared.shutdown).await }
     }
 
     /// One event, one receipt.
@@ -219,6 +225,7 @@ impl<A: Agency> Gateway<A> {
         let Prepared {
             records,
             fates,
+            untold,
             received,
             span,
         } = prepared;
@@ -240,7 +247,10 @@ impl<A: Agency> Gateway<A> {
                 .map_err(GatewayError::Log)
                 .and_then(|places| shared.receipts(fates, places));
             match &told {
-                Ok(_) => shared.numbers.receipt(received.elapsed()),
+                Ok(_) => {
+                    shared.numbers.receipt(received.elapsed());
+                    shared.linker.accepted(untold);
+                }
                 Err(error) => shared.numbers.failed(error.reason()),
             }
             told

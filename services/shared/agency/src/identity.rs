@@ -6,8 +6,9 @@ use futures::future::BoxFuture;
 use tonic::Code;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
+use walbrook_domain::Handle;
 use walbrook_proto::identity::v1::identity_client::IdentityClient;
-use walbrook_proto::identity::v1::{LinkItem, LinkOutcome, LinkRequest};
+use walbrook_proto::identity::v1::{AcceptedRequest, LinkItem, LinkOutcome, LinkRequest};
 use walbrook_runtime::callers::Credential;
 use walbrook_runtime::server::MAX_MESSAGE_BYTES;
 
@@ -21,14 +22,15 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 /// A client of the identity service. It connects when first asked and again after a loss.
 #[derive(Debug, Clone)]
 pub struct GrpcIdentity {
+    agency: &'static str,
     address: String,
     client: IdentityClient<InterceptedService<Channel, Credential>>,
 }
 
 impl GrpcIdentity {
-    /// A client of the service at this address, showing this credential.
+    /// A client of the service at this address for an agency, showing this credential.
     #[must_use]
-    pub fn new(address: &http::Uri, credential: Credential) -> Self {
+    pub fn new(agency: &'static str, address: &http::Uri, credential: Credential) -> Self {
         let channel = Endpoint::from(address.clone())
             .connect_timeout(CONNECT_WAIT)
             .timeout(WAIT)
@@ -39,6 +41,7 @@ impl GrpcIdentity {
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         Self {
+            agency,
             address: address.to_string(),
             client,
         }
@@ -66,6 +69,19 @@ impl Identity for GrpcIdentity {
             answer
                 .map(|answer| answer.into_inner().outcomes)
                 .map_err(|status| self.failed(&status))
+        })
+    }
+
+    fn accepted(&self, handles: Vec<Handle>) -> BoxFuture<'_, Result<(), IdentityError>> {
+        Box::pin(async move {
+            let mut client = self.client.clone();
+            let handles = handles.iter().map(|handle| handle.as_bytes().to_vec());
+            let request = AcceptedRequest {
+                agency: self.agency.to_owned(),
+                handles: handles.collect(),
+            };
+            let answer = client.accepted(request).await;
+            answer.map(drop).map_err(|status| self.failed(&status))
         })
     }
 }

@@ -8,6 +8,7 @@
 //! is built from the log's own report. No event is appended before identity has acknowledged the link record of its
 //! subject (P3): records are built from handles, and a handle comes from identity's answer or from a cache of them.
 
+mod accepted;
 mod agency;
 mod cache;
 mod check;
@@ -34,7 +35,7 @@ pub use error::GatewayError;
 pub use gateway::{Clock, Gateway, Limits, Parts};
 pub use head::RULES as HEAD_RULES;
 pub use identity::GrpcIdentity;
-pub use link::{Identity, IdentityError};
+pub use link::{AgencyKeys, Identity, IdentityError};
 pub use process::{run, run_sealed};
 pub use rules::{Finding, Findings, Rule, Severity};
 pub use schedule::{NotScheduled, RULE as SCHEDULE_RULE, Schedules, follow};

@@ -8,7 +8,9 @@ use walbrook_domain::{Handle, Organisation};
 use walbrook_event::pseudonym::keyed_hash;
 use walbrook_event::{Key, lookup_token};
 use walbrook_proto::identity::v1::{Demographics, LinkItem, LinkOutcome};
+use walbrook_runtime::shutdown::Shutdown;
 
+use crate::accepted::Accepted;
 use crate::cache::{Cache, Digest, Known, Token};
 use crate::head::SubjectRef;
 use crate::numbers::Numbers;
@@ -55,6 +57,36 @@ impl IdentityError {
 pub trait Identity: Send + Sync {
     /// Handles for lookup tokens, in their order. When this returns, the link records of all of them are acknowledged.
     fn link(&self, items: Vec<LinkItem>) -> BoxFuture<'_, Result<Vec<LinkOutcome>, IdentityError>>;
+
+    /// Says that events about these subjects were accepted; saying it again changes nothing.
+    fn accepted(&self, handles: Vec<Handle>) -> BoxFuture<'_, Result<(), IdentityError>>;
+}
+
+/// A subject with its handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Linked {
+    /// Its handle.
+    pub(crate) handle: Handle,
+    /// Its token, when identity does not know yet that an event about it was accepted.
+    pub(crate) untold: Option<Token>,
+}
+
+/// Keys of an agency's lookup tokens.
+#[derive(Debug, Clone)]
+pub struct AgencyKeys {
+    /// The one that counts.
+    pub current: Key,
+    /// The one before it, while it is being rotated: identity is shown both tokens of whom it is asked about.
+    pub before: Option<Key>,
+}
+
+impl From<Key> for AgencyKeys {
+    fn from(current: Key) -> Self {
+        Self {
+            current,
+            before: None,
+        }
+    }
 }
 
 /// A subject that identity would not link without knowing who it is.
@@ -64,9 +96,10 @@ pub(crate) struct Unknown;
 /// Handles of one agency's subjects.
 pub(crate) struct Linker {
     agency: &'static str,
-    key: Key,
+    keys: AgencyKeys,
     identity: Arc<dyn Identity>,
     cache: Cache,
+    accepted: Accepted,
     numbers: Arc<Numbers>,
 }
 
@@ -79,16 +112,17 @@ struct Question {
 impl Linker {
     pub(crate) fn new(
         agency: &'static str,
-        key: Key,
+        keys: AgencyKeys,
         identity: Arc<dyn Identity>,
         cache_subjects: usize,
         numbers: Arc<Numbers>,
     ) -> Self {
         Self {
             agency,
-            key,
+            keys,
             identity,
             cache: Cache::new(cache_subjects),
+            accepted: Accepted::default(),
             numbers,
         }
     }
@@ -101,16 +135,15 @@ impl Linker {
         &self,
         organisation: &Organisation,
         subjects: Vec<SubjectRef>,
-    ) -> Result<Vec<Result<Handle, Unknown>>, IdentityError> {
+    ) -> Result<Vec<Result<Linked, Unknown>>, IdentityError> {
         let mut items = Vec::new();
         let mut questions: Vec<Question> = Vec::new();
         // For each subject: its handle, or the place of its question.
-        let places: Vec<Result<Handle, usize>> = {
+        let places: Vec<Result<Linked, usize>> = {
             let mut asked: HashMap<Token, usize> = HashMap::new();
             let mut places = Vec::with_capacity(subjects.len());
             for subject in subjects {
-                let token =
-                    lookup_token(&self.key, organisation, subject.scheme, &subject.local_id);
+                let token = self.token(&self.keys.current, organisation, &subject);
                 let digest = subject
                     .demographics
                     .as_ref()
@@ -126,7 +159,7 @@ impl Linker {
                         places.push(Err(place));
                     }
                     (Some(known), None) if !news(known.demographics) => {
-                        places.push(Ok(known.handle))
+                        places.push(Ok(known.linked(token)))
                     }
                     _ => {
                         asked.insert(token, questions.len());
@@ -143,23 +176,39 @@ impl Linker {
         };
         self.numbers.looked_up(places.len(), questions.len());
         let answers = self.ask(items, &questions).await?;
-        let handle = |place: Result<Handle, usize>| match place {
-            Ok(handle) => Ok(Ok(handle)),
+        let linked = |place: Result<Linked, usize>| match place {
+            Ok(linked) => Ok(Ok(linked)),
             Err(place) => answers.get(place).copied().ok_or(IdentityError::Answer {
                 problem: "an answer is missing",
             }),
         };
-        places.into_iter().map(handle).collect()
+        places.into_iter().map(linked).collect()
+    }
+
+    /// Events about these were accepted: identity is told, behind the receipts.
+    pub(crate) fn accepted(&self, untold: Vec<(Token, Handle)>) {
+        self.accepted.add(untold);
+    }
+
+    /// Tells identity of accepted events until it is time to stop.
+    pub(crate) async fn tell(&self, stop: &Shutdown) {
+        self.accepted.run(&self.identity, &self.cache, stop).await;
+    }
+
+    fn token(&self, key: &Key, organisation: &Organisation, subject: &SubjectRef) -> Token {
+        lookup_token(key, organisation, subject.scheme, &subject.local_id)
     }
 
     fn item(&self, organisation: &Organisation, token: Token, subject: SubjectRef) -> LinkItem {
+        let before = self.keys.before.as_ref();
+        let before = before.map(|key| self.token(key, organisation, &subject).to_vec());
         LinkItem {
             token: token.to_vec(),
             organisation: organisation.to_string(),
             agency: self.agency.to_owned(),
             id_scheme: subject.scheme.to_owned(),
             demographics: subject.demographics,
-            previous_token: Vec::new(),
+            previous_token: before.unwrap_or_default(),
         }
     }
 
@@ -167,7 +216,7 @@ impl Linker {
         &self,
         items: Vec<LinkItem>,
         questions: &[Question],
-    ) -> Result<Vec<Result<Handle, Unknown>>, IdentityError> {
+    ) -> Result<Vec<Result<Linked, Unknown>>, IdentityError> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
@@ -179,20 +228,18 @@ impl Linker {
         }
         let mut answers = Vec::with_capacity(outcomes.len());
         for (outcome, question) in outcomes.iter().zip(questions) {
-            let answer = read(outcome)?;
-            if let Ok(handle) = answer {
-                let told = question
-                    .demographics
-                    .or_else(|| self.cache.get(&question.token)?.demographics);
-                self.cache.put(
-                    question.token,
-                    Known {
-                        handle,
-                        demographics: told,
-                    },
-                );
-            }
-            answers.push(answer);
+            answers.push(read(outcome)?.map(|handle| {
+                let before = self.cache.get(&question.token);
+                let known = Known {
+                    handle,
+                    demographics: question
+                        .demographics
+                        .or_else(|| before.as_ref()?.demographics),
+                    told: outcome.accepted || before.is_some_and(|known| known.told),
+                };
+                self.cache.put(question.token, known);
+                known.linked(question.token)
+            }));
         }
         Ok(answers)
     }
@@ -219,7 +266,16 @@ impl Linker {
             stated.town.as_bytes(),
             stated.uprn.as_bytes(),
         ];
-        keyed_hash(&self.key, &parts)
+        keyed_hash(&self.keys.current, &parts)
+    }
+}
+
+impl Known {
+    fn linked(self, token: Token) -> Linked {
+        Linked {
+            handle: self.handle,
+            untold: (!self.told).then_some(token),
+        }
     }
 }
 

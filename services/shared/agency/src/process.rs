@@ -14,13 +14,15 @@ use walbrook_eventlog::{LogError, Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender, Registry};
 use walbrook_runtime::callers::{Credential, CredentialError};
 use walbrook_runtime::config::{Section, Settings};
-use walbrook_runtime::keystore::{FileKeyStore, KeyStore, KeyStoreError};
+use walbrook_runtime::keystore::{FileKeyStore, KeyStore, KeyStoreError, SecretKey};
 use walbrook_runtime::process::{self, Context, Process};
 use walbrook_runtime::server::{self, ServerError, Services};
 use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait::{self, WaitError};
 
-use crate::{Agency, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas, Schedules, schedule};
+use crate::{
+    Agency, AgencyKeys, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas, Schedules, schedule,
+};
 
 /// The part of readiness that says whether the publication schedules are known.
 const SCHEDULES: &str = "schedules";
@@ -175,6 +177,13 @@ where
         () = context.shutdown.requested() => return Ok(()),
     }
 
+    let told = gateway.tell_accepted();
+    context
+        .tasks
+        .spawn(Kind::essential("accepted-subjects"), async move {
+            told.await;
+            Ok::<(), std::convert::Infallible>(())
+        });
     let listener = server::bind(common.listen).await?;
     let services = Services::new(verifier).with(make(gateway));
     tracing::info!(agency = A::NAME, listen = %common.listen, "serving");
@@ -199,13 +208,24 @@ fn gateway<A: Agency>(
 ) -> Result<Gateway<A>, ProcessError> {
     let common = &context.common;
     let keys = FileKeyStore::open(&common.keys_dir).map_err(ProcessError::Key)?;
-    let agency_key = keys.agency(A::NAME).map_err(ProcessError::Key)?;
+    let key = |secret: SecretKey| Key::new(*secret.as_bytes());
+    let agency_keys = AgencyKeys {
+        current: key(keys.agency(A::NAME).map_err(ProcessError::Key)?),
+        before: keys
+            .agency_before(A::NAME)
+            .map_err(ProcessError::Key)?
+            .map(key),
+    };
     let credential = Credential::of_process(A::NAME, common).map_err(ProcessError::Credential)?;
     Ok(Gateway::new(Parts {
         namespace: Namespace::new(&common.namespace),
-        agency_key: Key::new(*agency_key.as_bytes()),
+        agency_keys,
         log,
-        identity: Arc::new(GrpcIdentity::new(&common.peers.identity, credential)),
+        identity: Arc::new(GrpcIdentity::new(
+            A::NAME,
+            &common.peers.identity,
+            credential,
+        )),
         schedules,
         schemas: Arc::new(RegistrySchemas(Registry::new(&common.registry.to_string()))),
         seal,

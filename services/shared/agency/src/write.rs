@@ -10,10 +10,11 @@ use walbrook_eventlog::{Appender, Headers, LogError, NewRecord, Severity, TopicP
 use walbrook_runtime::shutdown::Shutdown;
 use walbrook_runtime::telemetry;
 
+use crate::cache::Token;
 use crate::check::{KeyedBy, Sender, Valid};
 use crate::error::GatewayError;
 use crate::gateway::{Clock, Limits};
-use crate::link::{Linker, Unknown};
+use crate::link::{Linked, Linker, Unknown};
 use crate::numbers::Numbers;
 use crate::outcome::{Awaiting, Fate, Rejected, RejectedEvent};
 use crate::schedule::Schedules;
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
 pub(crate) struct Prepared {
     pub(crate) records: Vec<NewRecord>,
     pub(crate) fates: Vec<Result<Awaiting, RejectedEvent>>,
+    /// Subjects of whom identity does not know yet that an event was accepted.
+    pub(crate) untold: Vec<(Token, Handle)>,
     pub(crate) received: std::time::Instant,
     /// The span of the preparation; appending is a child of it.
     pub(crate) span: tracing::Span,
@@ -84,6 +87,11 @@ impl Shared {
         let mut prepared = Prepared {
             records: Vec::with_capacity(keyed.len()),
             fates: Vec::with_capacity(keyed.len()),
+            untold: handles
+                .iter()
+                .flatten()
+                .filter_map(|linked| Some((linked.untold?, linked.handle)))
+                .collect(),
             received,
             span: tracing::Span::current(),
         };
@@ -210,12 +218,12 @@ impl Shared {
 
 fn find(
     key: &Key,
-    handles: &[Result<Handle, Unknown>],
+    handles: &[Result<Linked, Unknown>],
 ) -> Result<(Bytes, Option<Handle>), Unknown> {
     match key {
         Key::Text(text) => Ok((text.clone(), None)),
         Key::Linked(place) => {
-            let handle = handles.get(*place).copied().unwrap_or(Err(Unknown))?;
+            let handle = handles.get(*place).copied().unwrap_or(Err(Unknown))?.handle;
             Ok((Bytes::copy_from_slice(handle.as_bytes()), Some(handle)))
         }
     }

@@ -8,10 +8,13 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "kafka/one.rs"]
+mod one;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use walbrook_agency::{
     Agency, Body, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas, Rule, Schedules, follow,
 };
@@ -26,13 +29,14 @@ use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::common::v1::event_head::When;
 use walbrook_proto::common::v1::{Date, Demographics, EventHead, Subject};
 use walbrook_proto::health::v1::{EdAttendance, Event, event};
-use walbrook_proto::identity::v1 as identity;
-use walbrook_proto::identity::v1::identity_server::{Identity, IdentityServer};
-use walbrook_runtime::callers::{Credential, Issuer, TokenRequest, principal, role};
+use walbrook_proto::identity::v1::identity_server::IdentityServer;
+use walbrook_runtime::callers::{Credential, Issuer, TokenRequest, role};
 use walbrook_runtime::metrics::Metrics;
 use walbrook_runtime::readiness::Readiness;
 use walbrook_runtime::server::{self, Services};
 use walbrook_runtime::shutdown::Shutdown;
+
+use crate::one::One;
 
 const WAIT: Duration = Duration::from_secs(30);
 const HANDLE: [u8; 16] = [9; 16];
@@ -57,102 +61,6 @@ impl Agency for Example {
             event::Body::EdAttendance(m) => Some(Body::of("ed_attendance", m, |_, _, _| {})),
             _ => None,
         }
-    }
-}
-
-/// Knows one person, and answers only a service that shows itself.
-struct One;
-
-#[tonic::async_trait]
-impl Identity for One {
-    async fn link(
-        &self,
-        request: Request<identity::LinkRequest>,
-    ) -> Result<Response<identity::LinkResponse>, Status> {
-        principal(&request)?.require_role(role::SERVICE)?;
-        let outcome = identity::LinkOutcome {
-            handle: HANDLE.to_vec(),
-            linked: true,
-            problem: String::new(),
-            accepted: true,
-        };
-        let outcomes = request
-            .into_inner()
-            .items
-            .iter()
-            .map(|_| outcome.clone())
-            .collect();
-        Ok(Response::new(identity::LinkResponse { outcomes }))
-    }
-
-    async fn handle_for(
-        &self,
-        _: Request<identity::HandleForRequest>,
-    ) -> Result<Response<identity::HandleForResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
-    }
-
-    async fn resolve_for_read(
-        &self,
-        _: Request<identity::ResolveForReadRequest>,
-    ) -> Result<Response<identity::ResolveForReadResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
-    }
-
-    async fn merge(
-        &self,
-        _: Request<identity::MergeRequest>,
-    ) -> Result<Response<identity::MergeResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
-    }
-
-    async fn unmerge(
-        &self,
-        _: Request<identity::UnmergeRequest>,
-    ) -> Result<Response<identity::UnmergeResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
-    }
-
-    async fn matches(
-        &self,
-        _: Request<identity::MatchesRequest>,
-    ) -> Result<Response<identity::MatchesResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
-    }
-
-    async fn accepted(
-        &self,
-        _: Request<identity::AcceptedRequest>,
-    ) -> Result<Response<identity::AcceptedResponse>, Status> {
-        Ok(Response::new(identity::AcceptedResponse {}))
-    }
-
-    async fn approve_lookup(
-        &self,
-        _: Request<identity::ApproveLookupRequest>,
-    ) -> Result<Response<identity::ApproveLookupResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
-    }
-
-    async fn list_reviews(
-        &self,
-        _: Request<identity::ListReviewsRequest>,
-    ) -> Result<Response<identity::ListReviewsResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
-    }
-
-    async fn explain_review(
-        &self,
-        _: Request<identity::ExplainReviewRequest>,
-    ) -> Result<Response<identity::ExplainReviewResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
-    }
-
-    async fn decide_review(
-        &self,
-        _: Request<identity::DecideReviewRequest>,
-    ) -> Result<Response<identity::DecideReviewResponse>, Status> {
-        Err(Status::unimplemented("not asked here"))
     }
 }
 
@@ -190,9 +98,13 @@ async fn parts(kafka: &Kafka, registry: Registry, namespace: &Namespace, issuer:
     assert!(schedules.take(&schedule(1, &["health.EdAttendance"])));
     Parts {
         namespace: namespace.clone(),
-        agency_key: Key::new([7; 32]),
+        agency_keys: Key::new([7; 32]).into(),
         log: Arc::new(kafka.appender(Duration::from_millis(1)).expect("appender")),
-        identity: Arc::new(GrpcIdentity::new(&serve_identity(issuer).await, own)),
+        identity: Arc::new(GrpcIdentity::new(
+            "housing",
+            &serve_identity(issuer).await,
+            own,
+        )),
         schedules,
         schemas: Arc::new(RegistrySchemas(registry)),
         seal: Arc::new(Plain),

@@ -15,7 +15,7 @@ use walbrook_agency::{
     Limits, Parts, Rule, Schedules, Schemas,
 };
 use walbrook_domain::control::{PublicationSchedule, ScheduleEntry};
-use walbrook_domain::{Instant, Organisation};
+use walbrook_domain::{Handle, Instant, Organisation};
 use walbrook_event::{Key, Plain, Seal};
 use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::{
@@ -189,7 +189,10 @@ pub struct People {
     pub asked: Mutex<Vec<LinkItem>>,
     pub calls: Mutex<usize>,
     handles: Mutex<BTreeMap<Vec<u8>, u8>>,
+    /// Handles that it was told have events, as often as it was told.
+    pub accepted: Mutex<Vec<Handle>>,
     down: AtomicBool,
+    deaf: AtomicBool,
     slow: AtomicBool,
 }
 
@@ -202,6 +205,15 @@ impl People {
 
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// It links, but does not hear which subjects have events.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::SeqCst);
+    }
+
+    fn knows(&self, number: u8) -> bool {
+        self.accepted.lock().contains(&Handle::new([number; 16]))
     }
 }
 
@@ -233,20 +245,33 @@ impl Identity for People {
                         handle: vec![number; 16],
                         linked: true,
                         problem: String::new(),
-                        accepted: true,
+                        accepted: self.knows(number),
                     }
                 } else {
                     LinkOutcome {
                         handle: Vec::new(),
                         linked: false,
                         problem: "demographics-needed".into(),
-                        accepted: true,
+                        accepted: false,
                     }
                 };
                 self.asked.lock().push(item);
                 outcomes.push(outcome);
             }
             Ok(outcomes)
+        })
+    }
+
+    fn accepted(&self, handles: Vec<Handle>) -> BoxFuture<'_, Result<(), IdentityError>> {
+        Box::pin(async move {
+            if self.deaf.load(Ordering::SeqCst) {
+                return Err(IdentityError::Unavailable {
+                    address: "nowhere".into(),
+                    message: "refused".into(),
+                });
+            }
+            self.accepted.lock().extend(handles);
+            Ok(())
         })
     }
 }
@@ -298,6 +323,15 @@ impl House {
     }
 
     pub async fn with(limits: Limits, seal: Arc<dyn Seal>) -> Self {
+        Self::made(limits, seal, None).await
+    }
+
+    /// While the agency's key is being rotated: this is the one before.
+    pub async fn rotating(before: Key) -> Self {
+        Self::made(Limits::default(), Arc::new(Plain), Some(before)).await
+    }
+
+    async fn made(limits: Limits, seal: Arc<dyn Seal>, before: Option<Key>) -> Self {
         let journal = Journal::default();
         let log = Arc::new(Log {
             memory: MemoryLog::new([(TOPIC, 4)]),
@@ -312,7 +346,9 @@ impl House {
             asked: Mutex::default(),
             calls: Mutex::default(),
             handles: Mutex::default(),
+            accepted: Mutex::default(),
             down: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
             slow: AtomicBool::new(false),
         });
         let (ids, metrics, shutdown) = (Arc::new(Ids::default()), Metrics::new(), Shutdown::new());
@@ -320,7 +356,9 @@ impl House {
         let schedules = Schedules::new(&metrics);
         assert!(schedules.take(&schedule(CAMDEN, 1, &[EVENT])));
         parts.schedules = schedules.clone();
+        parts.agency_keys.before = before;
         let gateway = Gateway::<Example>::new(parts);
+        tokio::spawn(gateway.tell_accepted());
         let issuer = Issuer::ephemeral("walbrook-local");
         let listener = server::bind("127.0.0.1:0".parse().expect("address"))
             .await
@@ -412,7 +450,7 @@ fn parts(
 ) -> Parts {
     Parts {
         namespace: Namespace::new("t"),
-        agency_key: Key::new([7; 32]),
+        agency_keys: Key::new([7; 32]).into(),
         log: Arc::clone(log) as Arc<dyn Appender>,
         identity: Arc::clone(people) as Arc<dyn Identity>,
         schedules: Schedules::default(),

@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod accepted;
 mod callers;
 mod events;
 mod failures;
