@@ -7,7 +7,7 @@ use crate::{
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use walbrook_eventlog::{LogError, Severity};
 
 /// Where Kafka is and how to talk to it.
@@ -147,6 +147,13 @@ impl Kafka {
         config.set("queue.buffering.max.kbytes", "1048576");
         config
     }
+}
+
+/// What is left until a deadline, in whole milliseconds, rounded up. The client waits in whole milliseconds and cuts a rest off, so whatever is less
+/// than one would not be waited but spun through: a millisecond of each wait, a tenth of a core for a member that waits ten at a time.
+pub(crate) fn left(deadline: Instant) -> Duration {
+    let left = deadline.saturating_duration_since(Instant::now());
+    Duration::from_millis(u64::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX))
 }
 
 /// An error of librdkafka that is not about a transaction.

@@ -4,7 +4,7 @@
 //! only notes what happened, and [`KafkaGroupReader::poll`] settles it on the caller's own stack, where an open batch can be committed or aborted.
 
 use crate::Kafka;
-use crate::connection::plain;
+use crate::connection::{left, plain};
 use crate::message::Topics;
 use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
@@ -194,7 +194,7 @@ impl GroupReader for KafkaGroupReader {
         let mut taken = 0;
         while taken < max {
             let left = if taken == 0 {
-                deadline.saturating_duration_since(Instant::now())
+                left(deadline)
             } else {
                 Duration::ZERO
             };

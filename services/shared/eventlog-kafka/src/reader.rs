@@ -1,7 +1,7 @@
 //! A reader over partitions assigned by hand.
 
 use crate::Kafka;
-use crate::connection::plain;
+use crate::connection::{left, plain};
 use crate::message::Topics;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -61,7 +61,7 @@ impl Reader for KafkaReader {
         let mut taken = 0;
         while taken < max {
             let left = if taken == 0 {
-                deadline.saturating_duration_since(Instant::now())
+                left(deadline)
             } else {
                 Duration::ZERO
             };

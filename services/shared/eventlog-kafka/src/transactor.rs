@@ -20,6 +20,9 @@ use walbrook_eventlog::{
 
 /// How long a record may stay unacknowledged before the transaction is given up.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// How long a drain rests before it looks for acknowledgements again, at first and at most.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_micros(800);
 /// How long taking over an id may take: the coordinator first aborts what the last owner left.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
 
@@ -212,8 +215,15 @@ impl Transactor for KafkaTransactor {
     fn drain(&mut self) -> Result<Vec<(TopicPartition, i64)>, LogError> {
         let producer = self.producer("drain")?;
         let deadline = Instant::now() + DRAIN_LIMIT;
-        while producer.in_flight_count() > 0 {
-            producer.poll(Duration::from_millis(5));
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            producer.poll(Duration::ZERO);
+            if producer.in_flight_count() == 0 {
+                break;
+            }
+            // The client's own wait goes on when everything has come, and spins through its last millisecond.
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
             if Instant::now() > deadline {
                 return Err(LogError::new(
                     Severity::Abort,
