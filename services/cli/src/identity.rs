@@ -1,5 +1,6 @@
 //! `walbrook identity`: merge and un-merge.
 
+mod approve;
 mod record;
 
 use clap::{Args, Subcommand};
@@ -24,6 +25,8 @@ pub struct IdentityArgs {
 pub enum IdentityCommand {
     /// Say that two records are the same person; the first one's person keeps its id
     Merge(MergeArgs),
+    /// As a second person, let a named reader look a record of your organisation up before its hold is over
+    Approve(approve::ApproveArgs),
     /// Undo the latest join that names a record; both persons are as before it
     Unmerge(UnmergeArgs),
 }
@@ -66,6 +69,7 @@ pub struct UnmergeArgs {
 pub async fn run(args: IdentityArgs) -> Result<Exit, Failure> {
     match args.command {
         IdentityCommand::Merge(args) => merge(args).await,
+        IdentityCommand::Approve(args) => approve::run(args).await,
         IdentityCommand::Unmerge(args) => unmerge(args).await,
     }
 }

@@ -14,6 +14,7 @@ mod failure;
 pub mod ground;
 pub mod identity;
 pub mod import;
+pub mod keys;
 pub mod publish;
 pub mod quarantine;
 pub mod register;
@@ -69,6 +70,8 @@ pub enum Command {
     Register(register::RegisterArgs),
     /// Merge and un-merge the records of one person
     Identity(identity::IdentityArgs),
+    /// Which keys there are, and the rotation of an agency's
+    Keys(keys::KeysArgs),
     /// Turn a real return into events
     Import(import::ImportArgs),
     /// Generate a synthetic city and send its events
@@ -112,6 +115,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Quarantine(args) => quarantine::run(args).await,
         Command::Register(args) => register::run(args).await,
         Command::Identity(args) => identity::run(args).await,
+        Command::Keys(args) => keys::run(&args),
         Command::Import(args) => import::run(args).await,
         Command::City(args) => city::run(args).await,
         Command::Settle(args) => settle::run(args).await,

@@ -29,6 +29,8 @@ pub mod role {
     pub const REVIEWER: &str = "reviewer";
     /// Replays and checks.
     pub const AUDITOR: &str = "auditor";
+    /// Approves, as a second person of its organisation, what a reader may not do alone.
+    pub const SUPERVISOR: &str = "supervisor";
     /// A process of the system calling another; its subject is the process's name.
     pub const SERVICE: &str = "service";
 }
