@@ -1,4 +1,9 @@
 //! Acknowledged appends outside transactions.
+//!
+//! Records are handed to the client in waves: what is appended while a wave is in flight is held, and handed over as one when the last report of that
+//! wave is in. It costs no throughput, since the client sends one request of a partition at a time anyway, and it keeps the client from spinning: its
+//! own thread polls without a wait for as long as a partition has records in flight and others whose linger is over (librdkafka 2.12,
+//! `rd_kafka_toppar_producer_serve`), which was most of a gateway's processor time under load, taken from Kafka on the same machine.
 
 use crate::Kafka;
 use crate::connection::plain;
@@ -7,11 +12,17 @@ use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use walbrook_eventlog::{Appender, Done, LogError, NewRecord, Severity, TopicPartition};
+
+/// Records are held for a wave that long at most: one partition without a leader must not hold up the others.
+const HOLD: Duration = Duration::from_millis(50);
+/// How long the thread of the reports waits at a time; the client's wait spins through its last millisecond.
+const POLL: Duration = Duration::from_millis(100);
 
 /// One call of `append`: done when the last record's report has come.
 struct Batch {
@@ -66,7 +77,7 @@ struct Place {
     order: usize,
 }
 
-struct Reports;
+struct Reports(Arc<Gate>);
 
 impl ClientContext for Reports {}
 
@@ -82,12 +93,134 @@ impl ProducerContext for Reports {
             Err((error, message)) => Err(plain("append", message.topic(), error)),
         };
         place.batch.settle(place.order, settled);
+        self.0.delivered();
     }
+}
+
+/// What is in flight, and what waits for it.
+#[derive(Default)]
+struct Gate {
+    in_flight: AtomicUsize,
+    /// Handing over is done under this lock too, so records go in the order of the calls.
+    held: Mutex<Held>,
+    producer: OnceLock<Weak<BaseProducer<Reports>>>,
+}
+
+#[derive(Default)]
+struct Held {
+    records: Vec<(NewRecord, Box<Place>)>,
+    since: Option<Instant>,
+}
+
+/// Records that were refused at once.
+type Refused = Vec<(Box<Place>, LogError)>;
+
+impl Gate {
+    fn append(&self, records: impl Iterator<Item = (NewRecord, Box<Place>)>) {
+        let refused = {
+            let mut held = self.held.lock();
+            held.since.get_or_insert_with(Instant::now);
+            held.records.extend(records);
+            self.open(&mut held)
+        };
+        self.refuse(refused);
+    }
+
+    /// A report has come.
+    fn delivered(&self) {
+        if self.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.next_wave();
+        }
+    }
+
+    fn next_wave(&self) {
+        let refused = self.open(&mut self.held.lock());
+        self.refuse(refused);
+    }
+
+    /// Hands over what is held, if nothing is in flight or it has waited long enough.
+    fn open(&self, held: &mut Held) -> Refused {
+        let waited = held.since.is_some_and(|since| since.elapsed() >= HOLD);
+        if held.records.is_empty() || self.in_flight.load(Ordering::Acquire) > 0 && !waited {
+            return Refused::new();
+        }
+        held.since = None;
+        self.in_flight
+            .fetch_add(held.records.len(), Ordering::AcqRel);
+        let producer = self.producer.get().and_then(Weak::upgrade);
+        let mut refused = Refused::new();
+        for (record, place) in held.records.drain(..) {
+            let handed = match &producer {
+                Some(producer) => hand_over(producer, &record, place),
+                None => Err((place, closed(&record))),
+            };
+            refused.extend(handed.err());
+        }
+        refused
+    }
+
+    /// Not under the lock: whoever is told may append again.
+    fn refuse(&self, refused: Refused) {
+        for (place, error) in refused {
+            place.batch.settle(place.order, Err(error));
+            self.delivered();
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let held = self.held.lock();
+        held.records.is_empty() && self.in_flight.load(Ordering::Acquire) == 0
+    }
+}
+
+fn closed(record: &NewRecord) -> LogError {
+    LogError::new(
+        Severity::Transient,
+        "append",
+        &*record.topic,
+        "the producer is being closed; nothing was written, try again at another process",
+    )
+}
+
+fn hand_over(
+    producer: &BaseProducer<Reports>,
+    record: &NewRecord,
+    place: Box<Place>,
+) -> Result<(), (Box<Place>, LogError)> {
+    let mut message: BaseRecord<'_, [u8], [u8], Box<Place>> =
+        BaseRecord::with_opaque_to(&record.topic, place).headers(owned_headers(&record.headers));
+    if let Some(key) = &record.key {
+        message = message.key(key);
+    }
+    if let Some(value) = &record.value {
+        message = message.payload(value);
+    }
+    if let Some(partition) = record.partition {
+        message = message.partition(partition);
+    }
+    if let Some(at) = record.timestamp_ms {
+        message = message.timestamp(at);
+    }
+    producer.send(message).map_err(|(error, back)| {
+        let failed = match error {
+            KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => LogError::new(
+                Severity::Transient,
+                "append",
+                &*record.topic,
+                "the producer's queue is full: Kafka does not keep up; send less and try again",
+            ),
+            error => plain("append", &*record.topic, &error),
+        };
+        (back.delivery_opaque, failed)
+    })
 }
 
 /// An idempotent producer with acks=all; its own thread serves the reports.
 pub struct KafkaAppender {
-    producer: ThreadedProducer<Reports>,
+    producer: Arc<BaseProducer<Reports>>,
+    gate: Arc<Gate>,
+    stop: Arc<AtomicBool>,
+    reports: Option<JoinHandle<()>>,
 }
 
 impl KafkaAppender {
@@ -96,10 +229,37 @@ impl KafkaAppender {
         config.set("linger.ms", linger.as_millis().to_string());
         // After this the caller is told that nothing was acknowledged; it must be under the callers' own deadlines.
         config.set("message.timeout.ms", "15000");
-        let producer = config
-            .create_with_context(Reports)
+        let gate = Arc::new(Gate::default());
+        let producer: BaseProducer<Reports> = config
+            .create_with_context(Reports(Arc::clone(&gate)))
             .map_err(|error| plain("make a producer", kafka.bootstrap(), &error))?;
-        Ok(Self { producer })
+        let producer = Arc::new(producer);
+        let _ = gate.producer.set(Arc::downgrade(&producer));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (serving, stopped, waves) =
+            (Arc::clone(&producer), Arc::clone(&stop), Arc::clone(&gate));
+        let reports = std::thread::Builder::new()
+            .name("reports".to_owned())
+            .spawn(move || {
+                while !stopped.load(Ordering::Relaxed) {
+                    serving.poll(POLL);
+                    waves.next_wave();
+                }
+            })
+            .map_err(|error| {
+                LogError::new(
+                    Severity::Fatal,
+                    "make a producer",
+                    kafka.bootstrap(),
+                    error.to_string(),
+                )
+            })?;
+        Ok(Self {
+            producer,
+            gate,
+            stop,
+            reports: Some(reports),
+        })
     }
 
     /// Waits until everything handed over is acknowledged or has failed.
@@ -107,9 +267,32 @@ impl KafkaAppender {
     /// # Errors
     /// When that took longer than `wait`.
     pub fn flush(&self, wait: Duration) -> Result<(), LogError> {
-        self.producer
-            .flush(wait)
-            .map_err(|error| plain("flush", "the producer", &error))
+        let deadline = Instant::now() + wait;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.producer
+                .flush(left)
+                .map_err(|error| plain("flush", "the producer", &error))?;
+            if self.gate.is_idle() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Drop for KafkaAppender {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(reports) = self.reports.take()
+            && reports.thread().id() != std::thread::current().id()
+        {
+            let _ = reports.join();
+        }
+        // Nobody hands these over any more.
+        let left = std::mem::take(&mut self.gate.held.lock().records);
+        for (record, place) in left {
+            place.batch.settle(place.order, Err(closed(&record)));
+        }
     }
 }
 
@@ -128,38 +311,10 @@ impl Appender for KafkaAppender {
                 done: Some(done),
             }),
         });
-        for (order, record) in records.into_iter().enumerate() {
-            let place = Box::new(Place {
-                batch: Arc::clone(&batch),
-                order,
-            });
-            let mut message: BaseRecord<'_, [u8], [u8], Box<Place>> =
-                BaseRecord::with_opaque_to(&record.topic, place)
-                    .headers(owned_headers(&record.headers));
-            if let Some(key) = &record.key {
-                message = message.key(key);
-            }
-            if let Some(value) = &record.value {
-                message = message.payload(value);
-            }
-            if let Some(partition) = record.partition {
-                message = message.partition(partition);
-            }
-            if let Some(at) = record.timestamp_ms {
-                message = message.timestamp(at);
-            }
-            if let Err((error, back)) = self.producer.send(message) {
-                let failed = match error {
-                    KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => LogError::new(
-                        Severity::Transient,
-                        "append",
-                        &*record.topic,
-                        "the producer's queue is full: Kafka does not keep up; send less and try again",
-                    ),
-                    error => plain("append", &*record.topic, &error),
-                };
-                back.delivery_opaque.batch.settle(order, Err(failed));
-            }
-        }
+        let placed = records.into_iter().enumerate().map(|(order, record)| {
+            let batch = Arc::clone(&batch);
+            (record, Box::new(Place { batch, order }))
+        });
+        self.gate.append(placed);
     }
 }
