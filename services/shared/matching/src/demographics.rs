@@ -122,7 +122,7 @@ impl fmt::Debug for Known {
 pub enum Contradiction {
     /// Two different verified NHS numbers.
     TwoNhsNumbers,
-    /// Dates of birth that differ by more than a swap of day and month or one digit (a 1 January says only a year, give or take two).
+    /// Dates of birth that differ by more than a swap of day and month, one digit or one year (a 1 January says only a year, give or take two).
     BirthsFar,
     /// Given *and* family names both far apart, also when read crosswise (one of them alone may change: marriage, a known-as name).
     NamesFar,
@@ -130,7 +130,7 @@ pub enum Contradiction {
 
 /// A hash under which records that agree are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key([u8; 16]);
+pub struct Key(pub(crate) [u8; 16]);
 
 impl Known {
     /// The strong tokens, surest first. A child number counts within one authority, so its organisation is part of the key.
@@ -214,7 +214,8 @@ fn births_far(a: Day, b: Day) -> bool {
         .count();
     let only_years = is_placeholder_birth(a) || is_placeholder_birth(b);
     let same_year = only_years && (year_a - year_b).abs() <= 2;
-    digits > 1 && !swapped && !same_year
+    let year_off = (year_a - year_b).abs() == 1 && (month_a, day_a) == (month_b, day_b);
+    digits > 1 && !swapped && !same_year && !year_off
 }
 
 /// A full postcode (outward and inward part). ZZ99 (no fixed abode, not known) says nothing.
@@ -241,7 +242,7 @@ fn la_child_id(text: &str) -> Option<String> {
     says_something.then_some(id)
 }
 
-fn hash16(tag: &[u8], parts: &[&[u8]]) -> [u8; 16] {
+pub(crate) fn hash16(tag: &[u8], parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for part in std::iter::once(&tag).chain(parts) {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -67,6 +67,11 @@ impl Name {
         &self.joined
     }
 
+    /// Its words, in order.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words
+    }
+
     /// Whether two names may be the same name written twice: equal, one a beginning of the other (`Liz` is not, `Sam` of `Samuel` is), a shared
     /// part of a double name, or a typing error or two.
     pub fn near(&self, other: &Self) -> bool {

@@ -1,0 +1,199 @@
+//! The level of two records in each field. Symmetric, no allocation.
+
+use crate::features::{Features, NameForm, day_month_swapped, digits_apart};
+use crate::level::{Field, Level, Levels, MISSING, birth, email, name, place, town};
+
+/// Jaro–Winkler similarity, in ten-thousandths, from which two names are close.
+const CLOSE: u32 = 9_200;
+
+/// From which they are near.
+const NEAR: u32 = 8_000;
+
+/// From which two mailboxes, and two towns, are close.
+const CLOSE_TEXT: u32 = 8_800;
+
+/// All levels.
+pub(crate) fn levels(a: &Features, b: &Features) -> Levels {
+    let (family, given) = names(a, b);
+    let place = place(a, b);
+    let mut out = [MISSING; crate::level::FIELDS];
+    for (field, level) in [
+        (Field::Birth, births(a, b)),
+        (Field::Place, place),
+        (Field::Email, emails(a, b)),
+        (Field::Town, towns(a, b, place)),
+        (Field::Family, family),
+        (Field::Given, given),
+    ] {
+        if let Some(slot) = out.get_mut(field.index()) {
+            *slot = level;
+        }
+    }
+    Levels(out)
+}
+
+/// Dates of birth; a 1 January says nothing.
+pub(crate) fn births(a: &Features, b: &Features) -> Level {
+    let (a, b) = (a.birth_said(), b.birth_said());
+    if a == 0 || b == 0 {
+        return MISSING;
+    }
+    if a == b {
+        return birth::EXACT;
+    }
+    if digits_apart(a, b) == 1 {
+        return birth::DIGIT;
+    }
+    if day_month_swapped(a, b) {
+        return birth::SWAPPED;
+    }
+    let same = |mask: u32| (a ^ b) & mask == 0;
+    let (year, month, day) = (same(0xFFFF_0000), same(0xFF00), same(0xFF));
+    if month
+        && day
+        && crate::features::parts(a)
+            .0
+            .abs_diff(crate::features::parts(b).0)
+            == 1
+    {
+        return birth::YEAR;
+    }
+    if u8::from(year) + u8::from(month) + u8::from(day) == 2 {
+        birth::TWO_PARTS
+    } else {
+        birth::DIFFERENT
+    }
+}
+
+/// Addresses: by UPRN where both have one and they agree, otherwise by postcode. Two flats of a house have two UPRNs and one postcode.
+pub(crate) fn place(a: &Features, b: &Features) -> Level {
+    if a.uprn != 0 && a.uprn == b.uprn {
+        return place::UPRN;
+    }
+    if a.postcode == 0 || b.postcode == 0 {
+        return if a.uprn != 0 && b.uprn != 0 {
+            place::DIFFERENT
+        } else {
+            MISSING
+        };
+    }
+    // The inward part is a digit and two letters; without the letters it is the sector, without the digit the district.
+    let differ = a.postcode ^ b.postcode;
+    if differ == 0 {
+        place::POSTCODE
+    } else if differ >> 16 == 0 {
+        place::SECTOR
+    } else if differ >> 24 == 0 {
+        place::DISTRICT
+    } else {
+        place::DIFFERENT
+    }
+}
+
+/// E-mail addresses.
+pub(crate) fn emails(a: &Features, b: &Features) -> Level {
+    if a.email == 0 || b.email == 0 {
+        MISSING
+    } else if a.email == b.email {
+        email::EXACT
+    } else if a.mailbox_hash == b.mailbox_hash {
+        email::MAILBOX
+    } else if a.mailbox.jaro_winkler(b.mailbox) >= CLOSE_TEXT {
+        email::CLOSE
+    } else {
+        email::DIFFERENT
+    }
+}
+
+/// Towns, where the places said nothing: a postcode lies in its town, and is not counted twice.
+pub(crate) fn towns(a: &Features, b: &Features, place: Level) -> Level {
+    if place != MISSING || a.town_hash == 0 || b.town_hash == 0 {
+        MISSING
+    } else if a.town_hash == b.town_hash {
+        town::EXACT
+    } else if a.town.jaro_winkler(b.town) >= CLOSE_TEXT {
+        town::CLOSE
+    } else {
+        town::DIFFERENT
+    }
+}
+
+/// Family and given name.
+pub(crate) fn names(a: &Features, b: &Features) -> (Level, Level) {
+    let family = match alike(&a.family, &b.family) {
+        name::INITIAL.. if a.family.known() && b.family.known() => name::FAMILY_DIFFERENT,
+        other => other,
+    };
+    let given = givens(a, b);
+    let straight = |level: Level, different: Level| level != MISSING && level < different;
+    if straight(family, name::FAMILY_DIFFERENT)
+        || straight(given, name::INITIAL)
+        || !crosswise(a, b)
+    {
+        return (family, given);
+    }
+    // Counted once: the family name adds nothing.
+    (MISSING, name::SWAPPED)
+}
+
+fn givens(a: &Features, b: &Features) -> Level {
+    match (a.initial, b.initial) {
+        (0, 0) => alike(&a.given, &b.given),
+        (0, _) if !a.given.known() => MISSING,
+        (_, 0) if !b.given.known() => MISSING,
+        _ => {
+            let first = |of: &Features| {
+                if of.initial != 0 {
+                    of.initial
+                } else {
+                    of.given.letters.first()
+                }
+            };
+            if first(a) == first(b) {
+                name::INITIAL
+            } else {
+                name::DIFFERENT
+            }
+        }
+    }
+}
+
+fn alike(a: &NameForm, b: &NameForm) -> Level {
+    if !a.known() || !b.known() {
+        return MISSING;
+    }
+    if a.hash == b.hash {
+        return name::EXACT;
+    }
+    let alike = a.letters.jaro_winkler(b.letters);
+    if alike >= CLOSE {
+        name::CLOSE
+    } else if a.letters.begins(b.letters) || a.shares_word(b) {
+        name::PART
+    } else if alike >= NEAR {
+        name::NEAR
+    } else if a.letters.first() == b.letters.first() {
+        name::INITIAL
+    } else {
+        name::DIFFERENT
+    }
+}
+
+/// Whether the given name of one is the family name of the other: both ways where all four are known, and one of them to the letter.
+fn crosswise(a: &Features, b: &Features) -> bool {
+    let one_way = |given: &NameForm, family: &NameForm| {
+        if !given.known() || !family.known() {
+            return None;
+        }
+        Some(if given.hash == family.hash {
+            2
+        } else {
+            u32::from(given.letters.jaro_winkler(family.letters) >= CLOSE)
+        })
+    };
+    match (one_way(&a.given, &b.family), one_way(&b.given, &a.family)) {
+        (Some(x), Some(y)) => x > 0 && y > 0 && x + y > 2,
+        (Some(x), None) | (None, Some(x)) => x == 2,
+        (None, None) => false,
+    }
+}

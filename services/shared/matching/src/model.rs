@@ -1,0 +1,205 @@
+//! A Fellegi–Sunter model: for each field and level how often records of one person agree so (m) and records of two people (u). The logarithm of their
+//! ratio is the level's weight; the weights and the prior add up to the odds that two records are the same person.
+
+mod file;
+mod outcome;
+mod score;
+
+pub use file::ModelError;
+pub use outcome::{Held, Outcome};
+pub use score::Scored;
+
+use crate::bits::{millibits_of, ratio_millibits};
+use crate::level::{FIELDS, Field, MOST_LEVELS};
+
+/// One in a billion: the unit of every probability of a model.
+pub(crate) const BILLION: u64 = 1_000_000_000;
+
+/// The scale of a Match (SUI Matcher), ten-thousandths.
+pub const MATCH: i32 = 9_500;
+
+/// The scale of a PotentialMatch (SUI Matcher), ten-thousandths.
+pub const POTENTIAL: i32 = 8_500;
+
+/// How a field's levels are distributed, in billionths, in the order of [`Field::levels`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldModel {
+    /// Among pairs of records of the same person, where both have the field.
+    pub m: Vec<u64>,
+    /// Among pairs of records of two people, where both have the field.
+    pub u: Vec<u64>,
+}
+
+/// Where a model comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trained {
+    /// Which records, in words.
+    pub on: String,
+    /// How many.
+    pub records: u32,
+    /// ISO day on which.
+    pub day: String,
+}
+
+/// Everything a model file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameters {
+    /// Lower-case words with hyphens.
+    pub name: String,
+    /// Counts from 1; a file that was used is never changed.
+    pub version: u32,
+    /// Where it comes from.
+    pub trained: Trained,
+    /// How many other records of its person a record has on average, in millionths.
+    pub others_millionths: u64,
+    /// The probability, in ten-thousandths, from which two records are linked without a person's look. At least [`MATCH`].
+    pub automatic: i32,
+    /// The precision estimated for links at that probability, in ten-thousandths.
+    pub automatic_precision: i32,
+    /// Below this probability, in ten-thousandths, a pair is not worth a look.
+    pub floor: i32,
+    /// How many records of average commonness are added to the counts of values, so that few records say little about how common a name is.
+    pub pseudo_records: u32,
+    /// No name counts as rarer than this, in billionths: rare given and family names come together (of one language), which the sum of their
+    /// weights does not know.
+    pub rarest_name: u64,
+    /// A postcode that more records share says nothing.
+    pub crowded_postcode: u32,
+    /// A property that more records share says nothing.
+    pub crowded_uprn: u32,
+    /// An e-mail address that more records share says nothing.
+    pub crowded_email: u32,
+    /// In the order of [`Field::ALL`]; `None` for a field that is not compared.
+    pub fields: [Option<FieldModel>; FIELDS],
+}
+
+/// A model ready to score with. Cheap to share, never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    parameters: Parameters,
+    word: String,
+    /// Thousandths of a bit by field and level.
+    weights: [[i32; MOST_LEVELS]; FIELDS],
+    /// The most that this field and those behind it can add.
+    most_from: [i32; FIELDS + 1],
+    /// The weight that a probability takes: automatic, potential, floor.
+    floor_millibits: i32,
+}
+
+/// The weight of a level lies between these, thousandths of a bit: no single field decides alone.
+const WEIGHTS: std::ops::RangeInclusive<i32> = -15_000..=24_000;
+
+impl Model {
+    /// Makes a model of its parameters.
+    pub fn new(parameters: Parameters) -> Self {
+        let mut weights = [[0; MOST_LEVELS]; FIELDS];
+        for (field, row) in parameters.fields.iter().zip(&mut weights) {
+            let Some(field) = field else { continue };
+            for ((m, u), weight) in field.m.iter().zip(&field.u).zip(row) {
+                *weight = ratio_millibits((*m).max(1), (*u).max(1))
+                    .clamp(*WEIGHTS.start(), *WEIGHTS.end());
+            }
+        }
+        let mut model = Self {
+            word: format!("{}@{}", parameters.name, parameters.version),
+            floor_millibits: millibits_of(parameters.floor),
+            parameters,
+            weights,
+            most_from: [0; FIELDS + 1],
+        };
+        let mut most = 0;
+        for field in Field::ALL.into_iter().rev() {
+            most += model.most(field);
+            if let Some(slot) = model.most_from.get_mut(field.index()) {
+                *slot = most;
+            }
+        }
+        model
+    }
+
+    /// The model in this repository's `deploy/matching/uk-demographics.v1.toml`.
+    ///
+    /// # Errors
+    /// Never, which a test shows: the file is part of the program.
+    pub fn shipped() -> Result<Self, ModelError> {
+        Self::read(include_str!(
+            "../../../../deploy/matching/uk-demographics.v1.toml"
+        ))
+    }
+
+    /// What the model file says.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Name and version, for example `uk-demographics@1`.
+    pub fn word(&self) -> &str {
+        &self.word
+    }
+
+    /// The probability, in ten-thousandths, from which two records are linked without a person's look.
+    pub fn automatic(&self) -> i32 {
+        self.parameters.automatic
+    }
+
+    /// The probability, in ten-thousandths, of a PotentialMatch.
+    pub fn potential(&self) -> i32 {
+        POTENTIAL
+    }
+
+    /// The probability, in ten-thousandths, below which a pair is no candidate.
+    pub fn floor(&self) -> i32 {
+        self.parameters.floor
+    }
+
+    /// The weight of a level, in thousandths of a bit, without what its rarity adds. `None` where the field is not compared or has no such level.
+    pub fn weight(&self, field: Field, level: usize) -> Option<i32> {
+        self.parameters.fields.get(field.index())?.as_ref()?;
+        (level < field.levels().len())
+            .then(|| self.weights.get(field.index())?.get(level).copied())?
+    }
+
+    /// The most a field can add.
+    fn most(&self, field: Field) -> i32 {
+        let row = self.weights.get(field.index());
+        let level = row.into_iter().flatten().copied().max().unwrap_or(0).max(0);
+        level + self.most_rarity(field)
+    }
+
+    fn most_rarity(&self, field: Field) -> i32 {
+        if !matches!(field, Field::Family | Field::Given | Field::Town) {
+            return 0;
+        }
+        let common = self.u(field, 0);
+        if common == 0 {
+            0
+        } else {
+            ratio_millibits(common, self.parameters.rarest_name.max(1)).max(0) + 2
+        }
+    }
+
+    /// `u` of a level in billionths; 0 where the field is not compared.
+    fn u(&self, field: Field, level: usize) -> u64 {
+        let field = self
+            .parameters
+            .fields
+            .get(field.index())
+            .and_then(Option::as_ref);
+        field
+            .and_then(|field| field.u.get(level))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    fn m(&self, field: Field, level: usize) -> u64 {
+        let field = self
+            .parameters
+            .fields
+            .get(field.index())
+            .and_then(Option::as_ref);
+        field
+            .and_then(|field| field.m.get(level))
+            .copied()
+            .unwrap_or(0)
+    }
+}

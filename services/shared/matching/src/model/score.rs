@@ -1,0 +1,201 @@
+//! The score of a pair.
+
+use super::{BILLION, Held, Model};
+use crate::bits::{log2_millibits, probability_ten_thousandths, ratio_millibits};
+use crate::compare;
+use crate::features::Features;
+use crate::frequency::{Frequencies, Value};
+use crate::level::{FIELDS, Field, Level, Levels, MISSING, birth, email, name, place, town};
+
+/// How sure it is that two records are the same person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scored {
+    /// Logarithm of the odds, thousandths of a bit.
+    pub millibits: i32,
+    /// The probability, in ten-thousandths; never 10,000.
+    pub probability_ten_thousandths: i32,
+    /// What the fields showed.
+    pub levels: Levels,
+    /// What keeps the pair from being linked without a person's look, whatever the score.
+    pub held: Option<Held>,
+}
+
+impl Model {
+    /// Scores two records. The same both ways round.
+    pub fn compare<F: Frequencies + ?Sized>(&self, a: &Features, b: &Features, held: &F) -> Scored {
+        self.score(compare::levels(a, b), a, b, held)
+    }
+
+    /// Scores two records where they reach the model's floor; `None` where they do not, which most pairs show after two or three fields.
+    pub fn candidate<F: Frequencies + ?Sized>(
+        &self,
+        a: &Features,
+        b: &Features,
+        held: &F,
+    ) -> Option<Scored> {
+        let prior = self.prior(held.records());
+        let mut levels = [MISSING; FIELDS];
+        let mut sum = prior;
+        for (index, (slot, field)) in levels
+            .iter_mut()
+            .zip(Field::ALL)
+            .enumerate()
+            .take(Field::Family.index())
+        {
+            let level = match field {
+                Field::Birth => compare::births(a, b),
+                Field::Place => compare::place(a, b),
+                Field::Email => compare::emails(a, b),
+                _ => compare::towns(a, b, compare::place(a, b)),
+            };
+            *slot = level;
+            sum += self.base(field, level);
+            let most = self.most_from.get(index + 1).copied().unwrap_or(0);
+            if sum
+                + most
+                + if index < Field::Town.index() {
+                    0
+                } else {
+                    self.most_rarity(Field::Town)
+                }
+                < self.floor_millibits
+            {
+                return None;
+            }
+        }
+        let (family, given) = compare::names(a, b);
+        for (slot, level) in levels
+            .iter_mut()
+            .skip(Field::Family.index())
+            .zip([family, given])
+        {
+            *slot = level;
+        }
+        let scored = self.score(Levels(levels), a, b, held);
+        (scored.millibits >= self.floor_millibits).then_some(scored)
+    }
+
+    /// Scores two records whose levels are known.
+    pub(crate) fn score<F: Frequencies + ?Sized>(
+        &self,
+        levels: Levels,
+        a: &Features,
+        b: &Features,
+        held: &F,
+    ) -> Scored {
+        let mut millibits = self.prior(held.records());
+        let mut beyond_names = 0;
+        for field in Field::ALL {
+            let (base, rarity) = self.weights_of(field, levels, a, b, held);
+            millibits += base + rarity;
+            if matches!(field, Field::Birth | Field::Place | Field::Email) {
+                beyond_names = beyond_names.max(base);
+            }
+        }
+        let held = if levels.at(Field::Birth) == birth::DIFFERENT {
+            Some(Held::BirthsDiffer)
+        } else if levels.at(Field::Given) == name::DIFFERENT {
+            Some(Held::GivenNamesDiffer)
+        } else if beyond_names <= 0 {
+            Some(Held::NamesAlone)
+        } else {
+            None
+        };
+        Scored {
+            millibits,
+            probability_ten_thousandths: probability_ten_thousandths(millibits),
+            levels,
+            held,
+        }
+    }
+
+    /// The odds, in thousandths of a bit, that a newcomer and one of the records held are the same person, before anything is compared. Falls as more
+    /// records are held; never above what it was where the model was trained, so that few records make nobody easy to link.
+    pub(crate) fn prior(&self, records: u32) -> i32 {
+        let records = records.max(self.parameters.trained.records).max(2);
+        let others = self.parameters.others_millionths.max(1);
+        log2_millibits(others) - log2_millibits(1_000_000) - log2_millibits(u64::from(records))
+    }
+
+    fn base(&self, field: Field, level: Level) -> i32 {
+        let row = self.weights.get(field.index());
+        row.and_then(|row| row.get(usize::from(level)))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// The weight of a field's level, and what the rarity of the value adds to it.
+    pub(crate) fn weights_of<F: Frequencies + ?Sized>(
+        &self,
+        field: Field,
+        levels: Levels,
+        a: &Features,
+        b: &Features,
+        held: &F,
+    ) -> (i32, i32) {
+        let level = levels.at(field);
+        if level == MISSING {
+            return (0, 0);
+        }
+        let crowded = |what, value, most: u32| held.count(what, value) > most;
+        let p = &self.parameters;
+        let says_nothing = match (field, level) {
+            (Field::Place, place::UPRN) => crowded(Value::Uprn, a.uprn, p.crowded_uprn),
+            (Field::Place, place::POSTCODE) => {
+                crowded(Value::Postcode, a.postcode, p.crowded_postcode)
+            }
+            (Field::Email, email::EXACT) => crowded(Value::Email, a.email, p.crowded_email),
+            _ => false,
+        };
+        if says_nothing {
+            return (0, 0);
+        }
+        let rarity = match (field, level) {
+            (Field::Given, name::EXACT..=name::NEAR) => {
+                self.rarity(field, Value::Given, a.given.hash, b.given.hash, level, held)
+            }
+            (Field::Family, name::EXACT..=name::NEAR) => self.rarity(
+                field,
+                Value::Family,
+                a.family.hash,
+                b.family.hash,
+                level,
+                held,
+            ),
+            (Field::Town, town::EXACT..=town::CLOSE) => {
+                self.rarity(field, Value::Town, a.town_hash, b.town_hash, level, held)
+            }
+            _ => 0,
+        };
+        (self.base(field, level), rarity)
+    }
+
+    /// What the rarity of a value adds: the average commonness of values that agree, over how common the commoner one of the two is among the records
+    /// of other people.
+    fn rarity<F: Frequencies + ?Sized>(
+        &self,
+        field: Field,
+        what: Value,
+        a: u64,
+        b: u64,
+        level: Level,
+        held: &F,
+    ) -> i32 {
+        let average = self.u(field, 0);
+        if average == 0 {
+            return 0;
+        }
+        let count = held
+            .count(what, a)
+            .max(if a == b { 0 } else { held.count(what, b) });
+        // The record that is compared with, and what that person's other records would add.
+        let agree = self.m(field, 0);
+        let own = BILLION
+            + self.parameters.others_millionths.saturating_sub(1_000_000) * agree / 1_000_000;
+        let others = (u64::from(count) * BILLION).saturating_sub(own);
+        let pseudo = u64::from(self.parameters.pseudo_records);
+        let frequency = (others + pseudo * average) / (u64::from(held.records()) + pseudo).max(1);
+        let rarity = ratio_millibits(average, frequency.max(self.parameters.rarest_name));
+        if level == 0 { rarity } else { rarity / 2 }
+    }
+}

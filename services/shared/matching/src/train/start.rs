@@ -1,0 +1,92 @@
+//! Where the rounds begin: what is usual, before the records are asked.
+
+use crate::level::{FIELDS, Field};
+use crate::model::{BILLION, FieldModel, MATCH, Parameters, Trained};
+
+/// A field with fewer pairs in which both records have it is not compared.
+pub(super) const FEWEST_PAIRS: u64 = 50;
+
+/// Distributions in ten-millionths over the levels of a field: (m, u).
+const fn usual(field: Field) -> &'static [(u64, u64)] {
+    match field {
+        Field::Birth => &[
+            (9_300_000, 400),
+            (300_000, 6_000),
+            (100_000, 400),
+            (50_000, 700),
+            (100_000, 50_000),
+            (150_000, 9_942_500),
+        ],
+        Field::Place => &[
+            (4_000_000, 20),
+            (3_000_000, 100),
+            (300_000, 2_000),
+            (700_000, 20_000),
+            (2_000_000, 9_977_880),
+        ],
+        Field::Email => &[
+            (7_000_000, 5),
+            (300_000, 100),
+            (1_700_000, 1_000),
+            (1_000_000, 9_998_895),
+        ],
+        Field::Town => &[
+            (8_000_000, 800_000),
+            (1_000_000, 50_000),
+            (1_000_000, 9_150_000),
+        ],
+        Field::Family => &[
+            (8_500_000, 30_000),
+            (800_000, 40_000),
+            (200_000, 20_000),
+            (150_000, 100_000),
+            (350_000, 9_810_000),
+        ],
+        Field::Given => &[
+            (8_300_000, 60_000),
+            (700_000, 60_000),
+            (300_000, 30_000),
+            (200_000, 150_000),
+            (150_000, 800_000),
+            (300_000, 8_899_000),
+            (50_000, 1_000),
+        ],
+    }
+}
+
+/// The usual distribution of a field, in billionths.
+pub(super) fn field(field: Field) -> FieldModel {
+    let scale = BILLION / 10_000_000;
+    FieldModel {
+        m: usual(field).iter().map(|(m, _)| m * scale).collect(),
+        u: usual(field).iter().map(|(_, u)| u * scale).collect(),
+    }
+}
+
+/// The first model: usual distributions for the fields that the records have.
+pub(super) fn parameters(
+    name: &str,
+    version: u32,
+    trained: Trained,
+    has: impl Fn(Field) -> bool,
+) -> Parameters {
+    let mut fields: [Option<FieldModel>; FIELDS] = Default::default();
+    for (slot, of) in fields.iter_mut().zip(Field::ALL) {
+        *slot = has(of).then(|| field(of));
+    }
+    Parameters {
+        name: name.to_owned(),
+        version,
+        trained,
+        others_millionths: 1_000_000,
+        automatic: MATCH,
+        automatic_precision: 0,
+        floor: 1_000,
+        pseudo_records: 200,
+        rarest_name: 50_000,
+        crowded_postcode: 250,
+        crowded_uprn: 60,
+        crowded_email: 25,
+        fields,
+    }
+}
