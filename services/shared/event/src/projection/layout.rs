@@ -1,5 +1,6 @@
 //! Where each field of one body lies: found in one pass, without building any value.
 
+use super::quick::Quick;
 use super::shape::{Shape, number, signed, sized};
 use crate::body::BodyError;
 use crate::extent;
@@ -78,33 +79,31 @@ fn loose(input: &[u8]) -> Option<(i64, &[u8])> {
 
 impl Layout {
     /// Finds the fields of a body.
-    pub(super) fn find(schema: &Schema, fields: &[Shape], body: &[u8]) -> Result<Self, BodyError> {
-        match Self::strict(fields, body) {
-            Some(layout) => Ok(layout),
+    #[inline]
+    pub(super) fn find(
+        schema: &Schema,
+        fields: &[(Quick, Shape)],
+        body: &[u8],
+    ) -> Result<Self, BodyError> {
+        let mut layout = Self {
+            ends: [0; MOST_FIELDS],
+            count: 0,
+            canonical: true,
+        };
+        match layout.strict(fields, body) {
+            Some(()) => Ok(layout),
             None => Self::slow(schema, body),
         }
     }
 
-    fn strict(fields: &[Shape], body: &[u8]) -> Option<Self> {
-        let mut ends = [0; MOST_FIELDS];
-        let mut rest = body;
-        for (field, end) in fields.iter().zip(&mut ends) {
-            rest = match field {
-                // ["null", T], by far the most frequent union, without the detour.
-                Shape::Union(branches) => match (branches.as_slice(), rest.split_first()?) {
-                    ([Shape::Null, _], (0, rest)) => rest,
-                    ([Shape::Null, inner], (2, rest)) => inner.after(rest)?,
-                    _ => field.after(rest)?,
-                },
-                other => other.after(rest)?,
-            };
-            *end = u32::try_from(body.len() - rest.len()).ok()?;
+    fn strict(&mut self, fields: &[(Quick, Shape)], body: &[u8]) -> Option<()> {
+        self.count = u8::try_from(fields.len()).ok()?;
+        let mut at = 0;
+        for ((quick, shape), end) in fields.iter().zip(&mut self.ends) {
+            at = quick.end(shape, body, at)?;
+            *end = u32::try_from(at).ok()?;
         }
-        rest.is_empty().then_some(Self {
-            ends,
-            count: u8::try_from(fields.len()).ok()?,
-            canonical: true,
-        })
+        (at == body.len()).then_some(())
     }
 
     /// What the quick pass did not take is either no body, with the reason the decoder's own check gives, or one that no encoder writes.
@@ -147,10 +146,15 @@ impl Layout {
     }
 
     /// The value of a field.
-    pub(super) fn value<'a>(&self, fields: &[Shape], body: &'a [u8], field: usize) -> FieldRef<'a> {
+    pub(super) fn value<'a>(
+        &self,
+        fields: &[(Quick, Shape)],
+        body: &'a [u8],
+        field: usize,
+    ) -> FieldRef<'a> {
         let found = fields.get(field).zip(self.bytes(body, field));
         found
-            .and_then(|(shape, bytes)| read(shape, bytes))
+            .and_then(|((_, shape), bytes)| read(shape, bytes))
             .unwrap_or(FieldRef::Missing)
     }
 }

@@ -1,22 +1,24 @@
 //! Projection: from a raw body to the body that an agreement's grant leaves of it.
 //!
-//! One pass finds where the fields lie ([`Layout`]); then each grant is a flat program of null, copy and wrap over the bytes ([`Program`]). The
+//! One pass finds where the fields lie ([`Layout`]); then each grant is a flat program of nulls, copies and cuts over the bytes. The
 //! plain way, decode, edit, encode ([`Projection::project_plainly`]), is what it is tested against, and does the work for a body that could be
 //! decoded but that no encoder writes. The broker writes with this and the auditor derives the same bytes again, so it lives beside both.
 
 mod layout;
 mod plain;
 mod program;
+mod quick;
 mod shape;
 
 use crate::body::{self, BodyError};
 use apache_avro::Schema;
+use program::Program;
+use quick::Quick;
 use shape::Shape;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::OnceLock;
 use walbrook_domain::Precision;
 
 pub use layout::{FieldRef, Layout, Texts};
-pub use program::Program;
 
 /// Programs kept for each schema. Grants are few; one more than this is compiled each time it is used.
 const MOST_PROGRAMS: usize = 64;
@@ -66,8 +68,9 @@ pub struct Projection {
     shared: Schema,
     sources: Vec<(String, Source)>,
     /// Types of the raw fields.
-    shapes: Vec<Shape>,
-    programs: RwLock<Vec<(u64, Precision, Arc<Program>)>>,
+    shapes: Vec<(Quick, Shape)>,
+    /// Filled from the front, never changed: asked for each release.
+    programs: Box<[OnceLock<Program>]>,
 }
 
 impl Projection {
@@ -80,8 +83,9 @@ impl Projection {
         let raw = parse("raw", raw_text)?;
         let shared = parse("shared", shared_text)?;
         let sources = pair(&raw, &shared)?;
-        let shapes: Vec<Shape> = body::record_fields(&raw)
+        let shapes: Vec<(Quick, Shape)> = body::record_fields(&raw)
             .map(|field| Shape::of(&field.schema))
+            .map(|shape| (Quick::of(&shape), shape))
             .collect();
         if shapes.len() > layout::MOST_FIELDS {
             return Err(ProjectionError::Schema {
@@ -94,7 +98,7 @@ impl Projection {
             shared,
             sources,
             shapes,
-            programs: RwLock::new(Vec::new()),
+            programs: (0..MOST_PROGRAMS).map(|_| OnceLock::new()).collect(),
         })
     }
 
@@ -166,37 +170,20 @@ impl Projection {
             out.extend(self.project_plainly(raw_body, mask, precision)?);
             return Ok(());
         }
-        self.program(mask, precision)
-            .run(&self.shapes, layout, raw_body, out)
-            .ok_or(ProjectionError::Encode)
-    }
-
-    /// The program of a grant.
-    pub fn program(&self, mask: u64, precision: Precision) -> Arc<Program> {
         let mask = mask & self.all_fields();
-        {
-            let known = self.programs.read().unwrap_or_else(PoisonError::into_inner);
-            let found = known
-                .iter()
-                .find(|(of, at, _)| *of == mask && *at == precision);
-            if let Some((_, _, program)) = found {
-                return Arc::clone(program);
+        let made = || Program::compile(&self.sources, &self.shapes, mask, precision);
+        for place in &self.programs {
+            // Another thread may have been first, with another grant: then it is the next place.
+            let program = place.get_or_init(made);
+            if program.grants(mask, precision) {
+                return program
+                    .run(&self.shapes, layout, raw_body, out)
+                    .ok_or(ProjectionError::Encode);
             }
         }
-        let program = Arc::new(Program::compile(
-            &self.sources,
-            &self.shapes,
-            mask,
-            precision,
-        ));
-        let mut known = self
-            .programs
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if known.len() < MOST_PROGRAMS {
-            known.push((mask, precision, Arc::clone(&program)));
-        }
-        program
+        made()
+            .run(&self.shapes, layout, raw_body, out)
+            .ok_or(ProjectionError::Encode)
     }
 }
 
