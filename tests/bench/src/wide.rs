@@ -385,7 +385,7 @@ fn days(date: Option<&Date>) -> i64 {
 }
 
 /// Avro's own form of a number.
-fn number(out: &mut Vec<u8>, value: i64) {
+pub(crate) fn number(out: &mut Vec<u8>, value: i64) {
     let mut left = (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned();
     while left >= 0x80 {
         out.push(u8::try_from(left & 0x7f).unwrap_or(0) | 0x80);
@@ -395,7 +395,7 @@ fn number(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Avro's own form of a text.
-fn text(out: &mut Vec<u8>, value: &str) {
+pub(crate) fn text(out: &mut Vec<u8>, value: &str) {
     number(out, i64::try_from(value.len()).unwrap_or(0));
     out.extend_from_slice(value.as_bytes());
 }

@@ -21,6 +21,19 @@ impl Grounds {
         self.store.of(handle)
     }
 
+    /// Brings the grounds of many handles into the processor's caches, for decisions that follow; returns how many of the handles have any.
+    ///
+    /// With millions of people each look-up at random misses the caches two or three times. A decision waits for its misses one after another;
+    /// here nothing depends on the look-up before, so the processor fetches several at once. About a hundred handles at a time still fit its nearest
+    /// cache when they are decided.
+    pub fn warm<'a>(&self, handles: impl IntoIterator<Item = &'a Handle>) -> usize {
+        handles
+            .into_iter()
+            // A ground's bytes may lie behind the line that its handle is found in.
+            .filter(|handle| self.of(handle).last().is_some_and(|one| one.version > 0))
+            .count()
+    }
+
     /// The numbers of a purpose and an agreement, for [`Ground::applies`]. They stay the same in this state for ever.
     pub fn under(&self, purpose: &Purpose, agreement: &AgreementId) -> Under {
         self.names.under(purpose, agreement)

@@ -386,3 +386,21 @@ fn only_a_consent_given_names_an_authority_and_only_a_housing_one() {
         assert!(matches!(log.ground(refused), Err(Illegal::Ground { .. })));
     }
 }
+
+#[test]
+fn bringing_grounds_near_tells_how_many_have_any_and_changes_nothing() {
+    let mut log = Log::new();
+    said(
+        &mut log,
+        ground(ONE, GroundKind::Consent, GroundState::Given, 1),
+    );
+    said(
+        &mut log,
+        ground(ONE, GroundKind::Objection, GroundState::Raised, 1),
+    );
+    let grounds = log.state.grounds();
+    assert_eq!(grounds.warm([&ONE, &TWO, &ONE]), 2);
+    assert_eq!(grounds.warm([&TWO]), 0);
+    assert_eq!(grounds.handles(), 1);
+    assert_eq!(grounds.of(&ONE).len(), 2);
+}
