@@ -1,6 +1,6 @@
 //! The level of two records in each field. Symmetric, no allocation.
 
-use crate::features::{Features, NameForm, day_month_swapped, digits_apart};
+use crate::features::{Features, NameForm, day_month_swapped, digits_apart, parts};
 use crate::level::{Field, Level, Levels, MISSING, birth, email, name, place, town};
 
 /// Jaro–Winkler similarity, in ten-thousandths, from which two names are close.
@@ -47,21 +47,17 @@ pub(crate) fn births(a: &Features, b: &Features) -> Level {
     if day_month_swapped(a, b) {
         return birth::SWAPPED;
     }
-    let same = |mask: u32| (a ^ b) & mask == 0;
-    let (year, month, day) = (same(0xFFFF_0000), same(0xFF00), same(0xFF));
-    if month
-        && day
-        && crate::features::parts(a)
-            .0
-            .abs_diff(crate::features::parts(b).0)
-            == 1
-    {
+    let ((year_a, month_a, day_a), (year_b, month_b, day_b)) = (parts(a), parts(b));
+    if (month_a, day_a) == (month_b, day_b) && year_a.abs_diff(year_b) == 1 {
         return birth::YEAR;
     }
-    if u8::from(year) + u8::from(month) + u8::from(day) == 2 {
-        birth::TWO_PARTS
-    } else {
-        birth::DIFFERENT
+    // In years of twelve months of 31 days: near enough for how far apart two dates are.
+    let count = |year: u32, month: u32, day: u32| year * 372 + month * 31 + day;
+    match count(year_a, month_a, day_a).abs_diff(count(year_b, month_b, day_b)) {
+        ..=31 => birth::WITHIN_MONTH,
+        ..=372 => birth::WITHIN_YEAR,
+        ..=4_464 => birth::WITHIN_TWELVE_YEARS,
+        _ => birth::DIFFERENT,
     }
 }
 
@@ -93,13 +89,18 @@ pub(crate) fn place(a: &Features, b: &Features) -> Level {
 /// E-mail addresses.
 pub(crate) fn emails(a: &Features, b: &Features) -> Level {
     if a.email == 0 || b.email == 0 {
-        MISSING
-    } else if a.email == b.email {
-        email::EXACT
+        return MISSING;
+    }
+    if a.email == b.email {
+        return email::EXACT;
+    }
+    let mailbox = a.mailbox.jaro_winkler(b.mailbox) >= CLOSE_TEXT;
+    if mailbox && a.domain.jaro_winkler(b.domain) >= CLOSE_TEXT {
+        email::CLOSE
     } else if a.mailbox_hash == b.mailbox_hash {
         email::MAILBOX
-    } else if a.mailbox.jaro_winkler(b.mailbox) >= CLOSE_TEXT {
-        email::CLOSE
+    } else if mailbox {
+        email::NEAR
     } else {
         email::DIFFERENT
     }
@@ -173,7 +174,7 @@ fn alike(a: &NameForm, b: &NameForm) -> Level {
     } else if alike >= NEAR {
         name::NEAR
     } else if a.letters.first() == b.letters.first() {
-        name::INITIAL
+        name::SAME_INITIAL
     } else {
         name::DIFFERENT
     }
@@ -188,7 +189,7 @@ fn crosswise(a: &Features, b: &Features) -> bool {
         Some(if given.hash == family.hash {
             2
         } else {
-            u32::from(given.letters.jaro_winkler(family.letters) >= CLOSE)
+            u32::from(given.letters.jaro_winkler(family.letters) >= NEAR)
         })
     };
     match (one_way(&a.given, &b.family), one_way(&b.given, &a.family)) {

@@ -1,7 +1,9 @@
 //! A record in the form in which records are compared by the million: fixed size, plain, no heap.
 
+use crate::compare;
 use crate::demographics::{Contradiction, Key, Stated, hash16};
 use crate::letters::Letters;
+use crate::level::birth;
 use crate::name::Name;
 use crate::strategy::Strategy;
 use std::fmt;
@@ -80,6 +82,8 @@ pub struct Features {
     pub(crate) uprn: u64,
     /// Before the `@`.
     pub(crate) mailbox: Letters,
+    /// Behind the `@`.
+    pub(crate) domain: Letters,
     /// Of the part before the `@` and of the whole address; 0 when unknown.
     pub(crate) mailbox_hash: u64,
     pub(crate) email: u64,
@@ -115,6 +119,7 @@ impl Stated {
             postcode: known.postcode.as_deref().map_or(0, packed),
             uprn: uprn(&self.uprn),
             mailbox: Letters::of(&mailbox),
+            domain: Letters::of(&domain),
             mailbox_hash: if mailbox.is_empty() {
                 0
             } else {
@@ -153,6 +158,7 @@ impl Features {
         postcode: 0,
         uprn: 0,
         mailbox: Letters::NONE,
+        domain: Letters::NONE,
         mailbox_hash: 0,
         email: 0,
         town: Letters::NONE,
@@ -210,6 +216,16 @@ impl Features {
         let crosswise = || self.given.near(&other.family) || self.family.near(&other.given);
         let far = names.iter().all(|name| name.known()) && !straight && !crosswise();
         far.then_some(Contradiction::NamesFar)
+    }
+
+    /// What keeps two records from ever standing under one person, however they came to it: two NHS numbers, or births more than twelve years apart that no
+    /// slip of one digit and no swap explains. Wider than [`Self::contradiction`], which asks whether a shared number is to be believed.
+    pub fn far_apart(&self, other: &Self) -> Option<Contradiction> {
+        if self.nhs != 0 && other.nhs != 0 && self.nhs != other.nhs {
+            return Some(Contradiction::TwoNhsNumbers);
+        }
+        let births = compare::births(self, other);
+        (births == birth::DIFFERENT).then_some(Contradiction::BirthsFar)
     }
 
     /// Whether there is a [`Contradiction`].

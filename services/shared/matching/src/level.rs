@@ -35,8 +35,10 @@ pub(crate) mod birth {
     pub(crate) const DIGIT: Level = 1;
     pub(crate) const SWAPPED: Level = 2;
     pub(crate) const YEAR: Level = 3;
-    pub(crate) const TWO_PARTS: Level = 4;
-    pub(crate) const DIFFERENT: Level = 5;
+    pub(crate) const WITHIN_MONTH: Level = 4;
+    pub(crate) const WITHIN_YEAR: Level = 5;
+    pub(crate) const WITHIN_TWELVE_YEARS: Level = 6;
+    pub(crate) const DIFFERENT: Level = 7;
 }
 
 pub(crate) mod place {
@@ -51,9 +53,10 @@ pub(crate) mod place {
 pub(crate) mod email {
     use super::Level;
     pub(crate) const EXACT: Level = 0;
-    pub(crate) const MAILBOX: Level = 1;
-    pub(crate) const CLOSE: Level = 2;
-    pub(crate) const DIFFERENT: Level = 3;
+    pub(crate) const CLOSE: Level = 1;
+    pub(crate) const MAILBOX: Level = 2;
+    pub(crate) const NEAR: Level = 3;
+    pub(crate) const DIFFERENT: Level = 4;
 }
 
 pub(crate) mod town {
@@ -72,8 +75,9 @@ pub(crate) mod name {
     pub(crate) const NEAR: Level = 3;
     pub(crate) const FAMILY_DIFFERENT: Level = 4;
     pub(crate) const INITIAL: Level = 4;
-    pub(crate) const DIFFERENT: Level = 5;
-    pub(crate) const SWAPPED: Level = 6;
+    pub(crate) const SAME_INITIAL: Level = 5;
+    pub(crate) const DIFFERENT: Level = 6;
+    pub(crate) const SWAPPED: Level = 7;
 }
 
 impl Field {
@@ -129,11 +133,13 @@ impl Field {
                 "one_digit",
                 "day_month_swapped",
                 "year_off_by_one",
-                "two_parts",
+                "within_month",
+                "within_year",
+                "within_twelve_years",
                 "different",
             ],
             Field::Place => &["uprn", "postcode", "sector", "district", "different"],
-            Field::Email => &["exact", "mailbox", "close", "different"],
+            Field::Email => &["exact", "close", "mailbox", "near", "different"],
             Field::Town => &["exact", "close", "different"],
             Field::Family => &["exact", "close", "part", "near", "different"],
             Field::Given => &[
@@ -142,6 +148,7 @@ impl Field {
                 "part",
                 "near",
                 "initial",
+                "same_initial",
                 "different",
                 "swapped",
             ],
@@ -152,7 +159,7 @@ impl Field {
     /// how it compares with the others is for the data to say.
     pub(crate) const fn ordered(self) -> usize {
         match self {
-            Field::Given => 6,
+            Field::Given => 7,
             _ => self.levels().len(),
         }
     }

@@ -35,9 +35,10 @@ impl Outcome {
 pub enum Held {
     /// Nothing but names (and town) speaks for it: people who share a language share names.
     NamesAlone,
-    /// The given names have nothing in common: twins, brothers and sisters share everything else.
+    /// The given names have no more than an initial in common: twins, brothers and sisters share everything else.
     GivenNamesDiffer,
-    /// The dates of birth have nothing in common: fathers and sons share everything else.
+    /// The dates of birth are more than twelve years apart, or years apart while given names are only alike and e-mail says nothing: fathers and sons,
+    /// brothers and sisters share everything else.
     BirthsDiffer,
 }
 
@@ -46,8 +47,8 @@ impl Held {
     pub const fn as_str(self) -> &'static str {
         match self {
             Held::NamesAlone => "nothing but names speaks for it",
-            Held::GivenNamesDiffer => "the given names have nothing in common",
-            Held::BirthsDiffer => "the dates of birth have nothing in common",
+            Held::GivenNamesDiffer => "the given names have at most an initial in common",
+            Held::BirthsDiffer => "the dates of birth are years apart",
         }
     }
 }

@@ -92,15 +92,7 @@ impl Model {
                 beyond_names = beyond_names.max(base);
             }
         }
-        let held = if levels.at(Field::Birth) == birth::DIFFERENT {
-            Some(Held::BirthsDiffer)
-        } else if levels.at(Field::Given) == name::DIFFERENT {
-            Some(Held::GivenNamesDiffer)
-        } else if beyond_names <= 0 {
-            Some(Held::NamesAlone)
-        } else {
-            None
-        };
+        let held = holding(levels, beyond_names > 0);
         Scored {
             millibits,
             probability_ten_thousandths: probability_ten_thousandths(millibits),
@@ -197,5 +189,22 @@ impl Model {
         let frequency = (others + pseudo * average) / (u64::from(held.records()) + pseudo).max(1);
         let rarity = ratio_millibits(average, frequency.max(self.parameters.rarest_name));
         if level == 0 { rarity } else { rarity / 2 }
+    }
+}
+
+/// What keeps a pair from being linked without a person's look. `beyond_names`: whether date of birth, address or e-mail speak for it.
+fn holding(levels: Levels, beyond_names: bool) -> Option<Held> {
+    let (birth, given) = (levels.at(Field::Birth), levels.at(Field::Given));
+    let brothers = birth == birth::WITHIN_TWELVE_YEARS
+        && (levels.at(Field::Email) == MISSING || levels.at(Field::Email) == email::DIFFERENT)
+        && !matches!(given, name::EXACT | name::SWAPPED);
+    if birth == birth::DIFFERENT || brothers {
+        Some(Held::BirthsDiffer)
+    } else if matches!(given, name::SAME_INITIAL | name::DIFFERENT) {
+        Some(Held::GivenNamesDiffer)
+    } else if beyond_names {
+        None
+    } else {
+        Some(Held::NamesAlone)
     }
 }
