@@ -78,6 +78,7 @@ fn start(kafka: &Kafka, city: &City, limits: Limits, clients: Arc<dyn Clients>) 
         metrics: EnforceMetrics::new(&Metrics::new()),
         readiness: Readiness::new(),
         clock,
+        snapshots: None,
     });
     let readiness = shared.readiness.clone();
     let reader = shared.clients.reader().expect("a reader");

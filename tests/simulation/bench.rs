@@ -1,5 +1,6 @@
 //! One partition on a log in memory, decided by hand.
 
+use crate::disk::Disk;
 use crate::process::SimClients;
 use std::time::Duration;
 use walbrook_broker::enforce::book::Book;
@@ -8,7 +9,9 @@ use walbrook_broker::enforce::control_view::Setting;
 use walbrook_broker::enforce::decide::Entropy;
 use walbrook_broker::enforce::feed::Feed;
 use walbrook_broker::enforce::lane::{Lane, LaneError};
+use walbrook_broker::enforce::member::last_page;
 use walbrook_broker::enforce::partition::Transaction;
+use walbrook_broker::enforce::snapshot::Snapshots;
 use walbrook_domain::{Handle, Instant, PersonId};
 use walbrook_event::framing::unframe;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
@@ -136,13 +139,14 @@ impl Bench {
     }
 
     pub(crate) fn commit(&mut self) -> Transaction {
-        let transaction = self.decide().unwrap();
+        let mut transaction = self.decide().unwrap();
         let group = self.setting.namespace.name("broker");
         self.transactor.begin().unwrap();
         for record in &transaction.records {
             self.transactor.send(record.clone()).unwrap();
         }
-        self.transactor.drain().unwrap();
+        let acknowledged = self.transactor.drain().unwrap();
+        transaction.page_offset = last_page(&acknowledged, &self.city.topic(topics::DECISIONS));
         self.transactor
             .send_positions(&group, &transaction.positions, None)
             .unwrap();
@@ -154,6 +158,18 @@ impl Bench {
     /// p built once more from the log.
     pub(crate) fn adopt(&self) -> Result<Adopted, LaneError> {
         clients::adopt(0, &self.clients, &*self.feed.read(), &self.setting)
+    }
+
+    /// The same, from what is kept on disk as far as that may be gone on from.
+    pub(crate) fn adopt_from(&self, disk: &Disk) -> Adopted {
+        let feed = self.feed.read();
+        clients::adopt_from(0, &self.clients, &*feed, &self.setting, Some(disk)).unwrap()
+    }
+
+    /// p as it is committed, put on a disk.
+    pub(crate) fn keep(&self, disk: &Disk) {
+        let snapshot = self.lane.partition().snapshot().unwrap();
+        disk.offer(Box::new(snapshot), false);
     }
 
     pub(crate) fn committed(&self, plain: &str) -> Vec<Record> {

@@ -14,11 +14,13 @@
 
 mod bench;
 mod checker;
+mod disk;
 mod group;
 #[cfg(feature = "planted-faults")]
 mod planted;
 mod process;
 mod rules;
+mod snapshots;
 mod sources;
 mod truth;
 mod world;
@@ -38,6 +40,7 @@ fn run(seed: u64) -> Result<World, Broken> {
     }
     world.settle()?;
     checker::check(&world)?;
+    disk::check(&world)?;
     Ok(world)
 }
 
@@ -82,6 +85,12 @@ fn no_promise_is_broken_in_10_000_histories() {
     run_all(500..10_500);
 }
 
+/// A suspension was appended, an event accepted and released before the suspension was committed, and the agreement resumed.
+#[test]
+fn a_suspension_that_is_committed_late_takes_back_what_was_accepted_since() {
+    run(1_355).unwrap();
+}
+
 #[test]
 fn the_same_seed_is_the_same_history() {
     let history = |seed| {
@@ -110,6 +119,9 @@ fn a_simulation_is_full_of_what_it_is_for() {
     assert!(sums.retractions > 100, "{sums:?}");
     assert!(sums.redecided > 100, "{sums:?}");
     assert!(sums.aborted > 20, "{sums:?}");
+    assert!(sums.disks.kept > 150, "{sums:?}");
+    assert!(sums.disks.found > 60, "{sums:?}");
+    assert!(sums.disks.passed_over > 2, "{sums:?}");
 }
 
 /// What happened in some simulations.
@@ -120,6 +132,7 @@ struct Sums {
     redecided: usize,
     retractions: usize,
     aborted: usize,
+    disks: disk::Uses,
 }
 
 impl Sums {
@@ -135,5 +148,9 @@ impl Sums {
             self.retractions += page.retractions.len();
         }
         self.aborted += world.log.aborted_transactions();
+        let uses = world.disk_uses();
+        self.disks.kept += uses.kept;
+        self.disks.found += uses.found;
+        self.disks.passed_over += uses.passed_over;
     }
 }

@@ -8,6 +8,8 @@ const SEEDS: u64 = 500;
 
 /// The first seed that catches the fault, and what it says.
 fn caught(fault: PlantedFault) -> Option<(u64, String)> {
+    // What another log left behind was made without faults.
+    crate::disk::foreign();
     plant(Some(fault));
     let found =
         (0..SEEDS).find_map(

@@ -1,8 +1,9 @@
 //! A broker process of the simulation: its view of the control plane, and members that run the broker's own machine. What a machine asks for is
 //! done here one thing at a time, so that anything may happen between any two.
 
+use crate::disk::Disk;
 use crate::group::Group;
-use crate::sources::FOUNDING;
+use crate::sources::founding_end;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::cell::RefCell;
@@ -18,7 +19,9 @@ use walbrook_broker::enforce::lane::LaneError;
 use walbrook_broker::enforce::machine::{
     Applied, Around, Built, Effect, Input, Machine, Polled, SettleStep,
 };
+use walbrook_broker::enforce::member::last_page;
 use walbrook_broker::enforce::planted::{PlantedFault, planted};
+use walbrook_broker::enforce::snapshot::Snapshots;
 use walbrook_broker::enforce::stamp::CommittedStamp;
 use walbrook_domain::Instant;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
@@ -27,6 +30,9 @@ use walbrook_eventlog::{
     topics,
 };
 use walbrook_tests::records::{self, City};
+
+/// How often p is offered to be kept: some twenty times in a history.
+const OFFER_EVERY: Duration = Duration::from_millis(1_500);
 
 /// Clients on the log in memory.
 #[derive(Clone)]
@@ -131,7 +137,9 @@ pub struct SimMember {
     jobs: Vec<Job>,
     reports: Vec<Report>,
     settling: Vec<(i32, VecDeque<SettleStep>)>,
-    settled: Vec<(i32, Result<(), LogError>)>,
+    /// Where the last page of each transaction was acknowledged.
+    acknowledged: BTreeMap<i32, i64>,
+    settled: Vec<(i32, Result<Option<i64>, LogError>)>,
 }
 
 /// A process.
@@ -141,6 +149,8 @@ pub struct Process {
     at_policy: TopicPartition,
     clients: SimClients,
     pub members: Vec<SimMember>,
+    /// What it keeps through its death, unless the seed loses it.
+    pub disk: Disk,
     /// How far its clock is off, ms.
     pub skew_ms: i64,
     elapsed: Duration,
@@ -158,9 +168,9 @@ fn founded(log: &MemoryLog, at: &TopicPartition) -> Book {
         let records = log.committed_records(&at.topic);
         let founding = records
             .iter()
-            .position(|record| record.offset >= FOUNDING)
+            .position(|record| record.offset >= founding_end())
             .unwrap_or(records.len());
-        feed.step(&records[..founding], Some(FOUNDING))
+        feed.step(&records[..founding], Some(founding_end()))
             .expect("applied");
         feed.read().clone()
     };
@@ -168,19 +178,25 @@ fn founded(log: &MemoryLog, at: &TopicPartition) -> Book {
 }
 
 impl Process {
-    pub fn new(log: &MemoryLog, city: &City, setting: &Arc<Setting>, ids: &[u64]) -> Self {
+    pub fn new(
+        log: &MemoryLog,
+        city: &City,
+        setting: &Arc<Setting>,
+        ids: &[u64],
+        disk: Disk,
+    ) -> Self {
         let at_policy = TopicPartition::new(city.topic(topics::POLICY), 0);
         let mut policy = log.reader();
         policy
-            .assign(&[(at_policy.clone(), FOUNDING)])
+            .assign(&[(at_policy.clone(), founding_end())])
             .expect("assigned");
         let feed = Feed::new(founded(log, &at_policy));
-        feed.step(&[], Some(FOUNDING)).expect("nothing");
+        feed.step(&[], Some(founding_end())).expect("nothing");
         let members = ids
             .iter()
             .map(|id| SimMember {
                 id: *id,
-                machine: Machine::new(Arc::clone(setting)),
+                machine: Machine::new(Arc::clone(setting)).offering_every(OFFER_EVERY),
                 links: log.reader(),
                 queue: VecDeque::new(),
                 answer: Some(Input::Begin),
@@ -189,6 +205,7 @@ impl Process {
                 jobs: Vec::new(),
                 reports: Vec::new(),
                 settling: Vec::new(),
+                acknowledged: BTreeMap::new(),
                 settled: Vec::new(),
             })
             .collect();
@@ -198,6 +215,7 @@ impl Process {
             at_policy,
             clients: SimClients(log.clone()),
             members,
+            disk,
             skew_ms: 0,
             elapsed: Duration::ZERO,
         }
@@ -253,6 +271,10 @@ impl Process {
             self.elapsed += pause;
             return;
         }
+        if let Effect::Snapshot(snapshot) = effect {
+            self.disk.offer(snapshot, false);
+            return;
+        }
         member.perform(effect, &self.feed, world);
     }
 
@@ -275,6 +297,7 @@ impl Process {
                 &self.clients,
                 &self.feed,
                 world.setting,
+                Some(&self.disk),
                 Duration::ZERO,
             )
         };
@@ -434,13 +457,18 @@ impl SimMember {
         let result = match (steps.pop_front(), self.hands.get_mut(&number)) {
             (None, _) => Ok(true),
             (_, None) => Err(fault(Severity::Fenced)),
-            (Some(step), Some(hand)) => {
-                settle_step(step, self.id, hand, world).map(|()| steps.is_empty())
-            }
+            (Some(step), Some(hand)) => settle_step(step, self.id, hand, world).map(|page| {
+                self.acknowledged
+                    .extend(page.map(|offset| (number, offset)));
+                steps.is_empty()
+            }),
+        };
+        let page = match result {
+            Ok(false) => return,
+            _ => self.acknowledged.remove(&number),
         };
         match result {
-            Ok(false) => return,
-            Ok(true) => self.settled.push((number, Ok(()))),
+            Ok(_) => self.settled.push((number, Ok(page))),
             Err(error) => self.settled.push((number, Err(error))),
         }
         self.settling.remove(place);
@@ -455,11 +483,15 @@ fn settle_step(
     member: u64,
     hand: &mut Hand,
     world: &mut World<'_>,
-) -> Result<(), LogError> {
+) -> Result<Option<i64>, LogError> {
     let failed = world.fails();
     match step {
         SettleStep::Drain if failed => Err(fault(Severity::Abort)),
-        SettleStep::Drain => hand.transactor.drain().map(drop),
+        SettleStep::Drain => {
+            let pages = world.setting.namespace.name(topics::DECISIONS);
+            let acknowledged = hand.transactor.drain()?;
+            Ok(last_page(&acknowledged, &pages))
+        }
         SettleStep::Positions(positions) => {
             if !world.group.accepts(member, hand.generation) {
                 return Err(fault(Severity::Abort));
@@ -468,7 +500,8 @@ fn settle_step(
                 return Err(fault(Severity::Abort));
             }
             let group = world.setting.namespace.name("broker");
-            hand.transactor.send_positions(&group, &positions, None)
+            hand.transactor.send_positions(&group, &positions, None)?;
+            Ok(None)
         }
         SettleStep::Commit if failed => {
             // It happened, or it did not, or it is still open; nobody heard.
@@ -479,6 +512,6 @@ fn settle_step(
             }
             Err(fault(Severity::OutcomeUnknown))
         }
-        SettleStep::Commit => hand.transactor.commit(),
+        SettleStep::Commit => hand.transactor.commit().map(|()| None),
     }
 }

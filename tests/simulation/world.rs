@@ -1,6 +1,7 @@
 //! The simulated world: a log that does everything as late as it may, what people and services do, and broker processes over it, one small thing
 //! after another in an order that the seed decides.
 
+use crate::disk::{Disk, Uses};
 use crate::group::Group;
 use crate::process::{Process, World as Touch};
 use crate::sources::Sources;
@@ -44,6 +45,10 @@ pub struct World {
     dead: Vec<u64>,
     next_member: u64,
     faults: bool,
+    /// What happens to disks, apart from everything else: a history is the same with or without them.
+    disk_chance: ChaCha8Rng,
+    /// Disks of processes that died, for those that come after them.
+    disks: Vec<Disk>,
     /// A process that hangs, and until which step.
     stalled: (usize, usize),
     steps: usize,
@@ -77,6 +82,8 @@ impl World {
             dead: Vec::new(),
             next_member: 0,
             faults: true,
+            disk_chance: ChaCha8Rng::seed_from_u64(seed ^ 0xd15c),
+            disks: Vec::new(),
             stalled: (0, 0),
             steps: 0,
         };
@@ -95,7 +102,8 @@ impl World {
         for id in &ids {
             self.group.join(*id);
         }
-        let process = Process::new(&self.log, &self.city, &self.setting, &ids);
+        let disk = self.disks.pop().unwrap_or_else(|| Disk::new(&self.setting));
+        let process = Process::new(&self.log, &self.city, &self.setting, &ids, disk);
         self.processes.push(process);
     }
 
@@ -178,6 +186,8 @@ impl World {
         let process = self.processes.remove(which);
         self.dead
             .extend(process.members.iter().map(|member| member.id));
+        process.disk.suffer(&mut self.disk_chance);
+        self.disks.push(process.disk);
         self.launch();
     }
 
@@ -248,6 +258,24 @@ impl World {
         }
         let problems: Vec<String> = self.processes.iter().filter_map(Process::problem).collect();
         Err(format!("it does not come to rest: {problems:?}"))
+    }
+
+    /// The disks of every process there was.
+    pub fn all_disks(&self) -> impl Iterator<Item = &Disk> {
+        let of_processes = self.processes.iter().map(|process| &process.disk);
+        of_processes.chain(&self.disks)
+    }
+
+    /// What the disks went through.
+    pub fn disk_uses(&self) -> Uses {
+        let mut sum = Uses::default();
+        for disk in self.all_disks() {
+            let uses = *disk.uses.lock().expect("a disk");
+            sum.kept += uses.kept;
+            sum.found += uses.found;
+            sum.passed_over += uses.passed_over;
+        }
+        sum
     }
 
     fn is_at_rest(&self) -> bool {

@@ -6,6 +6,7 @@ pub mod enforce;
 pub mod error;
 pub mod grpc;
 mod identity;
+pub mod kept_file;
 pub mod quarantine;
 
 use crate::config::Config;

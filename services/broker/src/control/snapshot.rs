@@ -4,9 +4,9 @@
 //! below one offset, with a hash over all of it. It is only ever a copy of what the log says: one that is damaged, of another log, or of another
 //! form is passed over with a line that says so, and the log is read instead.
 
-use sha2::{Digest, Sha256};
+use crate::kept_file::{self, Hashed, SnapshotError, number, read_number, read_text, text};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use walbrook_event::headers;
 use walbrook_eventlog::{Headers, Namespace, Record, TopicPartition, topics};
@@ -17,8 +17,6 @@ use walbrook_proto::control::v1::GroundRecorded;
 /// The form of the file. Another form has another number, and is not read.
 const FORM: &[u8] = b"walbrook control.policy 1\n";
 const NAME: &str = "policy.snapshot";
-/// Longest text or record in the file: what is longer was not written by us.
-const LONGEST: u64 = 64 << 20;
 
 /// Where it lies, and of which log.
 #[derive(Debug, Clone)]
@@ -36,28 +34,6 @@ pub struct Loaded {
     pub grounds: Grounds,
     /// Next offset of `control.policy` that it does not hold.
     pub next_offset: i64,
-}
-
-/// Why a snapshot is passed over, or was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    /// The disk.
-    #[error("{path} cannot be read or written", path = path.display())]
-    Disk {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// What it holds.
-    #[error("{path} {problem}", path = path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
 }
 
 /// Whether a record of `control.policy` is kept as it is.
@@ -108,57 +84,36 @@ impl Snapshot {
         grounds: &Grounds,
         next_offset: i64,
     ) -> Result<u64, SnapshotError> {
-        let temporary = self.path.with_extension("new");
-        let written = self
-            .write_to(&temporary, records, grounds, next_offset)
-            .and_then(|size| {
-                std::fs::rename(&temporary, &self.path)?;
-                if let Some(folder) = self.path.parent() {
-                    File::open(folder)?.sync_all()?;
-                }
-                Ok(size)
-            });
-        written.map_err(|error| {
-            let _ = std::fs::remove_file(&temporary);
-            self.disk(error)
+        kept_file::replace(&self.path, |out| {
+            self.write_to(out, records, grounds, next_offset)
         })
     }
 
     fn write_to(
         &self,
-        path: &Path,
+        out: &mut impl Write,
         records: &[Record],
         grounds: &Grounds,
         next_offset: i64,
-    ) -> io::Result<u64> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut out = Hashed::new(BufWriter::with_capacity(1 << 20, File::create(path)?));
+    ) -> io::Result<()> {
         out.write_all(FORM)?;
-        text(&mut out, self.namespace.name(topics::POLICY).as_bytes())?;
+        text(out, self.namespace.name(topics::POLICY).as_bytes())?;
         out.write_all(&next_offset.to_le_bytes())?;
-        number(&mut out, records.len())?;
+        number(out, records.len())?;
         for record in records {
             out.write_all(&record.offset.to_le_bytes())?;
             out.write_all(&record.timestamp_ms.to_le_bytes())?;
             for name in [headers::TYPE, headers::ID] {
-                text(&mut out, record.headers.text(name).unwrap_or("").as_bytes())?;
+                text(out, record.headers.text(name).unwrap_or("").as_bytes())?;
             }
-            text(&mut out, record.value.as_deref().unwrap_or_default())?;
+            text(out, record.value.as_deref().unwrap_or_default())?;
         }
-        text(&mut out, &grounds.stored_head())?;
+        text(out, &grounds.stored_head())?;
         for piece in grounds.stored_body().filter(|piece| !piece.is_empty()) {
-            text(&mut out, &piece)?;
+            text(out, &piece)?;
         }
         // An empty piece ends the body.
-        text(&mut out, &[])?;
-        let (hash, size) = (out.hash.clone().finalize(), out.size);
-        let mut file = out.inner;
-        file.write_all(&hash)?;
-        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        Ok(size)
+        text(out, &[])
     }
 
     /// Reads it; `None` when there is none.
@@ -205,11 +160,7 @@ impl Snapshot {
                 grounds.restore(stretch).map_err(unsound)?;
             }
         }
-        let hash = input.hash.clone().finalize();
-        let mut said = [0; 32];
-        let mut rest = input.inner;
-        rest.read_exact(&mut said).map_err(short)?;
-        if said != *hash || rest.read(&mut [0]).map_err(short)? != 0 {
+        if !input.ends().map_err(short)? {
             return Err(self.content("has another hash than it says: it is damaged"));
         }
         Ok(Some(Loaded {
@@ -235,76 +186,6 @@ fn read_record(input: &mut impl Read, at: &TopicPartition) -> io::Result<Record>
         value: Some(read_text(input)?.into()),
         headers: of_record,
     })
-}
-
-fn number(out: &mut impl Write, number: usize) -> io::Result<()> {
-    out.write_all(&(number as u64).to_le_bytes())
-}
-
-fn text(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    number(out, bytes.len())?;
-    out.write_all(bytes)
-}
-
-fn read_number(input: &mut impl Read) -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    input.read_exact(&mut bytes)?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-fn read_text(input: &mut impl Read) -> io::Result<Vec<u8>> {
-    let length = read_number(input)?;
-    if length > LONGEST {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let mut bytes = Vec::new();
-    input.take(length).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 != length {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(bytes)
-}
-
-/// Hashes what passes.
-struct Hashed<T> {
-    inner: T,
-    hash: Sha256,
-    size: u64,
-}
-
-impl<T> Hashed<T> {
-    fn new(inner: T) -> Self {
-        Self {
-            inner,
-            hash: Sha256::new(),
-            size: 0,
-        }
-    }
-
-    fn pass(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-    }
-}
-
-impl<T: Write> Write for Hashed<T> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.pass(bytes.get(..written).unwrap_or_default());
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-impl<T: Read> Read for Hashed<T> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(bytes)?;
-        self.pass(bytes.get(..read).unwrap_or_default());
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use super::feed::Feed;
 use super::lane::{LaneError, Past};
 use super::machine::Built;
 use super::partition::Partition;
+use super::planted::{PlantedFault, planted};
 use super::rebuild::Rebuild;
+use super::snapshot::Snapshots;
 use super::stamp::CommittedStamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,6 +59,10 @@ pub struct Adopted {
     pub partition: Partition,
     /// Its transactional id, initialised: what a former owner left open is aborted, and the former owner fenced.
     pub transactor: Box<dyn Transactor>,
+    /// Records read for it: raw, links and pages.
+    pub records_read: u64,
+    /// Whether a snapshot stood for the older part.
+    pub from_snapshot: bool,
 }
 
 /// What is committed for `control.links[p]`, and with it how far p has come; `None` when nothing is.
@@ -89,8 +95,8 @@ fn stamp(number: i32, offset: i64, metadata: &str) -> Result<CommittedStamp, Sto
     })
 }
 
-/// Takes p over: fences and aborts what a former owner left open, then builds p from the log exactly to its committed positions. The control
-/// plane must have come as far as its end was before: what p has decided rests on agreements up to its stamp.
+/// Takes p over: fences and aborts what a former owner left open, then builds p from the log exactly to its committed positions. The control plane must
+/// have come as far as its end was before: what p has decided rests on agreements up to its stamp.
 ///
 /// # Errors
 /// When the log fails or what stands on it does not hold together.
@@ -100,59 +106,170 @@ pub fn adopt(
     control: &dyn ControlView,
     setting: &Setting,
 ) -> Result<Adopted, LaneError> {
-    let group = setting.namespace.name("broker");
+    adopt_from(number, clients, control, setting, None)
+}
+
+/// The same, beginning where a snapshot ends if there is one to go on from.
+///
+/// # Errors
+/// As [`adopt`].
+pub fn adopt_from(
+    number: i32,
+    clients: &dyn Clients,
+    control: &dyn ControlView,
+    setting: &Setting,
+    snapshots: Option<&dyn Snapshots>,
+) -> Result<Adopted, LaneError> {
     let mut transactor = clients.transactor(&setting.namespace.name(&format!("broker.{number}")));
     transactor.init()?;
-    let raw = raw_topics(setting);
-    let links = TopicPartition::new(setting.namespace.name(topics::LINKS), number);
-    let decisions = TopicPartition::new(setting.namespace.name(topics::DECISIONS), number);
-    let mut asked: Vec<TopicPartition> = raw
-        .iter()
-        .map(|(_, full)| TopicPartition::new(Arc::clone(full), number))
-        .collect();
-    asked.push(links.clone());
-    let committed = clients
-        .positions()?
-        .committed(&group, &asked, true, REQUEST_PATIENCE)?;
-    let stamp = match committed.last() {
-        Some(entry) if entry.at == links => match entry.offset {
-            Some(offset) => Some(stamp(number, offset, &entry.metadata)?),
-            None => None,
-        },
-        _ => None,
-    };
-    let positions: HashMap<String, Option<i64>> = committed
-        .iter()
-        .map(|entry| (entry.at.topic.to_string(), entry.offset))
-        .collect();
-    let mut all = asked.clone();
-    all.push(decisions.clone());
-    let found = clients.ends()?.high_watermarks(&all, REQUEST_PATIENCE)?;
-    let ends: HashMap<TopicPartition, i64> = all.into_iter().zip(found).collect();
-    let mut rebuild = Rebuild::new(Partition::new(number, raw), control, setting);
-    let mut reader = clients.reader()?;
-    for at in &asked {
-        // What is not committed is not of this p yet. Where the group knows nothing but pages exist, the pages say how far p has come, and
-        // reading further is harmless: the index may run ahead, and links are applied only up to each page's stamp.
-        let end = ends.get(at).copied().unwrap_or(0);
-        let to = positions.get(&*at.topic).copied().flatten().unwrap_or(end);
-        read_span(reader.as_mut(), at, 0, to, |record| {
-            if *at == links {
-                rebuild.link(record)
-            } else {
-                rebuild.raw(record)
+    let past = Committed::ask(number, clients, setting)?;
+    let loaded = snapshots.and_then(|snapshots| past.loaded(snapshots, setting));
+    if let Some(partition) = loaded {
+        match past.replay(partition, clients, control, setting) {
+            Err(LaneError::Stop(stop)) if !stop.may_pass() => {
+                tracing::warn!(partition = number, %stop, "{PASSED_OVER}");
             }
-        })?;
+            replayed => {
+                return replayed.map(|(partition, records_read)| Adopted {
+                    partition,
+                    transactor,
+                    records_read,
+                    from_snapshot: true,
+                });
+            }
+        }
     }
-    let end = ends.get(&decisions).copied().unwrap_or(0);
-    read_span(reader.as_mut(), &decisions, 0, end, |record| {
-        rebuild.page(record)
-    })?;
-    let partition = rebuild.finish(stamp.as_ref(), &positions)?;
+    let (partition, records_read) = past.replay(past.empty(), clients, control, setting)?;
     Ok(Adopted {
         partition,
         transactor,
+        records_read,
+        from_snapshot: false,
     })
+}
+
+const PASSED_OVER: &str = "p's snapshot is passed over; its whole history is read";
+
+/// What is committed of p, and where the log ends.
+struct Committed {
+    number: i32,
+    raw: Vec<(String, Arc<str>)>,
+    links: TopicPartition,
+    decisions: TopicPartition,
+    stamp: Option<CommittedStamp>,
+    positions: HashMap<String, Option<i64>>,
+    ends: HashMap<TopicPartition, i64>,
+}
+
+impl Committed {
+    fn ask(number: i32, clients: &dyn Clients, setting: &Setting) -> Result<Self, LaneError> {
+        let raw = raw_topics(setting);
+        let links = TopicPartition::new(setting.namespace.name(topics::LINKS), number);
+        let decisions = TopicPartition::new(setting.namespace.name(topics::DECISIONS), number);
+        let mut asked: Vec<TopicPartition> = raw
+            .iter()
+            .map(|(_, full)| TopicPartition::new(Arc::clone(full), number))
+            .collect();
+        asked.push(links.clone());
+        let group = setting.namespace.name("broker");
+        let committed = clients
+            .positions()?
+            .committed(&group, &asked, true, REQUEST_PATIENCE)?;
+        let stamp = match committed.last() {
+            Some(entry) if entry.at == links => match entry.offset {
+                Some(offset) => Some(stamp(number, offset, &entry.metadata)?),
+                None => None,
+            },
+            _ => None,
+        };
+        let positions = committed
+            .iter()
+            .map(|entry| (entry.at.topic.to_string(), entry.offset))
+            .collect();
+        asked.push(decisions.clone());
+        let found = clients.ends()?.high_watermarks(&asked, REQUEST_PATIENCE)?;
+        Ok(Self {
+            number,
+            raw,
+            links,
+            decisions,
+            stamp,
+            positions,
+            ends: asked.into_iter().zip(found).collect(),
+        })
+    }
+
+    fn empty(&self) -> Partition {
+        Partition::new(self.number, self.raw.clone())
+    }
+
+    /// p as its snapshot has it, where it may be gone on from.
+    fn loaded(&self, snapshots: &dyn Snapshots, setting: &Setting) -> Option<Partition> {
+        let partition = match snapshots.load(self.empty(), setting) {
+            Ok(loaded) => loaded?,
+            Err(error) => {
+                tracing::warn!(partition = self.number, %error, "{PASSED_OVER}");
+                return None;
+            }
+        };
+        let at = [&self.links, &self.decisions];
+        let obstacle = partition.obstacle(&self.stamp, &self.positions, &self.ends, at);
+        if let Some(why) = obstacle
+            && !planted(PlantedFault::SnapshotTakenAtItsWord)
+        {
+            tracing::warn!(partition = self.number, %why, "{PASSED_OVER}");
+            return None;
+        }
+        Some(partition)
+    }
+
+    /// Reads what is committed and not in p yet. Returns how many records that were.
+    fn replay(
+        &self,
+        partition: Partition,
+        clients: &dyn Clients,
+        control: &dyn ControlView,
+        setting: &Setting,
+    ) -> Result<(Partition, u64), LaneError> {
+        if planted(PlantedFault::SnapshotTakenAtItsWord) && partition.is_newer(&self.stamp) {
+            return Ok((partition, 0));
+        }
+        let mut rebuild = Rebuild::new(partition, control, setting);
+        let (raw_from, links_from, decisions_from) = rebuild.starts();
+        let mut reader = clients.reader()?;
+        let mut read = 0;
+        // What is not committed is not of this p yet. Where the group knows nothing but pages exist, the pages say how far p has come, and
+        // reading further is harmless: the index may run ahead, and links are applied only up to each page's stamp.
+        let end = |at: &TopicPartition| self.ends.get(at).copied().unwrap_or(0);
+        let to = |at: &TopicPartition| {
+            let known = self.positions.get(&*at.topic).copied().flatten();
+            known.unwrap_or_else(|| end(at))
+        };
+        for ((_, full), from) in self.raw.iter().zip(raw_from) {
+            let at = TopicPartition::new(Arc::clone(full), self.number);
+            read_span(reader.as_mut(), &at, from, to(&at), |record| {
+                read += 1;
+                rebuild.raw(record)
+            })?;
+        }
+        read_span(
+            reader.as_mut(),
+            &self.links,
+            links_from,
+            to(&self.links),
+            |record| {
+                read += 1;
+                rebuild.link(record)
+            },
+        )?;
+        let at = &self.decisions;
+        read_span(reader.as_mut(), at, decisions_from, end(at), |record| {
+            read += 1;
+            rebuild.page(record)
+        })?;
+        let partition = rebuild.finish(self.stamp.as_ref(), &self.positions)?;
+        Ok((partition, read))
+    }
 }
 
 /// Builds p: the kept lane stands where nobody has worked on p since; otherwise p is taken over.
@@ -165,6 +282,7 @@ pub fn build(
     clients: &dyn Clients,
     feed: &Feed,
     setting: &Setting,
+    snapshots: Option<&dyn Snapshots>,
     patience: Duration,
 ) -> Result<(Built, Option<Box<dyn Transactor>>), LaneError> {
     if let Some(kept) = kept
@@ -172,10 +290,22 @@ pub fn build(
     {
         return Ok((Built::Unchanged, None));
     }
+    let began = Monotonic::now();
     catch_up(clients, feed, setting, patience)?;
-    let adopted = adopt(number, clients, &feed.moving(), setting)?;
-    let partition = Box::new(adopted.partition);
-    Ok((Built::Anew(partition), Some(adopted.transactor)))
+    let adopted = adopt_from(number, clients, &feed.moving(), setting, snapshots)?;
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(
+        partition = number,
+        records_read = adopted.records_read,
+        from_snapshot = adopted.from_snapshot,
+        took_ms,
+        "p is built from the log"
+    );
+    let built = Built::Anew {
+        partition: Box::new(adopted.partition),
+        records_read: adopted.records_read,
+    };
+    Ok((built, Some(adopted.transactor)))
 }
 
 /// Waits until the control plane is applied up to where its end is now.

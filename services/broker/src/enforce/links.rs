@@ -1,5 +1,6 @@
 //! The links of p: the fold of `control.links[p]`, and who is concerned when something is said about a member.
 
+use super::shards::Shards;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
@@ -94,8 +95,8 @@ fn unreadable(what: &'static str) -> WordError {
 /// The links of p, applied exactly up to [`next_offset`](Links::next_offset).
 #[derive(Debug, Default)]
 pub struct Links {
-    by_handle: HashMap<Handle, Arc<Link>, BuildHasherDefault<HandleHasher>>,
-    /// Member handle (of any partition) to the handles of p that have it among their members.
+    by_handle: Shards<Arc<Link>>,
+    /// Member handle (of any partition) to the other handles of p that have it among their members. Most people have one record.
     about: HashMap<Handle, BTreeSet<Handle>, BuildHasherDefault<HandleHasher>>,
     next_offset: i64,
 }
@@ -122,17 +123,24 @@ impl Links {
 
     /// The link of a handle.
     pub fn get(&self, handle: Handle) -> Option<&Arc<Link>> {
-        self.by_handle.get(&handle)
+        self.by_handle.get(handle)
     }
 
     /// The handles of p whose person has this member now.
     pub fn concerned(&self, member: Handle) -> impl Iterator<Item = Handle> + '_ {
-        self.about.get(&member).into_iter().flatten().copied()
+        let itself = self.by_handle.get(member).map(|_| member);
+        let others = self.about.get(&member).into_iter().flatten().copied();
+        itself.into_iter().chain(others)
     }
 
     /// Every handle of p with its link, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (Handle, &Arc<Link>)> {
-        self.by_handle.iter().map(|(handle, link)| (*handle, link))
+        self.by_handle.iter()
+    }
+
+    /// Every handle with its link, as they are now.
+    pub fn copied(&self) -> Shards<Arc<Link>> {
+        self.by_handle.clone()
     }
 
     /// Applies the record at `offset`; records below the position are known already. `None` when nothing changed.
@@ -141,20 +149,32 @@ impl Links {
             return None;
         }
         self.next_offset = offset + 1;
+        let (before, link) = self.restore(handle, link);
+        if before.as_ref() == Some(&link) {
+            return None;
+        }
+        Some(LinkChange { handle, before })
+    }
+
+    /// Puts a link in the place of the one before; returns both.
+    pub(super) fn restore(&mut self, handle: Handle, link: Link) -> (Option<Arc<Link>>, Arc<Link>) {
         let link = Arc::new(link);
         let before = self.by_handle.insert(handle, Arc::clone(&link));
         if before.as_ref() == Some(&link) {
-            return None;
+            return (before, link);
         }
         for member in before.iter().flat_map(|before| &before.members) {
             if let Some(handles) = self.about.get_mut(member) {
                 handles.remove(&handle);
+                if handles.is_empty() {
+                    self.about.remove(member);
+                }
             }
         }
-        for member in &link.members {
+        for member in link.members.iter().filter(|member| **member != handle) {
             self.about.entry(*member).or_default().insert(handle);
         }
-        Some(LinkChange { handle, before })
+        (before, link)
     }
 
     /// Says that everything below `offset` was applied: markers and other people's aborted records take offsets too.

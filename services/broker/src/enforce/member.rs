@@ -9,6 +9,7 @@ use super::machine::{
     Applied, Around, Built, Effect, Input, Machine, Polled, SettleStep, Settlement,
 };
 use super::metrics::EnforceMetrics;
+use super::snapshot::Snapshots;
 use super::stamp::CommittedStamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Shared {
     pub readiness: Readiness,
     /// The machine's clock, µs.
     pub clock: fn() -> Instant,
+    /// Where snapshots of p are kept, if anywhere.
+    pub snapshots: Option<Box<dyn Snapshots>>,
 }
 
 /// What a thread that built p sends back.
@@ -62,10 +65,17 @@ struct Hand {
 }
 
 impl Hand {
-    fn settle(&mut self, steps: Vec<SettleStep>, group: &str) -> Result<(), LogError> {
+    /// Commits; where the last page stands on `pages`, as the log acknowledged it.
+    fn settle(
+        &mut self,
+        steps: Vec<SettleStep>,
+        group: &str,
+        pages: &str,
+    ) -> Result<Option<i64>, LogError> {
+        let mut page = None;
         for step in steps {
             match step {
-                SettleStep::Drain => drop(self.transactor.drain()?),
+                SettleStep::Drain => page = last_page(&self.transactor.drain()?, pages),
                 SettleStep::Positions(positions) => {
                     let generation = self.generation.take();
                     self.transactor
@@ -74,8 +84,14 @@ impl Hand {
                 SettleStep::Commit => self.transactor.commit()?,
             }
         }
-        Ok(())
+        Ok(page)
     }
+}
+
+/// Where the last page of a transaction stands, among what was acknowledged of it.
+pub fn last_page(acknowledged: &[(TopicPartition, i64)], pages: &str) -> Option<i64> {
+    let pages = acknowledged.iter().filter(|(at, _)| *at.topic == *pages);
+    pages.map(|(_, offset)| *offset).max()
 }
 
 /// When things of the round began, for the numbers.
@@ -154,7 +170,10 @@ impl Member {
             input = Input::Begin;
             for effect in effects {
                 match effect {
-                    Effect::Poll { .. } if stop() => return Ok(()),
+                    Effect::Poll { .. } if stop() => {
+                        self.offer_last();
+                        return Ok(());
+                    }
                     Effect::Hold => {
                         still = Some(shared.feed.read());
                         self.held();
@@ -235,6 +254,11 @@ impl Member {
                     self.marks.writing.elapsed(),
                 );
             }
+            Effect::Snapshot(snapshot) => {
+                if let Some(snapshots) = &self.shared.snapshots {
+                    snapshots.offer(snapshot, false);
+                }
+            }
             Effect::Stopped(number, stopped) => self.shared.metrics.stopped(number, stopped),
             _ => {}
         }
@@ -258,6 +282,9 @@ impl Member {
         }
         while let Ok(report) = self.reports.1.try_recv() {
             let result = report.result.map(|(built, transactor)| {
+                if let Built::Anew { records_read, .. } = &built {
+                    self.shared.metrics.built(report.number, *records_read);
+                }
                 if let Some(transactor) = transactor
                     && self.machine.awaits(report.number, report.attempt)
                 {
@@ -330,8 +357,12 @@ impl Member {
     }
 
     /// Commits the transactions of a round side by side: each waits for answers of the log most of the time.
-    fn settle(&mut self, settlements: Vec<Settlement>) -> Vec<(i32, Result<(), LogError>)> {
-        let group = self.shared.setting.namespace.name("broker");
+    fn settle(
+        &mut self,
+        settlements: Vec<Settlement>,
+    ) -> Vec<(i32, Result<Option<i64>, LogError>)> {
+        let namespace = &self.shared.setting.namespace;
+        let (group, pages) = (namespace.name("broker"), namespace.name(topics::DECISIONS));
         let mut steps: BTreeMap<i32, Vec<SettleStep>> = settlements
             .into_iter()
             .map(|settlement| (settlement.number, settlement.steps))
@@ -346,13 +377,14 @@ impl Member {
             let others: Vec<_> = hands
                 .into_iter()
                 .map(|(number, hand, steps)| {
-                    let group = group.as_str();
-                    (number, scope.spawn(move || hand.settle(steps, group)))
+                    let (group, pages) = (group.as_str(), pages.as_str());
+                    let settle = move || hand.settle(steps, group, pages);
+                    (number, scope.spawn(settle))
                 })
                 .collect();
             let mut results = Vec::new();
             if let Some((number, hand, steps)) = last {
-                results.push((number, hand.settle(steps, &group)));
+                results.push((number, hand.settle(steps, &group, &pages)));
             }
             for (number, thread) in others {
                 // One that panicked leaves its outcome unknown, like a commit without an answer.
@@ -373,17 +405,15 @@ impl Member {
     ) -> Result<(), LogError> {
         let (shared, reports) = (Arc::clone(&self.shared), self.reports.0.clone());
         let work = move || {
-            let started = Monotonic::now();
             let result = clients::build(
                 number,
                 kept.as_ref(),
                 shared.clients.as_ref(),
                 &shared.feed,
                 &shared.setting,
+                shared.snapshots.as_deref(),
                 BUILD_PATIENCE,
             );
-            let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::debug!(partition = number, milliseconds, "p is built");
             let report = Report {
                 number,
                 attempt,
@@ -405,6 +435,18 @@ impl Member {
                     error.to_string(),
                 )
             })
+    }
+
+    /// What is committed of each p, for whoever takes it over next.
+    fn offer_last(&self) {
+        let Some(snapshots) = &self.shared.snapshots else {
+            return;
+        };
+        for number in self.machine.numbers() {
+            if let Some(snapshot) = self.machine.snapshot(number) {
+                snapshots.offer(Box::new(snapshot), true);
+            }
+        }
     }
 
     fn say_readiness(&self) {

@@ -38,6 +38,7 @@ pub struct EnforceMetrics {
     commit: Histogram,
     lag: Family<PartitionLabels, Gauge>,
     stopped: Family<PartitionLabels, Gauge>,
+    takeover: Family<PartitionLabels, Gauge>,
 }
 
 fn latency() -> Histogram {
@@ -61,6 +62,7 @@ impl EnforceMetrics {
             commit: latency(),
             lag: Family::default(),
             stopped: Family::default(),
+            takeover: Family::default(),
         };
         metrics.register(|registry| {
             let of = registry.sub_registry_with_prefix("enforce");
@@ -112,6 +114,11 @@ impl EnforceMetrics {
                 made.lag.clone(),
             );
             of.register("stopped", "1 while p is stopped", made.stopped.clone());
+            of.register(
+                "takeover_records",
+                "Records read when p was last taken over",
+                made.takeover.clone(),
+            );
         });
         made
     }
@@ -154,6 +161,13 @@ impl EnforceMetrics {
         self.lag
             .get_or_create(&PartitionLabels { partition })
             .set(waiting);
+    }
+
+    /// p was taken over, reading so many records.
+    pub fn built(&self, partition: i32, records: u64) {
+        self.takeover
+            .get_or_create(&PartitionLabels { partition })
+            .set(i64::try_from(records).unwrap_or(i64::MAX));
     }
 
     /// Whether p is stopped.

@@ -28,6 +28,8 @@ pub mod planted;
 pub mod queue;
 pub mod rebuild;
 pub mod redecide;
+pub mod shards;
+pub mod snapshot;
 pub mod stamp;
 pub mod standing;
 pub mod start;

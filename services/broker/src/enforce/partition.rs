@@ -32,6 +32,8 @@ pub struct Partition {
     /// Committed.
     pub(super) stamp: Stamp,
     pub(super) last_decided_at: Instant,
+    /// Where the last page of p stands on `audit.decisions`, where that is known.
+    pub(super) page_offset: Option<i64>,
     /// Handles whose links changed since the last transaction, with the link before the first change.
     pub(super) changed_links: BTreeMap<Handle, Option<Arc<Link>>>,
     /// Offsets of the link records that changed them.
@@ -84,6 +86,8 @@ pub struct Transaction {
     pub positions: Vec<InputPosition>,
     /// What p's stamp is afterwards.
     pub stamp: Stamp,
+    /// Where its last page stands on `audit.decisions`, once that is heard.
+    pub page_offset: Option<i64>,
     /// For metrics: decisions by reason.
     pub reasons: BTreeMap<walbrook_policy::outcome::Reason, u64>,
     /// For metrics: raw events decided live, and again.
@@ -110,6 +114,7 @@ impl Partition {
             heard: BTreeMap::new(),
             stamp: Stamp::default(),
             last_decided_at: Instant(0),
+            page_offset: None,
             changed_links: BTreeMap::new(),
             link_causes: Vec::new(),
             subject_backlog: BTreeSet::new(),
@@ -275,6 +280,7 @@ impl Partition {
     /// rebuilt instead.
     pub fn committed(&mut self, transaction: &Transaction) {
         self.stamp = transaction.stamp.clone();
+        self.page_offset = transaction.page_offset;
         self.changed_links.clear();
         self.link_causes.clear();
     }

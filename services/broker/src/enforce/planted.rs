@@ -31,11 +31,17 @@ pub enum PlantedFault {
     ClockRunsBackwards,
     /// A commit whose outcome is not known is taken for done.
     UnknownTakenForDone,
+    /// What was accepted after a suspension was appended, and decided before it was committed, is left standing.
+    TailLeftStanding,
+    /// p is kept on disk as it will be once its transaction is committed.
+    SnapshotBeforeCommit,
+    /// A snapshot that is newer than what is committed is used.
+    SnapshotTakenAtItsWord,
 }
 
 impl PlantedFault {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::BarrierBeforePoll,
         Self::LastStableOffset,
         Self::JoinedInFlight,
@@ -49,6 +55,9 @@ impl PlantedFault {
         Self::OldDisclosureWidened,
         Self::ClockRunsBackwards,
         Self::UnknownTakenForDone,
+        Self::TailLeftStanding,
+        Self::SnapshotBeforeCommit,
+        Self::SnapshotTakenAtItsWord,
     ];
 }
 

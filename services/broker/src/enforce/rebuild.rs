@@ -1,7 +1,7 @@
 //! p built again from the log, exactly to its committed positions.
 //!
-//! Nothing of p is stored but the log: raw records below the committed positions give the index, p's own pages say what was released and
-//! retracted, and the links at each page's stamp say under which person. Each page is checked against what it must follow from: pages join
+//! Nothing of p is certain but the log: raw records below the committed positions give the index, p's own pages say what was released and
+//! retracted, and the links at each page's stamp say under which person. A [`snapshot`](super::snapshot) may stand for the older part of it. Each page is checked against what it must follow from: pages join
 //! without gap or overlap, and each permit's key is the person's pseudonym at the page's stamp.
 
 use super::control_view::{ControlView, Setting, Target};
@@ -14,8 +14,7 @@ use super::stamp::{CommittedStamp, Stamp};
 use super::standing::{Released, Removal, SubjectStanding};
 use std::collections::{HashMap, VecDeque};
 use walbrook_domain::{
-    AgreementId, AgreementVersion, Day, EventId, Handle, Instant, Organisation, Pseudonym, Purpose,
-    WordError,
+    AgreementId, AgreementVersion, Day, EventId, Handle, Instant, Pseudonym, Purpose, WordError,
 };
 use walbrook_event::framing::unframe;
 use walbrook_event::history::{Entry, Subject};
@@ -26,30 +25,18 @@ use walbrook_proto::audit::v1::{DecisionEntry, DecisionPage, PageAgreement, Page
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::LinkRecord;
 
-/// What a person's raw record is about.
-struct About {
-    offset: i64,
-    handle: Handle,
-    organisation: Organisation,
-    event: EventId,
-}
-
-/// What was read of one raw topic.
-#[derive(Default)]
-struct Read {
-    /// Records that no page has covered yet; `None` where not even the envelope can be read.
-    ahead: VecDeque<(i64, Option<Entry>)>,
-    /// Persons' events, by offset.
-    about: Vec<About>,
-}
+/// Raw records that no page has covered yet; `None` where not even the envelope can be read.
+type Ahead = VecDeque<(i64, Option<Entry>)>;
 
 /// A partition on its way back.
 pub struct Rebuild<'a> {
     partition: Partition,
     control: &'a dyn ControlView,
     setting: &'a Setting,
-    read: Vec<Read>,
+    ahead: Vec<Ahead>,
     links: VecDeque<(i64, Handle, Link)>,
+    /// Where the last page that a snapshot knows must stand, until it was met.
+    known_page: Option<i64>,
 }
 
 /// Reads a record of `control.links[p]`.
@@ -72,21 +59,34 @@ pub fn link_record(number: i32, record: &Record) -> Result<(i64, Handle, Link), 
 }
 
 impl<'a> Rebuild<'a> {
-    /// Starts with an empty partition.
+    /// Starts with an empty partition, or with one as a snapshot had it: then the first page and the first record of each raw topic that are given are
+    /// the last that it knows.
     pub fn new(
         mut partition: Partition,
         control: &'a dyn ControlView,
         setting: &'a Setting,
     ) -> Self {
         partition.limits = setting.limits;
-        let read = partition.topics.iter().map(|_| Read::default()).collect();
+        let ahead = partition.topics.iter().map(|_| Ahead::new()).collect();
         Self {
+            known_page: partition.page_offset,
             partition,
             control,
             setting,
-            read,
+            ahead,
             links: VecDeque::new(),
         }
+    }
+
+    /// Where to begin to read: each raw topic, `control.links[p]` and `audit.decisions[p]`.
+    pub fn starts(&self) -> (Vec<i64>, i64, i64) {
+        let raw = self.partition.topics.iter();
+        let raw = raw.map(|topic| topic.history.last().map_or(topic.position, |last| last.offset));
+        (
+            raw.collect(),
+            self.partition.stamp.links_next,
+            self.partition.page_offset.unwrap_or(0),
+        )
     }
 
     /// A raw record. Which of them are events that count is not known before their page is read: what went to quarantine is not in the index, and
@@ -95,25 +95,22 @@ impl<'a> Rebuild<'a> {
     /// # Errors
     /// When the key store does not answer.
     pub fn raw(&mut self, record: &Record) -> Result<(), Stop> {
-        let topics = self.partition.topics.iter().zip(&mut self.read);
-        for (topic, read) in topics {
+        let topics = self.partition.topics.iter().zip(&mut self.ahead);
+        for (topic, ahead) in topics {
             if topic.full != record.at.topic {
                 continue;
             }
             let entry = incoming::envelope(topic, record, self.control, self.setting)?
                 .ok()
                 .map(|event| event.entry(record.offset, record.timestamp_ms.saturating_mul(1_000)));
-            if let Some(entry) = &entry
-                && let Subject::Handle(handle) = &entry.subject
-            {
-                read.about.push(About {
-                    offset: record.offset,
-                    handle: *handle,
-                    organisation: entry.organisation.clone(),
-                    event: entry.event,
-                });
+            if record.offset >= topic.history.next_offset() {
+                ahead.push_back((record.offset, entry));
+            } else if entry.is_some() && entry != topic.history.at(record.offset) {
+                return Err(self.partition.integrity(format!(
+                    "{} offset {} is another record than was there",
+                    topic.plain, record.offset
+                )));
             }
-            read.ahead.push_back((record.offset, entry));
         }
         Ok(())
     }
@@ -131,14 +128,13 @@ impl<'a> Rebuild<'a> {
             .entries
             .iter()
             .any(|entry| entry.outcome == Outcome::Quarantine.code());
-        let (Some(topic), Some(read)) = (
+        let (Some(topic), Some(ahead)) = (
             self.partition.topics.get_mut(index),
-            self.read.get_mut(index),
+            self.ahead.get_mut(index),
         ) else {
             return;
         };
-        while let Some((offset, entry)) = read.ahead.pop_front_if(|(at, _)| *at <= page.last_offset)
-        {
+        while let Some((offset, entry)) = ahead.pop_front_if(|(at, _)| *at <= page.last_offset) {
             if let Some(entry) = entry.filter(|_| !(any && quarantined(offset))) {
                 topic.history.observe(entry);
             }
@@ -173,6 +169,9 @@ impl<'a> Rebuild<'a> {
             unframe(record.value.as_deref()).map_err(|error| unreadable(error.to_string()))?;
         let page =
             DecisionPage::decode_exact(body).map_err(|error| unreadable(error.to_string()))?;
+        if self.known_page.is_some() {
+            return self.known_page(record.offset, &page);
+        }
         if page.sequence != self.partition.stamp.next_page
             || page.partition != self.partition.number
         {
@@ -198,11 +197,27 @@ impl<'a> Rebuild<'a> {
                 .parse()
                 .map_err(|error: PositionError| unreadable(error.to_string()))?,
         };
-        if let Some(at) = &page.decided_at {
-            let at = Instant::from_seconds_nanos(at.seconds, at.nanos).unwrap_or(Instant(0));
-            partition.last_decided_at = partition.last_decided_at.max(at);
-        }
+        partition.last_decided_at = partition.last_decided_at.max(decided_at(&page));
+        partition.page_offset = Some(record.offset);
         Ok(())
+    }
+
+    /// The last page that a snapshot knows: it must stand where it stood and say what it said, or the log is another.
+    fn known_page(&mut self, offset: i64, page: &DecisionPage) -> Result<(), Stop> {
+        let stamp = &self.partition.stamp;
+        let same = self.known_page.take() == Some(offset)
+            && page.partition == self.partition.number
+            && page.sequence + 1 == stamp.next_page
+            && page.policy_next == stamp.policy_next
+            && page.links_next == stamp.links_next
+            && page.cursor_after == stamp.cursor.to_string()
+            && decided_at(page) == self.partition.last_decided_at;
+        if same {
+            return Ok(());
+        }
+        Err(self.partition.integrity(format!(
+            "audit.decisions offset {offset} is another page than was there"
+        )))
     }
 
     fn links_until(&mut self, next: i64) {
@@ -285,15 +300,13 @@ impl<'a> Rebuild<'a> {
                 "it permits offset {offset}, where no readable event of a known handle stands"
             ))
         };
-        let read = self.read.get(index).ok_or_else(missing)?;
-        let found = read
-            .about
-            .binary_search_by_key(&offset, |about| about.offset);
-        // An event of a place or of nobody.
-        let Some(about) = found.ok().and_then(|at| read.about.get(at)) else {
+        let topic = self.partition.topics.get(index).ok_or_else(missing)?;
+        let about = topic.history.at(offset).ok_or_else(missing)?;
+        let (organisation, event) = (&about.organisation, about.event);
+        // An event of a place or of nobody has no handle.
+        let Subject::Handle(handle) = about.subject else {
             return Ok(());
         };
-        let (handle, organisation, event) = (about.handle, &about.organisation, about.event);
         let named = usize::try_from(entry.agreement_index)
             .ok()
             .and_then(|at| agreements.get(at))
@@ -395,6 +408,11 @@ impl<'a> Rebuild<'a> {
         positions: &HashMap<String, Option<i64>>,
     ) -> Result<Partition, Stop> {
         let partition = &mut self.partition;
+        if let Some(offset) = self.known_page {
+            return Err(partition.integrity(format!(
+                "no page stands at audit.decisions offset {offset}, where its last one stood"
+            )));
+        }
         if let Some(committed) = committed
             && *committed != partition.stamp.committed()
         {
@@ -421,6 +439,12 @@ impl<'a> Rebuild<'a> {
         partition.queue_subjects(self.control);
         Ok(self.partition)
     }
+}
+
+fn decided_at(page: &DecisionPage) -> Instant {
+    let at = page.decided_at.as_ref();
+    at.and_then(|at| Instant::from_seconds_nanos(at.seconds, at.nanos))
+        .unwrap_or(Instant(0))
 }
 
 /// Why a page could not be replayed.

@@ -1,15 +1,13 @@
 //! What stands on `shared.*` because of p: the releases and subject records that no later record of p has removed.
 //!
-//! Nothing here is stored. It follows from p's own pages, the raw records they speak of and the links at each page's stamp, and is built again
-//! from those when p is assigned.
+//! It follows from p's own pages, the raw records they speak of and the links at each page's stamp, and is built again from those when p is
+//! assigned, as far as a snapshot does not hold it.
 
 use super::flat::FlatMap;
 use super::links::Link;
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
+use super::shards::Shards;
 use std::sync::Arc;
 use walbrook_domain::{AgreementId, AgreementVersion, Day, EventId, Handle, Pseudonym, Purpose};
-use walbrook_policy::state::HandleHasher;
 
 /// A release that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,27 +106,31 @@ impl HandleStanding {
 }
 
 /// What stands of every handle of p.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standings {
-    handles: HashMap<Handle, HandleStanding, BuildHasherDefault<HandleHasher>>,
+    handles: Shards<HandleStanding>,
 }
 
 impl Standings {
     /// What stands of a handle.
     pub fn of(&self, handle: Handle) -> Option<&HandleStanding> {
-        self.handles.get(&handle)
+        self.handles.get(handle)
     }
 
     /// What stands of a handle, to change it.
     pub fn of_mut(&mut self, handle: Handle) -> &mut HandleStanding {
-        self.handles.entry(handle).or_default()
+        self.handles.entry(handle)
+    }
+
+    /// What stands of each handle, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Handle, &HandleStanding)> {
+        self.handles.iter()
     }
 
     /// Releases that stand, all handles together.
     pub fn releases(&self) -> usize {
-        self.handles
-            .values()
-            .map(|standing| standing.releases.len())
+        self.iter()
+            .map(|(_, standing)| standing.releases.len())
             .sum()
     }
 }

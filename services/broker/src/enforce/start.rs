@@ -9,6 +9,7 @@ use super::kept;
 use super::keys::Keys;
 use super::member::{Member, PART, Shared};
 use super::metrics::EnforceMetrics;
+use super::snapshot::folder;
 use crate::control::snapshot::Snapshot;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -136,6 +137,14 @@ pub fn start(
         partitions: context.common.partitions,
         limits: Limits::default(),
     });
+    let partitions = context.common.partitions;
+    let (folder, writer) = folder::open(&context.common.data_dir, namespace, partitions);
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("snapshots"), move || {
+            writer.run();
+            Ok::<(), std::convert::Infallible>(())
+        });
     let shared = Arc::new(Shared {
         clients: Arc::new(KafkaClients(kafka.clone())),
         feed: Arc::new(Feed::new(Book::new(Arc::clone(catalogue)))),
@@ -143,6 +152,7 @@ pub fn start(
         metrics: EnforceMetrics::new(&context.metrics),
         readiness: context.readiness.clone(),
         clock,
+        snapshots: Some(Box::new(folder)),
     });
     let (feed, reader, stop) = (
         Arc::clone(&shared.feed),
@@ -152,7 +162,7 @@ pub fn start(
     let policy = TopicPartition::new(namespace.name(topics::POLICY), 0);
     let snapshot = Snapshot::new(&context.common.data_dir, namespace);
     let (from, clients) = (snapshot.clone(), Arc::clone(&shared.clients));
-    let (namespace, partitions) = (namespace.clone(), context.common.partitions);
+    let namespace = namespace.clone();
     context
         .tasks
         .spawn_blocking(Kind::essential("policy-feed"), move || {

@@ -231,6 +231,12 @@ impl Machine {
         let Deciding { number, left, span } = deciding;
         match result {
             Ok(()) => {
+                if planted(PlantedFault::SnapshotBeforeCommit) {
+                    let stamp = transaction.stamp.clone();
+                    let lane = self.lane(number).map(|lane| lane.partition());
+                    let snapshot = lane.and_then(|p| p.snapshot_at(stamp)).map(Box::new);
+                    effects.extend(snapshot.map(Effect::Snapshot));
+                }
                 let within = tracing::info_span!(parent: &span, "commit");
                 self.written.push(Written {
                     number,
@@ -275,7 +281,7 @@ impl Machine {
     /// The transactions of the round were committed, or not.
     pub(super) fn settled(
         &mut self,
-        results: Vec<(i32, Result<(), LogError>)>,
+        results: Vec<(i32, Result<Option<i64>, LogError>)>,
         around: &Around<'_>,
         effects: &mut Vec<Effect>,
     ) {
@@ -283,7 +289,7 @@ impl Machine {
         for written in std::mem::take(&mut self.written) {
             let Written {
                 number,
-                transaction,
+                mut transaction,
                 span,
                 within,
             } = written;
@@ -296,10 +302,17 @@ impl Machine {
                 Some(Err(error)) if !taken_for_done(&error) => {
                     self.drop_transaction(number, error, around, effects);
                 }
-                Some(_) => {
+                Some(settled) => {
+                    transaction.page_offset = settled.ok().flatten();
+                    let every = self.offer_every;
                     if let Some(running) = self.running_mut(number) {
                         running.committed_at = around.elapsed;
                         running.lane.committed(&transaction);
+                        if around.elapsed >= running.offered_at + every {
+                            running.offered_at = around.elapsed;
+                            let snapshot = running.lane.partition().snapshot().map(Box::new);
+                            effects.extend(snapshot.map(Effect::Snapshot));
+                        }
                     }
                     trace::releases(&span, &transaction.traces);
                     effects.push(Effect::Committed(number, transaction));

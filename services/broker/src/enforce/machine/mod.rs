@@ -15,6 +15,7 @@ use super::control_view::{ControlView, Setting};
 use super::decide::Entropy;
 use super::lane::{Lane, LaneError, Past};
 use super::partition::{Partition, Transaction};
+use super::snapshot::Snapshot;
 use super::stamp::CommittedStamp;
 use barrier::Target;
 pub use batch::{SettleStep, Settlement};
@@ -34,6 +35,8 @@ const MOST_RECORDS: usize = 40_000;
 const IDLE_WAIT: Duration = Duration::from_millis(10);
 /// How often positions that moved over markers only are committed.
 const MARKERS_EVERY: Duration = Duration::from_millis(50);
+/// How often p is offered to be kept on disk, at most: what that costs is small, and whoever keeps it takes what is worth it.
+const OFFER_EVERY: Duration = Duration::from_secs(5);
 /// How long one try at a barrier may take before the group is polled again; what was asked for stays asked for.
 const BARRIER_TRY: Duration = Duration::from_millis(200);
 /// How long the machine rests after the log failed it, and how long p waits before it is built again.
@@ -56,8 +59,8 @@ pub enum Input {
     Past(Result<Past, LaneError>),
     /// The answer to [`Effect::Write`].
     Wrote(Result<(), LogError>),
-    /// The answer to [`Effect::Settle`], for each p.
-    Settled(Vec<(i32, Result<(), LogError>)>),
+    /// The answer to [`Effect::Settle`], for each p: where on `audit.decisions` its last page stands, where that was heard.
+    Settled(Vec<(i32, Result<Option<i64>, LogError>)>),
     /// Something that was only said could not be done on the log.
     Refused(LogError),
 }
@@ -80,7 +83,12 @@ pub enum Built {
     /// What is committed is what the kept lane says: nobody else has worked on p.
     Unchanged,
     /// From the log.
-    Anew(Box<Partition>),
+    Anew {
+        /// p.
+        partition: Box<Partition>,
+        /// Records read for it.
+        records_read: u64,
+    },
 }
 
 /// What was read of `control.links`, and how far `control.policy` is applied.
@@ -151,6 +159,8 @@ pub enum Effect {
     Rest(Duration),
     /// A transaction of p is committed.
     Committed(i32, Box<Transaction>),
+    /// p as it is committed now, to be kept in the place of what was kept before.
+    Snapshot(Box<Snapshot>),
     /// Whether p needs a person.
     Stopped(i32, bool),
 }
@@ -182,6 +192,7 @@ pub struct Machine {
     written: Vec<Written>,
     most: usize,
     attempts: u64,
+    offer_every: Duration,
 }
 
 impl Machine {
@@ -198,7 +209,14 @@ impl Machine {
             written: Vec::new(),
             most: FEWEST_RECORDS,
             attempts: 0,
+            offer_every: OFFER_EVERY,
         }
+    }
+
+    /// How often p is offered to be kept, at most.
+    pub const fn offering_every(mut self, every: Duration) -> Self {
+        self.offer_every = every;
+        self
     }
 
     /// Takes one step. The last of the effects asks for the next input.
@@ -270,6 +288,11 @@ impl Machine {
                 self.stage,
                 Stage::Polling | Stage::Asking { .. } | Stage::Applying { .. }
             )
+    }
+
+    /// p as it is committed, while it is at rest.
+    pub fn snapshot(&self, number: i32) -> Option<Snapshot> {
+        self.lane(number)?.partition().snapshot()
     }
 
     /// Where each raw topic of p is decided up to.

@@ -37,6 +37,8 @@ pub(super) struct Running {
     /// So many of them were read before the barrier's question was sent.
     pub(super) covered: usize,
     pub(super) committed_at: Duration,
+    /// When it was last offered to be kept.
+    pub(super) offered_at: Duration,
 }
 
 impl Machine {
@@ -199,7 +201,7 @@ impl Machine {
                 continue;
             }
             let lane = match result {
-                Ok(Built::Anew(partition)) => Lane::new(*partition),
+                Ok(Built::Anew { partition, .. }) => Lane::new(*partition),
                 Ok(Built::Unchanged) => match kept.take() {
                     Some(lane) => *lane,
                     None => continue,
@@ -221,6 +223,7 @@ impl Machine {
                 pending: Vec::new(),
                 covered: 0,
                 committed_at: around.elapsed,
+                offered_at: around.elapsed,
             };
             self.seats.insert(number, Seat::Running(Box::new(running)));
             ready.push(number);
