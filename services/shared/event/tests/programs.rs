@@ -228,3 +228,54 @@ fn what_no_encoder_writes_is_released_as_an_encoder_writes_it() {
         other => panic!("{other:?}"),
     }
 }
+
+/// Texts are ASCII here, so it is the count of high bits that says that they are texts: any one byte changed to any other is seen for what it is.
+#[test]
+fn any_other_byte_in_an_ascii_body_is_taken_as_the_plain_way_takes_it() {
+    let field = |name: &str, kind: &str| format!(r#"{{"name":"{name}","type":{kind}}}"#);
+    let kinds = [
+        r#""string""#,
+        r#""long""#,
+        r#"{"type":"int","logicalType":"date"}"#,
+        r#"{"type":"array","items":"string"}"#,
+        r#""bytes""#,
+    ];
+    let nullable = |kind: &str| format!(r#"["null",{kind}]"#);
+    let (mut raw, mut shared) = (Vec::new(), Vec::new());
+    for (at, kind) in kinds.iter().enumerate() {
+        let (plain, other) = (format!("a{at}"), format!("b{at}"));
+        raw.extend([field(&plain, kind), field(&other, &nullable(kind))]);
+        shared.extend([plain, other].map(|name| field(&name, &nullable(kind))));
+    }
+    let record = |name: &str, fields: &[String]| {
+        format!(
+            r#"{{"type":"record","name":"{name}","fields":[{}]}}"#,
+            fields.join(",")
+        )
+    };
+    let projection = Projection::new(&record("R", &raw), &record("S", &shared)).unwrap();
+    let short: &[u8] = b"\x06abc\x02\x04de\xa6\x0b\x02\xff\x01\xc8\x8c\x02\x02\x0b\x02\x02f\x00\x02\x02\x04gh\x00\x04\xfe\x80\x02\x02\x99";
+    assert!(projection.layout(short).is_ok());
+    for at in 0..short.len() {
+        for to in 0..=u8::MAX {
+            let mut changed = short.to_vec();
+            changed[at] = to;
+            agree(&projection, &changed, 0x2aa, Precision::Day);
+            agree(&projection, &changed, u64::MAX, Precision::Day);
+        }
+    }
+    // Longer than a lane of the count can hold; 256 bytes of it are high, and none.
+    let rest = &short[4..];
+    for high in [0, 1, 128, 256] {
+        let mut long = vec![0xc0, 0x44];
+        long.extend(vec![b'x'; 4_384 - 2 * high]);
+        long.extend("é".repeat(high).bytes());
+        long.extend(rest);
+        agree(&projection, &long, u64::MAX, Precision::Day);
+        assert!(projection.layout(&long).is_ok());
+        let last = long.len() - rest.len() - 1;
+        long[last] = 0xc3;
+        agree(&projection, &long, u64::MAX, Precision::Day);
+        assert!(projection.layout(&long).is_err());
+    }
+}

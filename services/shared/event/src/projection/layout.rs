@@ -1,6 +1,6 @@
 //! Where each field of one body lies: found in one pass, without building any value.
 
-use super::quick::Quick;
+use super::quick::{Quick, highs};
 use super::shape::{Shape, number, signed, sized};
 use crate::body::BodyError;
 use crate::extent;
@@ -98,12 +98,20 @@ impl Layout {
 
     fn strict(&mut self, fields: &[(Quick, Shape)], body: &[u8]) -> Option<()> {
         self.count = u8::try_from(fields.len()).ok()?;
-        let mut at = 0;
+        let (mut at, mut high) = (0, 0);
         for ((quick, shape), end) in fields.iter().zip(&mut self.ends) {
-            at = quick.end(shape, body, at)?;
+            at = quick.end(shape, body, at, &mut high)?;
             *end = u32::try_from(at).ok()?;
         }
-        (at == body.len()).then_some(())
+        let whole = at == body.len() && (high == highs(body) || self.texts_are_text(fields, body));
+        whole.then_some(())
+    }
+
+    fn texts_are_text(&self, fields: &[(Quick, Shape)], body: &[u8]) -> bool {
+        fields.iter().enumerate().all(|(field, (quick, _))| {
+            let text = self.bytes(body, field).and_then(|bytes| quick.text(bytes));
+            text.is_none_or(|text| std::str::from_utf8(text).is_ok())
+        })
     }
 
     /// What the quick pass did not take is either no body, with the reason the decoder's own check gives, or one that no encoder writes.

@@ -1,6 +1,9 @@
 //! The quick pass over a body: one code for each field instead of its type, and a place in the body instead of slices of it.
+//!
+//! Nearly every text is ASCII, and to look into each of them was half of the time. Instead the body's bytes with their highest bit set are counted
+//! ([`highs`]): if they are as many as the numbers alone have, no text has one. Otherwise each text is looked into.
 
-use super::shape::{Shape, number, signed};
+use super::shape::{Shape, number, signed, sized};
 
 /// What the pass has to know of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +42,17 @@ impl Quick {
         }
     }
 
-    /// Where the field that begins at `at` ends. `None`: no value of its type in the form an encoder writes.
+    /// Where the field that begins at `at` ends; counts into `high` the bytes of it that have their highest bit set and are no text. `None`: no value
+    /// of its type in the form an encoder writes. An end may be behind the body's: then nothing can be read from there on. Texts are not looked
+    /// into, see [`Quick::text`].
     #[inline]
-    pub(super) fn end(self, shape: &Shape, body: &[u8], mut at: usize) -> Option<usize> {
+    pub(super) fn end(
+        self,
+        shape: &Shape,
+        body: &[u8],
+        mut at: usize,
+        high: &mut usize,
+    ) -> Option<usize> {
         if self.nullable {
             let tag = *body.get(at)?;
             at += 1;
@@ -51,22 +62,40 @@ impl Quick {
                 _ => return None,
             }
         }
+        let first = *body.get(at)?;
         match self.kind {
-            Kind::Text => text(body, at),
-            Kind::Flag => (*body.get(at)? <= 1).then_some(at + 1),
-            Kind::Int => match *body.get(at)? {
-                ..0x80 => Some(at + 1),
-                _ => {
-                    let (zigzag, end) = long(body, at)?;
-                    (zigzag <= u64::from(u32::MAX)).then_some(end)
-                }
-            },
-            Kind::Long => Some(long(body, at)?.1),
+            Kind::Flag => (first <= 1).then_some(at + 1),
+            // Not negative and under 64.
+            Kind::Text if first & 0x81 == 0 => Some(at + 1 + usize::from(first >> 1)),
+            Kind::Int | Kind::Long if first < 0x80 => Some(at + 1),
+            Kind::Text => {
+                let (zigzag, from) = long(body, at, high)?;
+                from.checked_add(usize::try_from(signed(zigzag)).ok()?)
+            }
+            Kind::Int => {
+                let (zigzag, end) = long(body, at, high)?;
+                (zigzag <= u64::from(u32::MAX)).then_some(end)
+            }
+            Kind::Long => Some(long(body, at, high)?.1),
             Kind::Other => {
-                let rest = shape.after(body.get(at..)?)?;
+                let value = body.get(at..)?;
+                let rest = shape.after(value)?;
+                *high += highs(value.get(..value.len() - rest.len())?);
                 Some(body.len() - rest.len())
             }
         }
+    }
+
+    /// The text of a field, `None` where it has none.
+    pub(super) fn text(self, field: &[u8]) -> Option<&[u8]> {
+        if self.kind != Kind::Text {
+            return None;
+        }
+        let value = match self.nullable {
+            true => field.get(1..)?,
+            false => field,
+        };
+        Some(sized(value)?.0)
     }
 }
 
@@ -82,44 +111,36 @@ impl Kind {
     }
 }
 
-fn text(body: &[u8], at: usize) -> Option<usize> {
-    let (length, from) = match *body.get(at)? {
-        // Not negative and under 64: one byte.
-        byte @ ..0x80 if byte & 1 == 0 => (usize::from(byte >> 1), at + 1),
-        _ => {
-            let (zigzag, from) = long(body, at)?;
-            (usize::try_from(signed(zigzag)).ok()?, from)
-        }
-    };
-    let end = from.checked_add(length)?;
-    let text = body.get(from..end)?;
-    (is_ascii(text) || std::str::from_utf8(text).is_ok()).then_some(end)
-}
-
-/// Eight bytes at a time; the last eight overlap those before.
+/// A number and where it ends. All its bytes but the last have their highest bit set.
 #[inline]
-fn is_ascii(text: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let Some(last) = text.last_chunk::<8>() else {
-        return text.iter().fold(0, |all, byte| all | byte) < 0x80;
-    };
-    let (eights, _) = text.as_chunks::<8>();
-    let all = eights.iter().fold(u64::from_le_bytes(*last), |all, eight| {
-        all | u64::from_le_bytes(*eight)
-    });
-    all & HIGH == 0
-}
-
-/// A number and where it ends.
-#[inline]
-fn long(body: &[u8], at: usize) -> Option<(u64, usize)> {
+fn long(body: &[u8], at: usize, high: &mut usize) -> Option<(u64, usize)> {
     let rest = body.get(at..)?;
-    if let [low, high, ..] = *rest
+    if let [low, next, ..] = *rest
         && low >= 0x80
-        && (1..0x80).contains(&high)
+        && (1..0x80).contains(&next)
     {
-        return Some((u64::from(low & 0x7f) | u64::from(high) << 7, at + 2));
+        *high += 1;
+        return Some((u64::from(low & 0x7f) | u64::from(next) << 7, at + 2));
     }
     let (zigzag, behind) = number(rest)?;
-    Some((zigzag, body.len() - behind.len()))
+    let end = body.len() - behind.len();
+    *high += end - at - 1;
+    Some((zigzag, end))
+}
+
+/// How many bytes have their highest bit set. Eight lanes are counted at once, each as far as a byte counts.
+pub(super) fn highs(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let mut count = rest.iter().filter(|byte| **byte >= 0x80).count();
+    for some in eights.chunks(255) {
+        let lanes = some.iter().fold(0_u64, |lanes, eight| {
+            lanes + (u64::from_le_bytes(*eight) >> 7 & ONES)
+        });
+        let pairs = (lanes & EVEN) + (lanes >> 8 & EVEN);
+        let sum = pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48;
+        count += usize::try_from(sum).unwrap_or(0);
+    }
+    count
 }
