@@ -389,6 +389,7 @@ fn only_a_consent_given_names_an_authority_and_only_a_housing_one() {
 
 #[test]
 fn bringing_grounds_near_tells_how_many_have_any_and_changes_nothing() {
+    const NOBODY: Handle = Handle::new([9; 16]);
     let mut log = Log::new();
     said(
         &mut log,
@@ -399,8 +400,8 @@ fn bringing_grounds_near_tells_how_many_have_any_and_changes_nothing() {
         ground(ONE, GroundKind::Objection, GroundState::Raised, 1),
     );
     let grounds = log.state.grounds();
-    assert_eq!(grounds.warm([&ONE, &TWO, &ONE]), 2);
-    assert_eq!(grounds.warm([&TWO]), 0);
+    assert_eq!(grounds.warm([&ONE, &NOBODY, &ONE]), 2);
+    assert_eq!(grounds.warm([&NOBODY]), 0);
     assert_eq!(grounds.handles(), 1);
     assert_eq!(grounds.of(&ONE).len(), 2);
 }
