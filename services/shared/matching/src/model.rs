@@ -52,6 +52,8 @@ pub struct Parameters {
     pub trained: Trained,
     /// How many other records of its person a record has on average, in millionths.
     pub others_millionths: u64,
+    /// The odds before anything is compared are never better than among so many records: few records held make nobody easy to link.
+    pub least_records: u32,
     /// The probability, in ten-thousandths, from which two records are linked without a person's look. At least [`MATCH`].
     pub automatic: i32,
     /// The precision estimated for links at that probability, in ten-thousandths.

@@ -24,6 +24,8 @@ pub struct Plan {
     pub on: String,
     /// ISO day, for the file.
     pub day: String,
+    /// How many records the model's users hold at least: with fewer held, odds are taken as among so many. 0: as many as it is trained on.
+    pub least_records: u32,
     /// Chooses the pairs drawn by chance.
     pub seed: u64,
     /// Rounds at most.
@@ -50,7 +52,7 @@ pub enum TrainError {
 pub fn untrained(name: &str) -> Model {
     let trained = Trained {
         on: "nothing: usual distributions".to_owned(),
-        records: 100_000,
+        records: 1_000_000,
         day: "2026-11-23".to_owned(),
     };
     Model::new(start::parameters(name, 1, trained, |_| true))
@@ -77,7 +79,14 @@ pub fn train(records: &[Features], plan: &Plan) -> Result<Model, TrainError> {
     let start = start::parameters(&plan.name, plan.version, trained, |field| {
         pairs.known(field) >= start::FEWEST_PAIRS
     });
-    Ok(rounds::run(records, &pairs, start, plan.rounds))
+    let model = rounds::run(records, &pairs, start, plan.rounds);
+    let mut parameters = model.parameters().clone();
+    parameters.least_records = if plan.least_records == 0 {
+        count
+    } else {
+        plan.least_records
+    };
+    Ok(Model::new(parameters))
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ struct Origin {
 #[serde(deny_unknown_fields)]
 struct Prior {
     others_per_record_millionths: u64,
+    least_records: u32,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +110,7 @@ impl Model {
                 day: file.trained.day,
             },
             others_millionths: file.prior.others_per_record_millionths,
+            least_records: file.prior.least_records,
             automatic: file.thresholds.automatic_ten_thousandths,
             automatic_precision: file.thresholds.automatic_precision_ten_thousandths,
             floor: file.thresholds.floor_ten_thousandths,
@@ -133,8 +135,9 @@ impl Model {
         let _ = write!(
             out,
             "name = {}\nversion = {}\n\n[trained]\non = {}\nrecords = {}\nday = {}\n\n\
-             # How many other records of its person a record has: over the records held this is the odds before anything is compared.\n\
-             [prior]\nothers_per_record_millionths = {}\n\n\
+             # How many other records of its person a record has: over the records held, or over `least_records`\n\
+             # where fewer are held, this is the odds before anything is compared.\n\
+             [prior]\nothers_per_record_millionths = {}\nleast_records = {}\n\n\
              # Linked without a person's look from `automatic`: where the estimated precision reaches 0.99, never below 0.95.\n\
              [thresholds]\nautomatic_ten_thousandths = {}\nautomatic_precision_ten_thousandths = {}\nfloor_ten_thousandths = {}\n\n\
              # How common a name is comes from the records held, and from this many more of average commonness.\n\
@@ -147,6 +150,7 @@ impl Model {
             p.trained.records,
             quoted(&p.trained.day),
             p.others_millionths,
+            p.least_records,
             p.automatic,
             p.automatic_precision,
             p.floor,

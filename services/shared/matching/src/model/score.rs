@@ -102,9 +102,9 @@ impl Model {
     }
 
     /// The odds, in thousandths of a bit, that a newcomer and one of the records held are the same person, before anything is compared. Falls as more
-    /// records are held; never above what it was where the model was trained, so that few records make nobody easy to link.
+    /// records are held; never better than among `least_records`, so that few records make nobody easy to link.
     pub(crate) fn prior(&self, records: u32) -> i32 {
-        let records = records.max(self.parameters.trained.records).max(2);
+        let records = records.max(self.parameters.least_records).max(2);
         let others = self.parameters.others_millionths.max(1);
         log2_millibits(others) - log2_millibits(1_000_000) - log2_millibits(u64::from(records))
     }

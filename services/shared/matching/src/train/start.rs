@@ -81,8 +81,9 @@ pub(super) fn parameters(
     Parameters {
         name: name.to_owned(),
         version,
-        trained,
         others_millionths: 1_000_000,
+        least_records: trained.records,
+        trained,
         automatic: MATCH,
         automatic_precision: 0,
         floor: 1_000,
