@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tonic::Code;
 use walbrook_event::framing::{frame, unframe};
 use walbrook_event::headers;
-use walbrook_eventlog::{Header, Headers, NewRecord, Record, TopicPartition};
+use walbrook_eventlog::{NewRecord, Record, TopicPartition};
 use walbrook_proto::audit::v1::Quarantined;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::common::v1::Receipt;
@@ -28,16 +28,8 @@ fn like(record: &Record) -> NewRecord {
         headers: record.headers.clone(),
         timestamp_ms: None,
     };
-    set(&mut copy.headers, headers::ID, &event_id());
+    copy.headers.set(headers::ID, &event_id());
     copy
-}
-
-fn set(of: &mut Headers, name: &str, value: &str) {
-    of.0.retain(|header| &*header.name != name);
-    of.0.push(Header {
-        name: name.into(),
-        value: Bytes::copy_from_slice(value.as_bytes()),
-    });
 }
 
 /// What the quarantine says of a record.
@@ -97,16 +89,11 @@ fn an_unreadable_record_is_quarantined_with_its_rule_never_its_content_and_the_l
             "truncated-avro",
         );
         case(
-            &|record| {
-                record
-                    .headers
-                    .0
-                    .retain(|header| &*header.name != headers::TYPE)
-            },
+            &|record| record.headers.retain(|header| header.name != headers::TYPE),
             "missing-header",
         );
         case(
-            &|record| set(&mut record.headers, headers::ORGANISATION, "nobody"),
+            &|record| record.headers.set(headers::ORGANISATION, "nobody"),
             "bad-header",
         );
         case(

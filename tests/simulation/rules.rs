@@ -8,7 +8,7 @@ use walbrook_domain::Instant;
 use walbrook_domain::control::{GroundKind, GroundState};
 use walbrook_event::framing::{frame, unframe};
 use walbrook_event::headers;
-use walbrook_eventlog::{Header, NewRecord, topics};
+use walbrook_eventlog::{NewRecord, topics};
 use walbrook_policy::outcome::Reason;
 use walbrook_proto::audit::v1::Quarantined;
 use walbrook_proto::avro::AvroRecord;
@@ -83,14 +83,10 @@ fn unreadable_records_go_to_quarantine_as_coordinates_only() {
     let value = good.value.clone().unwrap();
     let (id, body) = unframe(Some(&value)).unwrap();
     let without = |record: &mut NewRecord, name: &str| {
-        record.headers.0.retain(|header| &*header.name != name)
+        record.headers.retain(|header| header.name != name)
     };
     let replace = |record: &mut NewRecord, name: &str, text: &str| {
-        record.headers.0.retain(|header| &*header.name != name);
-        record.headers.0.push(Header {
-            name: name.into(),
-            value: text.as_bytes().to_vec().into(),
-        });
+        record.headers.set(name, text);
     };
     for record in [
         with(&|record| record.value = Some(frame(999_999, body).into())),

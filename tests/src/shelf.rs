@@ -53,7 +53,7 @@ impl Shelf {
             "walbrook.shared.v1.Heartbeat" => {}
             _ => {
                 let release = ReleaseEnvelope::read(|name| {
-                    record.headers.get(name).map(|value| value.as_ref())
+                    record.headers.get(name)
                 })
                 .expect("a release");
                 self.releases += 1;

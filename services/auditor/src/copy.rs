@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use walbrook_eventlog::{Header, Headers, Namespace, Record, TopicPartition};
+use walbrook_eventlog::{Headers, Namespace, Record, TopicPartition};
 
 use crate::error::AuditError;
 use crate::gather::{Span, gather};
@@ -165,7 +165,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
     );
     for header in record.headers.iter() {
         put(&mut out, header.name.as_bytes());
-        put(&mut out, &header.value);
+        put(&mut out, header.value);
     }
     let length = u32::try_from(out.len() - 4).unwrap_or(u32::MAX);
     if let Some(head) = out.get_mut(..4) {
@@ -214,10 +214,7 @@ fn decode(at: &TopicPartition, bytes: &[u8]) -> Option<Record> {
     let mut headers = Headers::new();
     for _ in 0..parts.int()? {
         let name = std::str::from_utf8(parts.bytes()??).ok()?;
-        headers.0.push(Header {
-            name: name.into(),
-            value: Bytes::copy_from_slice(parts.bytes()??),
-        });
+        headers.push(name, parts.bytes()??);
     }
     parts.0.is_empty().then(|| Record {
         at: at.clone(),

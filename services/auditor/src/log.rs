@@ -187,7 +187,7 @@ impl Log {
 
 /// A header of a record by name.
 pub fn header<'a>(record: &'a Record, name: &str) -> Option<&'a [u8]> {
-    record.headers.get(name).map(|value| value.as_ref())
+    record.headers.get(name)
 }
 
 /// The text of a header; empty when it is missing or no text.

@@ -254,7 +254,7 @@ impl Follower {
         let read = wire::read(
             &SharedRecord {
                 key: record.key.as_deref().unwrap_or_default(),
-                header: &|name| record.headers.get(name).map(|value| &value[..]),
+                header: &|name| record.headers.get(name),
                 timestamp_ms: record.timestamp_ms,
                 body: &opened,
                 schema: schema.as_deref(),

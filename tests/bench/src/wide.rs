@@ -14,7 +14,7 @@ use walbrook_cli::publish::Body;
 use walbrook_domain::{Day, EventId, EventType, Handle, Organisation, PersonId, Precision};
 use walbrook_event::framing::frame;
 use walbrook_event::{Key, PurposeKey, RawEnvelope, headers};
-use walbrook_eventlog::{Headers, NewRecord, topics};
+use walbrook_eventlog::{NewRecord, topics};
 use walbrook_eventlog_kafka::Registry;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::common::v1::Date;
@@ -360,16 +360,12 @@ impl Event {
 }
 
 fn record(topic: &Arc<str>, handle: Handle, value: Vec<u8>, pairs: headers::Pairs) -> NewRecord {
-    let mut all = Headers::new();
-    for (name, value) in pairs {
-        all.push(name, value);
-    }
     NewRecord {
         topic: Arc::clone(topic),
         partition: None,
         key: Some(handle.as_bytes().to_vec().into()),
         value: Some(value.into()),
-        headers: all,
+        headers: pairs.into_iter().collect(),
         timestamp_ms: None,
     }
 }

@@ -179,7 +179,7 @@ pub fn envelope(
         agency: &topic.agency,
         key: record.key.as_deref(),
         value: record.value.as_deref(),
-        header: &|name| record.headers.get(name).map(|value| value.as_ref()),
+        header: &|name| record.headers.get(name),
     };
     match RawEvent::read(
         raw,

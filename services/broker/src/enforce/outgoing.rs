@@ -4,7 +4,7 @@ use super::control_view::{ControlView, Grant, Setting};
 use super::error::Stop;
 use super::incoming::Readable;
 use super::standing::Removal;
-use super::template::{Kind, Own, Templates};
+use super::template::{KindOf, Own, Templates};
 use sha2::{Digest, Sha256};
 use walbrook_domain::{
     AgreementId, AgreementVersion, EventId, Handle, HandlePseudonym, Instant, Pseudonym, Purpose,
@@ -12,7 +12,7 @@ use walbrook_domain::{
 use walbrook_event::PurposeKey;
 use walbrook_event::framing::frame;
 use walbrook_event::headers::{self, Pairs};
-use walbrook_eventlog::{Headers, NewRecord, topics};
+use walbrook_eventlog::{NewRecord, topics};
 use walbrook_proto::avro::AvroRecord;
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
@@ -93,13 +93,13 @@ impl<'a> Writer<'a> {
             .seal
             .seal(handle_pseudonym.as_bytes(), self.projected(release)?)?;
         let precision = release.grant.precision.min(envelope.precision);
-        let kind = Kind {
+        let kind = KindOf {
             schema_id: schema.shared_id,
             version: release.version,
             precision,
-            agreement: release.agreement.clone(),
-            organisation: organisation.clone(),
-            event_type: envelope.event_type.clone(),
+            agreement: release.agreement,
+            organisation,
+            event_type: &envelope.event_type,
         };
         let make = || {
             let topic = self
@@ -123,7 +123,7 @@ impl<'a> Writer<'a> {
             key_id: &sealed.key_id,
             body: &sealed.body,
         };
-        let record = templates.release(kind, make, &own, self.day_ms());
+        let record = templates.release(&kind, make, &own, self.day_ms());
         Ok((record, Written { key, local_event }))
     }
 
@@ -306,16 +306,12 @@ impl<'a> Writer<'a> {
         pairs: Pairs,
         timestamp_ms: Option<i64>,
     ) -> NewRecord {
-        let mut headers = Headers::new();
-        for (name, value) in pairs {
-            headers.push(name, value);
-        }
         NewRecord {
             topic: topic.into(),
             partition: None,
             key: Some(key.to_vec().into()),
             value: Some(value.into()),
-            headers,
+            headers: pairs.into_iter().collect(),
             timestamp_ms,
         }
     }

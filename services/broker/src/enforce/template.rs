@@ -3,28 +3,84 @@
 //! A release's headers are those of [`walbrook_event::ReleaseEnvelope`], which the tests hold this against. Made one by one they were thirteen
 //! texts and as many allocations for every release.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use bytes::{BufMut, BytesMut};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+use std::sync::Arc;
 use walbrook_domain::{
     AgreementId, AgreementVersion, Day, EventId, EventType, HandlePseudonym, Instant, Organisation,
     Precision, Pseudonym,
 };
 use walbrook_event::{ReleaseEnvelope, headers};
-use walbrook_eventlog::{Header, Headers, NewRecord};
+use walbrook_eventlog::headers::pack;
+use walbrook_eventlog::{Headers, NewRecord};
 
 /// Buffers are shared by some hundred records.
 const BUFFER: usize = 128 * 1024;
 
+/// More than the headers of a release and its key ever take: each text among them has a bound.
+const MOST_HEADERS: usize = 4 * 1024;
+
 /// What releases of one kind have in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Kind {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KindOf<'a> {
     pub schema_id: i32,
     pub version: AgreementVersion,
     pub precision: Precision,
-    pub agreement: AgreementId,
-    pub organisation: Organisation,
-    pub event_type: EventType,
+    pub agreement: &'a AgreementId,
+    pub organisation: &'a Organisation,
+    pub event_type: &'a EventType,
+}
+
+#[derive(Debug)]
+struct Kind {
+    schema_id: i32,
+    version: AgreementVersion,
+    precision: Precision,
+    agreement: AgreementId,
+    organisation: Organisation,
+    event_type: EventType,
+}
+
+impl Kind {
+    const fn of(&self) -> KindOf<'_> {
+        KindOf {
+            schema_id: self.schema_id,
+            version: self.version,
+            precision: self.precision,
+            agreement: &self.agreement,
+            organisation: &self.organisation,
+            event_type: &self.event_type,
+        }
+    }
+}
+
+impl KindOf<'_> {
+    fn owned(&self) -> Kind {
+        Kind {
+            schema_id: self.schema_id,
+            version: self.version,
+            precision: self.precision,
+            agreement: self.agreement.clone(),
+            organisation: self.organisation.clone(),
+            event_type: self.event_type.clone(),
+        }
+    }
+
+    /// The rest hardly ever tells two apart that have these in common.
+    fn hash(&self, state: &RandomState) -> u64 {
+        state.hash_one((self.schema_id, self.agreement, self.organisation.code()))
+    }
+
+    fn is(&self, kind: &Kind) -> bool {
+        self.schema_id == kind.schema_id
+            && self.version == kind.version
+            && self.precision == kind.precision
+            && *self.agreement == kind.agreement
+            && *self.organisation == kind.organisation
+            && *self.event_type == kind.event_type
+    }
 }
 
 /// What is each release's own.
@@ -44,20 +100,23 @@ pub(super) struct Own<'a> {
 /// The templates of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Templates {
-    kinds: BTreeMap<Kind, Template>,
+    kinds: HashTable<(Kind, Template)>,
+    state: RandomState,
     buffer: BytesMut,
 }
 
 #[derive(Debug)]
 struct Template {
     topic: Arc<str>,
-    headers: Vec<(Part, Header)>,
+    /// The headers that every release has, in order; neighbours that are the same for all are one.
+    headers: Vec<Part>,
 }
 
-/// Which part of a release a header is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A part of a release's headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
-    Common,
+    /// Headers as they stand on each record.
+    Common(Vec<u8>),
     Id,
     Time,
     /// Of a later seal each person has keys of their own.
@@ -69,52 +128,59 @@ impl Templates {
     /// The record of a release; `make` says where its kind goes (topic and `ce_dataschema`), asked once for each kind.
     pub fn release(
         &mut self,
-        kind: Kind,
+        kind: &KindOf<'_>,
         make: impl FnOnce() -> (String, String),
         own: &Own<'_>,
         timestamp_ms: i64,
     ) -> NewRecord {
-        let schema_id = kind.schema_id;
-        let mut texts = Texts {
-            buffer: &mut self.buffer,
-        };
-        let template = self
-            .kinds
-            .entry(kind)
-            .or_insert_with_key(|kind| Template::new(kind, make()));
-        let mut headers = Vec::with_capacity(template.headers.len() + 3);
-        for (part, header) in &template.headers {
-            let value = match part {
-                Part::Common => header.value.clone(),
-                Part::Id => texts.uuid(own.id),
-                Part::Time => texts.text(own.occurred_at.rfc3339().as_bytes()),
-                Part::Key => texts.text(own.key_id.as_bytes()),
-                Part::Handle => texts.hex(own.handle.as_bytes()),
-            };
-            headers.push(Header {
-                name: Arc::clone(&header.name),
-                value,
-            });
+        let state = &self.state;
+        let known = self.kinds.entry(
+            kind.hash(state),
+            |(known, _)| kind.is(known),
+            |(known, _)| known.of().hash(state),
+        );
+        let known = known.or_insert_with(|| {
+            let kind = kind.owned();
+            let template = Template::new(&kind, make());
+            (kind, template)
+        });
+        let template = &known.get().1;
+        if self.buffer.capacity() < MOST_HEADERS + own.body.len() {
+            self.buffer = BytesMut::with_capacity(BUFFER.max(MOST_HEADERS + own.body.len()));
+        }
+        let out = &mut self.buffer;
+        for part in &template.headers {
+            match part {
+                Part::Common(packed) => out.extend_from_slice(packed),
+                Part::Id => uuid(out, headers::ID, own.id),
+                Part::Time => pack(out, headers::TIME, own.occurred_at.rfc3339().as_bytes()),
+                Part::Key => pack(out, headers::KEY, own.key_id.as_bytes()),
+                Part::Handle => pack(out, headers::HANDLE, &hex(*own.handle.as_bytes())),
+            }
         }
         if let Some(superseded) = own.supersedes {
-            headers.push(named(Name::Supersedes, texts.uuid(superseded)));
+            uuid(out, headers::SUPERSEDES, superseded);
         }
         if let Some(day) = own.not_after {
-            headers.push(named(
-                Name::NotAfter,
-                texts.text(day.to_string().as_bytes()),
-            ));
+            pack(out, headers::NOT_AFTER, day.to_string().as_bytes());
         }
-        headers.push(named(
-            Name::TraceParent,
-            texts.trace_parent(&own.trace, &own.span),
-        ));
+        pack(
+            out,
+            headers::TRACE_PARENT,
+            &trace_parent(own.trace, own.span),
+        );
+        let headers = Headers::packed(out.split().freeze());
+        out.extend_from_slice(own.key.as_bytes());
+        let key = out.split().freeze();
+        out.put_u8(0);
+        out.put_i32(kind.schema_id);
+        out.extend_from_slice(own.body);
         NewRecord {
             topic: Arc::clone(&template.topic),
             partition: None,
-            key: Some(texts.text(own.key.as_bytes())),
-            value: Some(texts.value(schema_id, own.body)),
-            headers: Headers(headers),
+            key: Some(key),
+            value: Some(out.split().freeze()),
+            headers,
             timestamp_ms: Some(timestamp_ms),
         }
     }
@@ -139,112 +205,67 @@ impl Template {
             trace_parent: None,
         }
         .pairs();
-        let headers = pairs.into_iter().map(|(name, value)| {
-            let part = match name {
-                headers::ID => Part::Id,
-                headers::TIME => Part::Time,
-                headers::KEY => Part::Key,
-                headers::HANDLE => Part::Handle,
-                _ => Part::Common,
-            };
-            let header = Header {
-                name: name.into(),
-                value: Bytes::from(value),
-            };
-            (part, header)
-        });
+        let mut parts = Vec::new();
+        for (name, value) in pairs {
+            match name {
+                headers::ID => parts.push(Part::Id),
+                headers::TIME => parts.push(Part::Time),
+                headers::KEY => parts.push(Part::Key),
+                headers::HANDLE => parts.push(Part::Handle),
+                _ => {
+                    if !matches!(parts.last(), Some(Part::Common(_))) {
+                        parts.push(Part::Common(Vec::new()));
+                    }
+                    if let Some(Part::Common(packed)) = parts.last_mut() {
+                        pack(packed, name, value.as_bytes());
+                    }
+                }
+            }
+        }
         Self {
             topic: topic.into(),
-            headers: headers.collect(),
+            headers: parts,
         }
     }
 }
 
-/// Names of the headers that not every release has.
-#[derive(Clone, Copy)]
-enum Name {
-    Supersedes,
-    NotAfter,
-    TraceParent,
+fn uuid(out: &mut BytesMut, name: &str, id: EventId) {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let text = id.uuid().hyphenated().encode_lower(&mut text);
+    pack(out, name, text.as_bytes());
 }
 
-fn named(name: Name, value: Bytes) -> Header {
-    static NAMES: OnceLock<[Arc<str>; 3]> = OnceLock::new();
-    let [supersedes, not_after, trace_parent] = NAMES.get_or_init(|| {
-        [
-            headers::SUPERSEDES.into(),
-            headers::NOT_AFTER.into(),
-            headers::TRACE_PARENT.into(),
-        ]
-    });
-    let name = match name {
-        Name::Supersedes => supersedes,
-        Name::NotAfter => not_after,
-        Name::TraceParent => trace_parent,
-    };
-    Header {
-        name: Arc::clone(name),
-        value,
+fn digit(nibble: u8) -> u8 {
+    match nibble & 15 {
+        low @ 0..=9 => b'0' + low,
+        high => b'a' + (high - 10),
     }
 }
 
-/// Texts written into the shared buffer.
-struct Texts<'a> {
-    buffer: &'a mut BytesMut,
-}
-
-impl Texts<'_> {
-    fn room(&mut self, bytes: usize) {
-        if self.buffer.capacity() < bytes {
-            *self.buffer = BytesMut::with_capacity(BUFFER.max(bytes));
+fn digits(bytes: &[u8], out: &mut [u8]) {
+    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
+        if let [high, low] = pair {
+            (*high, *low) = (digit(byte >> 4), digit(*byte));
         }
     }
+}
 
-    fn text(&mut self, text: &[u8]) -> Bytes {
-        self.room(text.len());
-        self.buffer.extend_from_slice(text);
-        self.buffer.split().freeze()
-    }
+fn hex(bytes: [u8; 16]) -> [u8; 32] {
+    let mut text = [0; 32];
+    digits(&bytes, &mut text);
+    text
+}
 
-    fn uuid(&mut self, id: EventId) -> Bytes {
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        self.text(id.uuid().hyphenated().encode_lower(&mut text).as_bytes())
+/// `00-<32 hex>-<16 hex>-01`.
+fn trace_parent(trace: [u8; 16], span: [u8; 16]) -> [u8; 55] {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-01";
+    if let Some(part) = text.get_mut(3..35) {
+        digits(&trace, part);
     }
-
-    fn hex(&mut self, bytes: &[u8; 16]) -> Bytes {
-        self.room(2 * bytes.len());
-        self.digits(bytes);
-        self.buffer.split().freeze()
+    if let Some(part) = text.get_mut(36..52) {
+        digits(&span, part);
     }
-
-    fn digits(&mut self, bytes: &[u8]) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-        for byte in bytes {
-            self.buffer.put_u8(digit(byte >> 4));
-            self.buffer.put_u8(digit(byte & 15));
-        }
-    }
-
-    /// `00-<32 hex>-<16 hex>-01`.
-    fn trace_parent(&mut self, trace: &[u8; 16], span: &[u8; 16]) -> Bytes {
-        self.room(55);
-        self.buffer.extend_from_slice(b"00-");
-        self.digits(trace);
-        self.buffer.put_u8(b'-');
-        self.digits(span.get(..8).unwrap_or_default());
-        self.buffer.extend_from_slice(b"-01");
-        self.buffer.split().freeze()
-    }
-
-    /// A value in the wire format.
-    fn value(&mut self, schema_id: i32, body: &[u8]) -> Bytes {
-        self.room(walbrook_event::framing::PREFIX + body.len());
-        self.buffer.put_u8(0);
-        self.buffer.put_i32(schema_id);
-        self.buffer.extend_from_slice(body);
-        self.buffer.split().freeze()
-    }
+    text
 }
 
 #[cfg(test)]
@@ -262,13 +283,18 @@ mod tests {
                 Some(Day(20_000)),
             ),
         ] {
-            let kind = Kind {
+            let (agreement, organisation, event_type) = (
+                "pan-london-rough-sleeping".parse().unwrap(),
+                "GSS:E09000007".parse().unwrap(),
+                "housing.RentArrearsChanged".parse().unwrap(),
+            );
+            let kind = KindOf {
                 schema_id: 258,
                 version: AgreementVersion(3),
                 precision: Precision::Hour,
-                agreement: "pan-london-rough-sleeping".parse().unwrap(),
-                organisation: "GSS:E09000007".parse().unwrap(),
-                event_type: "housing.RentArrearsChanged".parse().unwrap(),
+                agreement: &agreement,
+                organisation: &organisation,
+                event_type: &event_type,
             };
             let own = Own {
                 key: Pseudonym::new([3; 16]),
@@ -300,7 +326,7 @@ mod tests {
                 trace_parent: Some(format!("00-{}-{}-01", "cd".repeat(16), "ef".repeat(8))),
             };
             let made = templates.release(
-                kind,
+                &kind,
                 || ("t".to_owned(), "s/258".to_owned()),
                 &own,
                 86_400_000,
@@ -308,7 +334,7 @@ mod tests {
             let found: Vec<(&str, &[u8])> = made
                 .headers
                 .iter()
-                .map(|header| (&*header.name, header.value.as_ref()))
+                .map(|header| (header.name, header.value))
                 .collect();
             let pairs = envelope.pairs();
             let expected: Vec<(&str, &[u8])> = pairs

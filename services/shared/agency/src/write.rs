@@ -163,10 +163,7 @@ impl Shared {
                 .collect(),
             trace_parent,
         };
-        let mut headers = Headers::new();
-        for (name, value) in envelope.pairs() {
-            headers.push(name, value);
-        }
+        let headers: Headers = envelope.pairs().into_iter().collect();
         for query in event.findings.queries() {
             self.numbers.queried(query.rule.id);
         }

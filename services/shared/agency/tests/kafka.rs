@@ -265,7 +265,7 @@ async fn an_event_stands_on_kafka_when_its_receipt_comes() {
         valid_attendance()
     );
     let envelope =
-        RawEnvelope::read(|name| record.headers.get(name).map(|value| &**value)).expect("headers");
+        RawEnvelope::read(|name| record.headers.get(name)).expect("headers");
     assert_eq!(
         (envelope.id.to_string(), envelope.organisation.to_string()),
         (event_id, "ODS:RRV".to_owned())

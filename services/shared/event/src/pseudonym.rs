@@ -24,11 +24,19 @@ impl std::fmt::Debug for Key {
 
 /// HMAC-SHA256 over the parts, each preceded by its length (u32, big-endian).
 pub fn keyed_hash(key: &Key, parts: &[&[u8]]) -> [u8; 32] {
+    hash_of(key, parts.iter().map(std::slice::from_ref))
+}
+
+/// The same over parts that are given in pieces.
+fn hash_of<'a>(key: &Key, parts: impl IntoIterator<Item = &'a [&'a [u8]]>) -> [u8; 32] {
     let mut mac = key.0.clone();
     for part in parts {
-        let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        let length: usize = part.iter().map(|piece| piece.len()).sum();
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
         mac.update(&length.to_be_bytes());
-        mac.update(part);
+        for piece in part {
+            mac.update(piece);
+        }
     }
     mac.finalize().into_bytes().into()
 }
@@ -81,13 +89,15 @@ impl PurposeKey {
 
     /// The event under this purpose: a UUIDv8, the release's `ce_id`.
     pub fn event(&self, organisation: &Organisation, handle: Handle, event: EventId) -> EventId {
-        let organisation = organisation.to_string();
-        let parts: [&[u8]; 4] = [
-            b"event",
-            organisation.as_bytes(),
-            handle.as_bytes(),
-            event.as_bytes(),
+        let (scheme, code) = (organisation.scheme().as_str(), organisation.code());
+        let parts: [&[&[u8]]; 4] = [
+            &[b"event"],
+            // As it is written, without writing it for each event.
+            &[scheme.as_bytes(), b":", code.as_bytes()],
+            &[handle.as_bytes()],
+            &[event.as_bytes()],
         ];
-        EventId::new(uuid::Builder::from_custom_bytes(cut(keyed_hash(&self.0, &parts))).into_uuid())
+        let hash = hash_of(&self.0, parts);
+        EventId::new(uuid::Builder::from_custom_bytes(cut(hash)).into_uuid())
     }
 }

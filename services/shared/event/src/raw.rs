@@ -204,8 +204,9 @@ impl RawEvent {
             return Err(ReadError::Unreadable(Rule::TooLarge));
         }
         let envelope = RawEnvelope::read(record.header)?;
-        let agency = envelope.event_type.agency().replace('_', "-");
-        if agency != record.agency {
+        let spelt = |letter: u8| if letter == b'_' { b'-' } else { letter };
+        let agency = envelope.event_type.agency().bytes().map(spelt);
+        if !agency.eq(record.agency.bytes()) {
             return Err(ReadError::Unreadable(Rule::WrongTopic));
         }
         let kind =

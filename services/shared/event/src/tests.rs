@@ -138,3 +138,29 @@ proptest! {
         let _ = ReleaseEnvelope::read(get);
     }
 }
+
+#[test]
+fn an_event_s_pseudonym_is_over_the_organisation_as_it_is_written() {
+    let organisation: walbrook_domain::Organisation = "POLICE_FORCE:metropolitan".parse().unwrap();
+    let (handle, event) = (
+        walbrook_domain::Handle::new([7; 16]),
+        EventId::new(uuid::Uuid::from_u128(5)),
+    );
+    let written = organisation.to_string();
+    let hash = crate::pseudonym::keyed_hash(
+        &Key::new([1; 32]),
+        &[
+            b"event",
+            written.as_bytes(),
+            handle.as_bytes(),
+            event.as_bytes(),
+        ],
+    );
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash[..16]);
+    let made = PurposeKey::new(Key::new([1; 32])).event(&organisation, handle, event);
+    assert_eq!(
+        made.uuid(),
+        uuid::Builder::from_custom_bytes(short).into_uuid()
+    );
+}

@@ -4,20 +4,19 @@ use bytes::{Bytes, BytesMut};
 use rdkafka::message::{Header as KafkaHeader, Headers as _, Message, OwnedHeaders};
 use std::collections::HashMap;
 use std::sync::Arc;
-use walbrook_eventlog::{Header, Headers, Record, TopicPartition};
+use walbrook_eventlog::headers::{pack, packed_length};
+use walbrook_eventlog::{Headers, Record, TopicPartition};
 
 /// Records read share buffers of this size: one allocation for some hundred of them, where one for each key, value and header was a sixth of
 /// the time that enforcement took. A record that is kept keeps its buffer.
 const BUFFER: usize = 128 * 1024;
 
-/// Turns messages into records. Names seen are shared; so are the buffers of neighbours.
+/// Turns messages into records. Names of topics seen are shared; so are the buffers of neighbours.
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     names: HashMap<String, Arc<str>>,
     /// The topic of the message before.
     topic: Option<Arc<str>>,
-    /// The header names of the message before: nearly always those of this one, too.
-    headers: Vec<Arc<str>>,
     buffer: BytesMut,
 }
 
@@ -41,40 +40,38 @@ impl Topics {
         topic
     }
 
-    fn header(&mut self, at: usize, name: &str) -> Arc<str> {
-        if let Some(last) = self.headers.get(at).filter(|last| ***last == *name) {
-            return Arc::clone(last);
+    /// Makes room for so many bytes behind what is in the buffer and not taken out yet.
+    fn room(&mut self, bytes: usize) {
+        let open = self.buffer.len();
+        if self.buffer.capacity() - open < bytes {
+            let mut next = BytesMut::with_capacity(BUFFER.max(open + bytes));
+            next.extend_from_slice(&self.buffer);
+            self.buffer = next;
         }
-        let shared = self.name(name);
-        match self.headers.get_mut(at) {
-            Some(last) => *last = Arc::clone(&shared),
-            None => self.headers.push(Arc::clone(&shared)),
-        }
-        shared
     }
 
     fn bytes(&mut self, from: &[u8]) -> Bytes {
         if from.is_empty() {
             return Bytes::new();
         }
-        if self.buffer.capacity() < from.len() {
-            self.buffer = BytesMut::with_capacity(BUFFER.max(from.len()));
-        }
+        self.room(from.len());
         self.buffer.extend_from_slice(from);
         self.buffer.split().freeze()
     }
 
-    pub(crate) fn record(&mut self, message: &impl Message) -> Record {
-        let mut headers = Headers::new();
-        if let Some(found) = message.headers() {
-            headers.0.reserve_exact(found.count());
-            for (at, header) in found.iter().enumerate() {
-                headers.0.push(Header {
-                    name: self.header(at, header.key),
-                    value: self.bytes(header.value.unwrap_or_default()),
-                });
-            }
+    fn headers(&mut self, message: &impl Message) -> Headers {
+        let Some(found) = message.headers() else {
+            return Headers::new();
+        };
+        for header in found.iter() {
+            let value = header.value.unwrap_or_default();
+            self.room(packed_length(header.key, value));
+            pack(&mut self.buffer, header.key, value);
         }
+        Headers::packed(self.buffer.split().freeze())
+    }
+
+    pub(crate) fn record(&mut self, message: &impl Message) -> Record {
         Record {
             at: TopicPartition {
                 topic: self.topic(message.topic()),
@@ -84,17 +81,18 @@ impl Topics {
             timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
             key: message.key().map(|key| self.bytes(key)),
             value: message.payload().map(|value| self.bytes(value)),
-            headers,
+            headers: self.headers(message),
         }
     }
 }
 
 pub(crate) fn owned_headers(headers: &Headers) -> OwnedHeaders {
-    let mut owned = OwnedHeaders::new_with_capacity(headers.0.len());
+    // Grows by itself; a release has fifteen.
+    let mut owned = OwnedHeaders::new_with_capacity(16);
     for header in headers.iter() {
         owned = owned.insert(KafkaHeader {
-            key: &header.name,
-            value: Some(header.value.as_ref()),
+            key: header.name,
+            value: Some(header.value),
         });
     }
     owned

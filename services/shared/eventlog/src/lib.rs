@@ -12,6 +12,7 @@
 //! The traits are blocking on purpose: the enforcement loop owns its thread, and async callers bridge at their edge.
 
 mod error;
+pub mod headers;
 pub mod memory;
 pub mod position;
 mod record;
@@ -19,7 +20,8 @@ pub mod topics;
 mod traits;
 
 pub use error::{LogError, Severity};
-pub use record::{Header, Headers, Namespace, NewRecord, Record, TopicPartition};
+pub use headers::{Header, Headers};
+pub use record::{Namespace, NewRecord, Record, TopicPartition};
 pub use topics::murmur2_partition;
 pub use traits::{
     Appender, Committed, Done, Ends, GroupEvent, GroupGeneration, GroupReader, InputPosition,

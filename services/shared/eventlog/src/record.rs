@@ -1,5 +1,6 @@
 //! Records and where they stand.
 
+use crate::Headers;
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
@@ -65,60 +66,6 @@ impl TopicPartition {
 impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}[{}]", self.topic, self.partition)
-    }
-}
-
-/// A header: a name and bytes. Names may repeat in Kafka; ours never do, and the first one counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
-    /// Name, for example `ce_id`.
-    pub name: Arc<str>,
-    /// Value; text headers are UTF-8.
-    pub value: Bytes,
-}
-
-/// Headers in the order they stand on the record.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<Header>);
-
-impl Headers {
-    /// No headers.
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Adds a header.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Bytes>) -> Self {
-        self.push(name, value);
-        self
-    }
-
-    /// Adds a header.
-    pub fn push(&mut self, name: &str, value: impl Into<Bytes>) {
-        self.0.push(Header {
-            name: name.into(),
-            value: value.into(),
-        });
-    }
-
-    /// The first header of that name.
-    pub fn get(&self, name: &str) -> Option<&Bytes> {
-        self.0
-            .iter()
-            .find(|header| &*header.name == name)
-            .map(|header| &header.value)
-    }
-
-    /// The first header of that name as text; `None` when it is missing or not UTF-8.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)
-            .and_then(|value| std::str::from_utf8(value).ok())
-    }
-
-    /// The headers in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Header> {
-        self.0.iter()
     }
 }
 
