@@ -12,6 +12,8 @@
 mod faults;
 #[path = "enforcement_queue.rs"]
 mod queue;
+#[path = "enforcement_snapshot.rs"]
+mod snapshot;
 #[path = "enforcement_town.rs"]
 mod town;
 

@@ -88,6 +88,41 @@ impl Town {
         assert!(self.positions().iter().all(Option::is_none));
     }
 
+    /// Waits until every raw event is decided and committed.
+    pub fn wait_raw_decided(&self) {
+        let group = self.city.topic("broker");
+        let asked: Vec<TopicPartition> = (0..self.city.partitions)
+            .map(|number| TopicPartition::new(self.city.topic("raw.housing"), number))
+            .collect();
+        let (mut positions, mut ends) = (self.kafka.positions(), self.kafka.ends().expect("ends"));
+        let wanted = ends.high_watermarks(&asked, PATIENCE).expect("ends");
+        // Longer than anything else here takes: it may be a long history.
+        let deadline = Monotonic::now() + 3 * PATIENCE;
+        loop {
+            let committed = positions.committed(&group, &asked, false, PATIENCE);
+            let committed = committed.expect("positions");
+            let past = |(entry, end): (&walbrook_eventlog::Committed, &i64)| {
+                entry.offset.is_some_and(|offset| offset >= *end)
+            };
+            if committed.iter().zip(&wanted).all(past) {
+                return;
+            }
+            assert!(Monotonic::now() < deadline, "{committed:?} of {wanted:?}");
+        }
+    }
+
+    /// Waits until p is taken over; how many records were read for it.
+    pub fn wait_taken_over(&self, broker: &InThread, partition: i32) -> u64 {
+        let deadline = Monotonic::now() + PATIENCE;
+        loop {
+            if let Some(read) = broker.takeover_records(partition) {
+                return read;
+            }
+            assert!(Monotonic::now() < deadline, "p={partition} is not taken over");
+            std::thread::yield_now();
+        }
+    }
+
     /// Every event that was ever released under an agreement, also those taken back.
     pub fn released_ever(&self, agreement: &str) -> BTreeSet<EventId> {
         self.read_all(&topics::shared(PURPOSE), self.city.partitions)

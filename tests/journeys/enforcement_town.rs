@@ -4,17 +4,19 @@
 mod decided;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_broker::enforce::book::Book;
-use walbrook_broker::enforce::clients::Clients;
+use walbrook_broker::enforce::clients::{Clients, raw_topics};
 use walbrook_broker::enforce::control_view::{ControlView, Limits};
 use walbrook_broker::enforce::feed::Feed;
 use walbrook_broker::enforce::member::Shared;
 use walbrook_broker::enforce::metrics::EnforceMetrics;
+use walbrook_broker::enforce::partition::Partition;
+use walbrook_broker::enforce::snapshot::folder;
 use walbrook_broker::enforce::stamp::CommittedStamp;
 use walbrook_broker::enforce::start::{KafkaClients, clock, member};
 use walbrook_domain::control::{AgreementFact, ControlFact};
@@ -50,8 +52,19 @@ pub struct Town {
 pub struct InThread {
     /// Whether it serves.
     pub readiness: Readiness,
+    metrics: Metrics,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+}
+
+impl InThread {
+    /// How many records were read when p was last taken over.
+    pub fn takeover_records(&self, partition: i32) -> Option<u64> {
+        let line = format!("enforce_takeover_records{{partition=\"{partition}\"}} ");
+        let text = self.metrics.text();
+        let found = text.lines().find_map(|one| one.split_once(&line));
+        found.and_then(|(_, number)| number.parse().ok())
+    }
 }
 
 impl Drop for InThread {
@@ -67,18 +80,27 @@ impl Drop for InThread {
 }
 
 /// Starts the reader of the control plane and one member, in threads.
-fn start(kafka: &Kafka, city: &City, limits: Limits, clients: Arc<dyn Clients>) -> InThread {
+fn start(
+    kafka: &Kafka,
+    city: &City,
+    limits: Limits,
+    clients: Arc<dyn Clients>,
+    data: Option<&Path>,
+) -> InThread {
     let mut setting = records::setting(city);
     setting.limits = limits;
     let stop = Arc::new(AtomicBool::new(false));
+    let kept = data.map(|data| folder::open(data, &city.namespace, city.partitions));
+    let (folder, writer) = kept.unzip();
+    let metrics = Metrics::new();
     let shared = Arc::new(Shared {
         clients,
         feed: Arc::new(Feed::new(Book::new(records::catalogue()))),
         setting: Arc::new(setting),
-        metrics: EnforceMetrics::new(&Metrics::new()),
+        metrics: EnforceMetrics::new(&metrics),
         readiness: Readiness::new(),
         clock,
-        snapshots: None,
+        snapshots: folder.map(|folder| Box::new(folder) as _),
     });
     let readiness = shared.readiness.clone();
     let reader = shared.clients.reader().expect("a reader");
@@ -99,10 +121,16 @@ fn start(kafka: &Kafka, city: &City, limits: Limits, clients: Arc<dyn Clients>) 
             .run(&|| stopped.load(Ordering::Acquire))
             .expect("the member runs");
     });
+    let writing = std::thread::spawn(move || {
+        if let Some(writer) = writer {
+            writer.run();
+        }
+    });
     InThread {
         readiness,
+        metrics,
         stop,
-        threads: vec![deciding, feeding],
+        threads: vec![deciding, feeding, writing],
     }
 }
 
@@ -120,7 +148,9 @@ pub fn decide_until_killed() {
         slice_offsets: variable("TOWN_SLICE").parse().expect("a count"),
         ..Limits::default()
     };
-    let broker = start(&kafka, &city, limits, Arc::new(KafkaClients(kafka.clone())));
+    let clients = Arc::new(KafkaClients(kafka.clone()));
+    let data = std::env::var_os("TOWN_DATA").map(PathBuf::from);
+    let broker = start(&kafka, &city, limits, clients, data.as_deref());
     for thread in &broker.threads {
         while !thread.is_finished() {
             std::thread::park_timeout(Duration::from_secs(1));
@@ -188,6 +218,14 @@ impl Town {
         let records = members
             .iter()
             .map(|handle| self.city.link(*handle, person, members, revision))
+            .collect();
+        self.transact("test.identity", records);
+    }
+
+    /// Links each handle to a person of its own, all records in one transaction.
+    pub fn link_each(&self, links: impl Iterator<Item = (Handle, PersonId)>) {
+        let records = links
+            .map(|(handle, person)| self.city.link(handle, person, &[handle], 1))
             .collect();
         self.transact("test.identity", records);
     }
@@ -276,7 +314,21 @@ impl Town {
 
     /// The same with other clients.
     pub fn start_with(&self, clients: Arc<dyn Clients>) -> InThread {
-        start(&self.kafka, &self.city, Limits::default(), clients)
+        start(&self.kafka, &self.city, Limits::default(), clients, None)
+    }
+
+    /// A broker in threads of this process, with a data folder.
+    pub fn start_member_on(&self, data: &Path) -> InThread {
+        let clients = Arc::new(self.clients());
+        start(&self.kafka, &self.city, Limits::default(), clients, Some(data))
+    }
+
+    /// How far the snapshot of p in a data folder reaches, 0 without one.
+    pub fn kept(&self, data: &Path, partition: i32) -> i64 {
+        let setting = records::setting(&self.city);
+        let empty = Partition::new(partition, raw_topics(&setting));
+        let read = folder::read(data, empty, &setting);
+        read.expect("sound").map_or(0, |kept| kept.reach())
     }
 
     /// Clients on Kafka.
@@ -321,11 +373,25 @@ impl Town {
 
     /// A broker as a process of its own, with slices of so many raw offsets.
     pub fn start_process_with(&self, slice_offsets: i64) -> Running {
+        self.launch(slice_offsets, None)
+    }
+
+    /// A broker as a process of its own, with a data folder.
+    pub fn start_process_on(&self, data: &Path) -> Running {
+        self.launch(Limits::default().slice_offsets, Some(data))
+    }
+
+    fn launch(&self, slice_offsets: i64, data: Option<&Path>) -> Running {
         let program = std::env::current_exe().expect("this test's program");
         let log = self
             .logs
             .join(format!("broker-{}.log", uuid::Uuid::new_v4()));
-        Launch::new("broker", program, log)
+        let launch = Launch::new("broker", program, log);
+        let launch = match data {
+            Some(data) => launch.env("TOWN_DATA", data.to_string_lossy()),
+            None => launch,
+        };
+        launch
             .arg("--ignored")
             .arg("--exact")
             .arg("broker_process")

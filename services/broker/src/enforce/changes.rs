@@ -1,5 +1,4 @@
-//! What changed on `control.policy` and may be a cause, by offset. A p that was away for long asks for old changes, and how far all p's are is not
-//! known here: so they stay, 32 bytes each.
+//! What changed on `control.policy` and may be a cause, by offset, 32 bytes each: from where the p that has come least far may ask for it.
 
 use super::control_view::{GroundChange, PolicyCause, PolicyChange};
 use std::collections::BTreeMap;
@@ -37,6 +36,8 @@ pub struct Changes {
     agreements: Vec<AgreementId>,
     /// Offsets at which something about agreements changed; few.
     of_agreements: Vec<i64>,
+    /// Changes below were forgotten.
+    from: i64,
 }
 
 impl Changes {
@@ -68,6 +69,35 @@ impl Changes {
                 block.push(entry);
                 self.grounds.push(block);
             }
+        }
+    }
+
+    /// Changes below are not known here.
+    pub const fn from(&self) -> i64 {
+        self.from
+    }
+
+    /// Says that changes below `offset` are not known here.
+    pub fn begins_at(&mut self, offset: i64) {
+        self.from = self.from.max(offset);
+    }
+
+    /// How many changes of grounds are held.
+    pub fn grounds(&self) -> usize {
+        self.grounds.iter().map(Vec::len).sum()
+    }
+
+    /// Forgets changes of grounds below `offset`, whole blocks of them: nobody will ask for them again.
+    pub fn forget_below(&mut self, offset: i64) {
+        let older = |block: &Vec<Entry>| block.last().is_none_or(|entry| entry.offset < offset);
+        let blocks = self.grounds.partition_point(older);
+        let forgotten = self
+            .grounds
+            .drain(..blocks)
+            .filter_map(|block| block.last().copied());
+        if let Some(last) = forgotten.last() {
+            self.begins_at(last.offset + 1);
+            self.events = self.events.split_off(&self.from);
         }
     }
 
@@ -184,6 +214,36 @@ mod tests {
         assert_eq!(since(&changes, 78), wanted.split_off(39));
         assert_eq!(since(&changes, 77).len(), 62);
         assert!(changes.any_since(198) && !changes.any_since(199));
+    }
+
+    #[test]
+    fn what_nobody_asks_for_again_is_forgotten_and_nothing_else() {
+        let mut changes = Changes::default();
+        let block = i64::try_from(BLOCK).unwrap();
+        for offset in 0..3 * block + 5 {
+            let mut one = change(1, None);
+            if offset % 1_000 == 0 {
+                one.event = Some(EventId::new(uuid::Uuid::from_u128(9)));
+            }
+            changes.ground(offset * 2, &one);
+        }
+        let all = since(&changes, 0);
+        for below in [0, 2 * block - 2, 2 * block - 1, 5 * block, 7 * block] {
+            changes.forget_below(below);
+            assert!(changes.from() <= below, "{below}");
+            let kept = changes.from().max(below);
+            let wanted: Vec<_> = all
+                .iter()
+                .filter(|one| one.offset >= kept)
+                .cloned()
+                .collect();
+            assert_eq!(since(&changes, kept), wanted);
+            assert!(changes.grounds() < 2 * BLOCK + 5 + wanted.len());
+        }
+        // What had come after the last that anybody may ask for: one block at most, and the next ones join.
+        assert_eq!(changes.grounds(), 0);
+        changes.ground(8 * block, &change(1, None));
+        assert_eq!(since(&changes, 8 * block).len(), 1);
     }
 
     #[test]

@@ -293,6 +293,19 @@ pub fn build(
     let began = Monotonic::now();
     catch_up(clients, feed, setting, patience)?;
     let adopted = adopt_from(number, clients, &feed.moving(), setting, snapshots)?;
+    let (stands_at, known_from) = (
+        adopted.partition.stamp().policy_next,
+        feed.read().causes_from(),
+    );
+    if stands_at < known_from {
+        return Err(LaneError::Stop(Stop::Integrity {
+            partition: number,
+            problem: format!(
+                "it has come up to offset {stands_at} of control.policy, and this process knows what changed there from {known_from} on only: \
+                 a committed position went back; start the process again without its snapshots"
+            ),
+        }));
+    }
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(
         partition = number,

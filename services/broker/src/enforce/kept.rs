@@ -5,10 +5,12 @@ use super::feed::Feed;
 use crate::control::snapshot::{Loaded, Snapshot};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_eventlog::position::Position;
-use walbrook_eventlog::{LogError, Namespace, TopicPartition, topics};
+use walbrook_eventlog::{Committed, LogError, Namespace, TopicPartition, topics};
 
 /// How many records a new snapshot must spare the next start.
 const WORTH_RECORDS: u64 = 10_000;
+/// How many causes must be held before it is asked which of them may go.
+const WORTH_CAUSES: usize = 100_000;
 /// How often one is written at most.
 const EVERY: Duration = Duration::from_secs(30);
 /// How often it is looked whether one is due.
@@ -83,27 +85,62 @@ fn obstacle(
         return Ok(Some("it is of another log of this name".to_owned()));
     }
     // A p that has not come so far must still be told of each ground since, and a snapshot knows only what they came to.
+    let behind = policy_positions(clients, namespace, partitions)?
+        .into_iter()
+        .find(|(_, policy_next)| *policy_next < loaded.next_offset);
+    Ok(behind.map(|(at, _)| format!("{at} has not come so far in control.policy")))
+}
+
+/// How far each p has come in `control.policy`, by what is committed: 0 where nothing is.
+fn policy_positions(
+    clients: &dyn Clients,
+    namespace: &Namespace,
+    partitions: i32,
+) -> Result<Vec<(TopicPartition, i64)>, LogError> {
     let links: Vec<_> = (0..partitions)
         .map(|p| TopicPartition::new(namespace.name(topics::LINKS), p))
         .collect();
-    let committed =
-        clients
-            .positions()?
-            .committed(&namespace.name("broker"), &links, false, PATIENCE)?;
-    let behind = committed.iter().find(|entry| {
-        let position = entry
-            .offset
-            .and_then(|_| entry.metadata.parse::<Position>().ok());
-        position.is_none_or(|position| position.policy_next < loaded.next_offset)
-    });
-    Ok(behind.map(|entry| format!("{} has not come so far in control.policy", entry.at)))
+    let group = namespace.name("broker");
+    let committed = clients
+        .positions()?
+        .committed(&group, &links, false, PATIENCE)?;
+    let position = |entry: &Committed| {
+        entry.offset?;
+        let position = entry.metadata.parse::<Position>().ok()?;
+        Some(position.policy_next)
+    };
+    let all = committed
+        .into_iter()
+        .map(|entry| (entry.at.clone(), position(&entry).unwrap_or(0)));
+    Ok(all.collect())
 }
 
-/// Writes a snapshot whenever one is due, and a last one when the process ends.
-pub fn keep(snapshot: &Snapshot, feed: &Feed, stopped: &dyn Fn() -> bool) {
+/// Lets the feed forget the causes that every p is past, whoever has it: positions committed never go back, so no p will be told of them again.
+pub fn forget_causes(feed: &Feed, clients: &dyn Clients, namespace: &Namespace, partitions: i32) {
+    if feed.read().causes_held() < WORTH_CAUSES {
+        return;
+    }
+    match policy_positions(clients, namespace, partitions) {
+        Ok(positions) => {
+            let least = positions.iter().map(|(_, policy_next)| *policy_next).min();
+            feed.forget_causes_below(least.unwrap_or(0));
+        }
+        Err(error) => {
+            tracing::debug!(%error, "how far each p has come is not known now; no cause is forgotten");
+        }
+    }
+}
+
+/// Writes a snapshot whenever one is due, and a last one when the process ends. Calls `rest` about every half minute.
+pub fn keep(snapshot: &Snapshot, feed: &Feed, rest: &dyn Fn(), stopped: &dyn Fn() -> bool) {
     let mut last: Option<Monotonic> = None;
+    let mut rested_at = Monotonic::now();
     loop {
         let ends = stopped();
+        if rested_at.elapsed() >= EVERY {
+            rest();
+            rested_at = Monotonic::now();
+        }
         let rested = last.is_none_or(|last| last.elapsed() >= EVERY);
         if feed.records_since_snapshot() >= WORTH_RECORDS && (rested || ends) {
             write(snapshot, feed);

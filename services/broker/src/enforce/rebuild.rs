@@ -81,7 +81,12 @@ impl<'a> Rebuild<'a> {
     /// Where to begin to read: each raw topic, `control.links[p]` and `audit.decisions[p]`.
     pub fn starts(&self) -> (Vec<i64>, i64, i64) {
         let raw = self.partition.topics.iter();
-        let raw = raw.map(|topic| topic.history.last().map_or(topic.position, |last| last.offset));
+        let raw = raw.map(|topic| {
+            topic
+                .history
+                .last()
+                .map_or(topic.position, |last| last.offset)
+        });
         (
             raw.collect(),
             self.partition.stamp.links_next,

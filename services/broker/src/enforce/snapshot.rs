@@ -77,9 +77,10 @@ impl Partition {
 
     /// p as it is now, under a stamp.
     pub(super) fn snapshot_at(&self, stamp: Stamp) -> Option<Snapshot> {
-        let topics = self.topics.iter().map(|topic| {
-            TopicSnapshot::new(&topic.full, topic.position, topic.history.records())
-        });
+        let topics = self
+            .topics
+            .iter()
+            .map(|topic| TopicSnapshot::new(&topic.full, topic.position, topic.history.records()));
         Some(Snapshot {
             number: self.number,
             topics: topics.collect(),

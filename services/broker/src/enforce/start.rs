@@ -163,6 +163,7 @@ pub fn start(
     let snapshot = Snapshot::new(&context.common.data_dir, namespace);
     let (from, clients) = (snapshot.clone(), Arc::clone(&shared.clients));
     let namespace = namespace.clone();
+    let (of_causes, in_namespace) = (Arc::clone(&shared.clients), namespace.clone());
     context
         .tasks
         .spawn_blocking(Kind::essential("policy-feed"), move || {
@@ -175,7 +176,8 @@ pub fn start(
     context
         .tasks
         .spawn_blocking(Kind::essential("broker-snapshot"), move || {
-            kept::keep(&snapshot, &feed, &|| stop.is_requested());
+            let forget = || kept::forget_causes(&feed, &*of_causes, &in_namespace, partitions);
+            kept::keep(&snapshot, &feed, &forget, &|| stop.is_requested());
             Ok::<(), std::convert::Infallible>(())
         });
     for _ in 0..threads.max(1) {

@@ -14,6 +14,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_eventlog::Namespace;
 
+/// Below the data folder.
+const FOLDER: &str = "p";
 /// How many records and pages a new snapshot must spare the next takeover.
 const WORTH: i64 = 10_000;
 /// How long nothing is written after something was, at least.
@@ -25,7 +27,7 @@ const WAITING: usize = 4;
 
 /// The folder.
 pub struct Folder {
-    path: PathBuf,
+    data_dir: PathBuf,
     sender: SyncSender<Box<Snapshot>>,
     state: Arc<Mutex<State>>,
 }
@@ -53,12 +55,12 @@ fn file(folder: &Path, number: i32) -> PathBuf {
 /// The folder of a namespace in a process's data folder, with its writer. Files of partition numbers that there are not, and what a killed process
 /// left half-written, are removed.
 pub fn open(data_dir: &Path, namespace: &Namespace, partitions: i32) -> (Folder, Writer) {
-    let path = data_dir.join("p");
+    let path = data_dir.join(FOLDER);
     clean(&path, partitions);
     let (sender, receiver) = sync_channel(WAITING);
     let state = Arc::new(Mutex::new(State::default()));
     let folder = Folder {
-        path: path.clone(),
+        data_dir: data_dir.to_owned(),
         sender,
         state: Arc::clone(&state),
     };
@@ -77,49 +79,72 @@ fn clean(folder: &Path, partitions: i32) {
     };
     for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
-        let number = name.to_str().and_then(|name| name.strip_suffix(".snapshot"));
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".snapshot"));
         let number = number.and_then(|number| number.parse().ok());
         if number.is_some_and(|number: i32| (0..partitions).contains(&number)) {
             continue;
         }
         match std::fs::remove_file(&path) {
-            Ok(()) => tracing::info!(path = %path.display(), "a file that is no snapshot of a p there is was removed"),
-            Err(error) => tracing::warn!(path = %path.display(), %error, "a file that is no snapshot of a p there is cannot be removed"),
+            Ok(()) => {
+                tracing::info!(path = %path.display(), "a file that is no snapshot of a p there is was removed")
+            }
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a file that is no snapshot of a p there is cannot be removed")
+            }
         }
     }
 }
 
+/// Reads the snapshot of p in a process's data folder into p as it is before anything was read; `None` when there is none.
+///
+/// # Errors
+/// Why it is passed over.
+pub fn read(
+    data_dir: &Path,
+    empty: Partition,
+    setting: &Setting,
+) -> Result<Option<Partition>, SnapshotError> {
+    let path = file(&data_dir.join(FOLDER), empty.number());
+    let disk = |source| SnapshotError::Disk {
+        path: path.clone(),
+        source,
+    };
+    let content = |problem: &str| SnapshotError::Content {
+        path: path.clone(),
+        problem: problem.to_owned(),
+    };
+    let opened = match File::open(&path) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(disk(error)),
+    };
+    let input = BufReader::with_capacity(1 << 20, opened);
+    match form::read(input, empty, setting) {
+        Ok(partition) => Ok(Some(partition)),
+        Err(form::Fault::Content(problem)) => Err(content(&problem)),
+        Err(form::Fault::Input(error)) => Err(match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+                content("ends too early, or holds what cannot be: it is damaged")
+            }
+            _ => disk(error),
+        }),
+    }
+}
+
 impl Snapshots for Folder {
-    fn load(&self, empty: Partition, setting: &Setting) -> Result<Option<Partition>, SnapshotError> {
-        let (number, path) = (empty.number(), file(&self.path, empty.number()));
-        let disk = |source| SnapshotError::Disk {
-            path: path.clone(),
-            source,
-        };
-        let opened = match File::open(&path) {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(disk(error)),
-        };
-        let input = BufReader::with_capacity(1 << 20, opened);
-        let read = form::read(input, empty, setting);
-        let partition = read.map_err(|fault| match fault {
-            form::Fault::Input(error) => match error.kind() {
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
-                    SnapshotError::Content {
-                        path: path.clone(),
-                        problem: "ends too early, or holds what cannot be: it is damaged".to_owned(),
-                    }
-                }
-                _ => disk(error),
-            },
-            form::Fault::Content(problem) => SnapshotError::Content {
-                path: path.clone(),
-                problem,
-            },
-        })?;
-        self.state.lock().reach.insert(number, partition.reach());
-        Ok(Some(partition))
+    fn load(
+        &self,
+        empty: Partition,
+        setting: &Setting,
+    ) -> Result<Option<Partition>, SnapshotError> {
+        let loaded = read(&self.data_dir, empty, setting)?;
+        if let Some(partition) = &loaded {
+            let mut state = self.state.lock();
+            state.reach.insert(partition.number(), partition.reach());
+        }
+        Ok(loaded)
     }
 
     fn offer(&self, snapshot: Box<Snapshot>, last: bool) {
@@ -127,7 +152,9 @@ impl Snapshots for Folder {
         let known = state.reach.get(&snapshot.number()).copied().unwrap_or(0);
         // An owner before may have come further, of a log that then lost its end: any other reach is worth writing.
         let spared = snapshot.reach().saturating_sub(known).saturating_abs();
-        let rests = state.rest_until.is_some_and(|until| Monotonic::now() < until);
+        let rests = state
+            .rest_until
+            .is_some_and(|until| Monotonic::now() < until);
         drop(state);
         if spared >= WORTH && (last || !rests) && self.sender.try_send(snapshot).is_err() {
             tracing::debug!("others wait to be written; the next one will do");
@@ -141,9 +168,8 @@ impl Writer {
         for snapshot in &self.receiver {
             let began = Monotonic::now();
             let path = file(&self.path, snapshot.number());
-            let written = kept_file::replace(&path, |out| {
-                form::write(out, &snapshot, &self.namespace)
-            });
+            let written =
+                kept_file::replace(&path, |out| form::write(out, &snapshot, &self.namespace));
             let took = began.elapsed();
             let partition = snapshot.number();
             let mut state = self.state.lock();

@@ -187,11 +187,7 @@ fn foreign_key(standing: &HandleStanding, person: PersonId, setting: &Setting) -
     })
 }
 
-fn read_head(
-    head: &mut In<'_>,
-    partition: &mut Partition,
-    setting: &Setting,
-) -> Result<(), Fault> {
+fn read_head(head: &mut In<'_>, partition: &mut Partition, setting: &Setting) -> Result<(), Fault> {
     let odd = |Odd| Fault::Input(Odd.into());
     if head.text().map_err(odd)? != setting.namespace.name(topics::DECISIONS) {
         return content("is of another namespace");
@@ -306,7 +302,9 @@ fn take_link(piece: &mut In<'_>, words: &mut Dictionary) -> Result<(Handle, Link
         score_ten_thousandths: i32::try_from(piece.signed()?).map_err(|_| Odd)?,
         restrictions: {
             let count = piece.count()?;
-            (0..count).map(|_| piece.parsed()).collect::<Result<_, _>>()?
+            (0..count)
+                .map(|_| piece.parsed())
+                .collect::<Result<_, _>>()?
         },
         adult_from: take_last(piece)?,
         members: {
@@ -406,7 +404,11 @@ fn take_standing(
 
 impl TopicSnapshot {
     /// Of a raw topic.
-    pub(super) fn new(full: &Arc<str>, position: i64, records: &walbrook_event::history::Records) -> Self {
+    pub(super) fn new(
+        full: &Arc<str>,
+        position: i64,
+        records: &walbrook_event::history::Records,
+    ) -> Self {
         Self {
             full: Arc::clone(full),
             position,

@@ -136,7 +136,10 @@ impl<'a> In<'a> {
 
     /// A word.
     pub fn word<T: Clone + FromStr>(&mut self, words: &mut Words<T>) -> Result<T, Odd> {
-        match usize::try_from(self.number()?).map_err(|_| Odd)?.checked_sub(1) {
+        match usize::try_from(self.number()?)
+            .map_err(|_| Odd)?
+            .checked_sub(1)
+        {
             Some(number) => words.known.get(number).cloned().ok_or(Odd),
             None => {
                 let word: T = self.parsed()?;

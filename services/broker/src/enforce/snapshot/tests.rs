@@ -13,7 +13,7 @@ use crate::enforce::standing::{Released, SubjectStanding};
 use crate::kept_file::Hashed;
 use std::os::unix::fs::PermissionsExt;
 use walbrook_domain::{
-    AgreementVersion, EventId, Handle, LinkStatus, PersonId, Pseudonym, Restriction,
+    AgreementVersion, EventId, Handle, LinkStatus, PersonId, Restriction,
 };
 use walbrook_event::history::{Entry, Subject};
 use walbrook_event::{Key, Plain, PurposeKey};
@@ -48,7 +48,8 @@ fn handle(number: u8) -> Handle {
 /// A partition with something of everything.
 fn partition(setting: &Setting) -> Partition {
     let mut p = Partition::new(2, raw(setting));
-    let organisations = ["GSS:E09000007", "ODS:RRV"].map(|one| one.parse::<Organisation>().unwrap());
+    let organisations =
+        ["GSS:E09000007", "ODS:RRV"].map(|one| one.parse::<Organisation>().unwrap());
     for (index, topic) in (0_u8..).zip(&mut p.topics) {
         for number in 0..u8::try_from(index * 3).unwrap() {
             topic.history.observe(Entry {
@@ -203,7 +204,10 @@ fn a_file_that_is_damaged_anywhere_is_passed_over() {
         let mut damaged = whole.clone();
         damaged[place] ^= 0x20;
         assert!(read(&damaged, 2, &setting).is_err(), "byte {place}");
-        assert!(read(&whole[..place], 2, &setting).is_err(), "cut at {place}");
+        assert!(
+            read(&whole[..place], 2, &setting).is_err(),
+            "cut at {place}"
+        );
     }
     let mut longer = whole.clone();
     longer.push(0);
@@ -219,7 +223,10 @@ fn a_file_of_another_p_namespace_or_key_is_passed_over() {
     let other = said(read(&whole, 2, &setting("u", 1)));
     assert_eq!(other, "is of another namespace");
     let other = said(read(&whole, 2, &setting("t", 2)));
-    assert!(other.contains("does not follow from link and key"), "{other}");
+    assert!(
+        other.contains("does not follow from link and key"),
+        "{other}"
+    );
     let mut form = whole.clone();
     form[b"walbrook p ".len()] = b'0';
     assert!(said(read(&form, 2, &own)).contains("another form"));
@@ -235,7 +242,10 @@ fn only_what_is_committed_and_on_the_log_is_gone_on_from() {
     let mut ends = HashMap::from([(links.clone(), 31), (decisions.clone(), 24)]);
     for topic in &p.topics {
         positions.insert(topic.full.to_string(), Some(topic.position));
-        ends.insert(TopicPartition::new(Arc::clone(&topic.full), 2), topic.position);
+        ends.insert(
+            TopicPartition::new(Arc::clone(&topic.full), 2),
+            topic.position,
+        );
     }
     let committed = Some(p.stamp.committed());
     let why = |committed: &Option<CommittedStamp>, positions: &_, ends: &_| {
@@ -282,9 +292,8 @@ fn files_are_for_this_user_alone_and_those_of_no_p_go() {
     p.topics[4].position = 20_000;
     p.topics[4].history.seen_below(20_000);
     kept.offer(snapshot(&p), false);
-    let load = |kept: &folder::Folder, number| {
-        kept.load(Partition::new(number, raw(&setting)), &setting)
-    };
+    let load =
+        |kept: &folder::Folder, number| kept.load(Partition::new(number, raw(&setting)), &setting);
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| writer.run());
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
