@@ -28,12 +28,27 @@ pub enum CallError {
     /// The index is being rebuilt.
     #[error("identity is reading its log and answers soon; send the same request again")]
     NotReady,
+    /// Another process writes.
+    #[error(
+        "another identity process writes, and it could not be reached from here; send the same request again"
+    )]
+    NotTheWriter,
+    /// What is committed could not be shown to be known here.
+    #[error(
+        "identity could not make sure that it knows what is on the log; send the same request again"
+    )]
+    NotFresh,
     /// The queue is full.
     #[error("too many requests wait for the writer; send the same request again")]
     Busy,
     /// Too many look-ups.
-    #[error("too many look-ups by this organisation; slow down")]
+    #[error("too many look-ups by this organisation or reader; slow down")]
     TooMany,
+    /// The look-up is not on record.
+    #[error(
+        "the look-up could not be put on record, so it was not made; send the same request again"
+    )]
+    NotRecorded,
     /// A key cannot be had.
     #[error("a key is not available; an operator must put it into the key store")]
     Key(#[source] KeyStoreError),
@@ -46,11 +61,16 @@ impl Coded for CallError {
     fn code(&self) -> Code {
         match self {
             CallError::Invalid(_) => Code::Invalid,
-            CallError::Refused(Refused::UnknownRecord) => Code::NotFound,
+            CallError::Refused(Refused::UnknownRecord | Refused::NotWaiting) => Code::NotFound,
             CallError::Refused(Refused::WrongOrganisation) => Code::Invalid,
             CallError::Refused(_) => Code::Stale,
             CallError::WrongAgency { .. } => Code::Denied,
-            CallError::NotWritten | CallError::NotReady | CallError::Key(_) => Code::Unavailable,
+            CallError::NotWritten
+            | CallError::NotReady
+            | CallError::NotTheWriter
+            | CallError::NotFresh
+            | CallError::NotRecorded
+            | CallError::Key(_) => Code::Unavailable,
             CallError::Busy | CallError::TooMany => Code::Exhausted,
             CallError::Unwritable => Code::Internal,
         }
@@ -65,13 +85,20 @@ impl Coded for CallError {
                 Refused::NotJoined => "NOT_JOINED",
                 Refused::NotCovered => "NO_MATCHING_AGREEMENT",
                 Refused::Full { .. } => "PERSON_FULL",
+                Refused::TwoNhsNumbers => "TWO_NHS_NUMBERS",
+                Refused::BirthsFar => "BIRTHS_FAR",
+                Refused::Apart => "NEVER_SAME",
+                Refused::NotWaiting => "NOT_WAITING",
                 Refused::WrongOrganisation => "TOKEN_OF_ANOTHER_ORGANISATION",
             },
             CallError::WrongAgency { .. } => "AGENCY_NOT_ALLOWED",
             CallError::NotWritten => "LOG_UNAVAILABLE",
             CallError::NotReady => "NOT_READY",
+            CallError::NotTheWriter => "NOT_THE_WRITER",
+            CallError::NotFresh => "NOT_FRESH",
             CallError::Busy => "BUSY",
             CallError::TooMany => "TOO_MANY_LOOKUPS",
+            CallError::NotRecorded => "LOOKUP_NOT_RECORDED",
             CallError::Key(_) => "KEY_UNAVAILABLE",
             CallError::Unwritable => "LOG_REFUSES",
         }

@@ -1,12 +1,16 @@
 //! The service's calls: who may make them, and what they mean in commands and look-ups.
 
+mod lookups;
+mod reviews;
+
 use crate::error::CallError;
 use crate::linkage::{Answer, Command, Directory, LinkItem, Token, Who, wire};
 use crate::lookup::{Lookup, violation};
+use crate::lookups::Lookups;
 use crate::metrics::{Link, Metrics};
-use crate::writer::{Desk, Done};
+use crate::relay::needs_writer;
+use crate::writer::{Clock, Desk, Done};
 use std::sync::Arc;
-use std::time::Instant as Monotonic;
 use tonic::{Request, Response, Status};
 use walbrook_domain::Handle;
 use walbrook_eventlog::topics;
@@ -35,6 +39,8 @@ pub struct Service {
     desk: Desk,
     directory: Arc<Directory>,
     lookup: Arc<Lookup>,
+    lookups: Arc<Lookups>,
+    clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
 
@@ -44,18 +50,22 @@ impl Service {
         desk: Desk,
         directory: Arc<Directory>,
         lookup: Arc<Lookup>,
+        lookups: Arc<Lookups>,
+        clock: Arc<dyn Clock>,
         metrics: Metrics,
     ) -> Self {
         Self {
             desk,
             directory,
             lookup,
+            lookups,
+            clock,
             metrics,
         }
     }
 
     fn ready(&self) -> Result<(), CallError> {
-        if self.desk.is_serving() {
+        if self.desk.is_reading() {
             Ok(())
         } else {
             Err(CallError::NotReady)
@@ -64,6 +74,11 @@ impl Service {
 
     async fn link_items(&self, items: Vec<LinkItem>) -> Result<Vec<proto::LinkOutcome>, CallError> {
         self.ready()?;
+        // A handle is for ever, but what was said of it is not: "nothing new" may be said only of what is so now.
+        let says_the_same = |item: &LinkItem| item.stated.is_some() && self.known(item).is_some();
+        if items.iter().any(says_the_same) {
+            self.desk.fresh().await?;
+        }
         // Known subjects that say nothing new are answered from what is committed; the others wait for one transaction.
         let mut outcomes: Vec<Option<proto::LinkOutcome>> = Vec::with_capacity(items.len());
         let mut commands = Vec::new();
@@ -72,7 +87,7 @@ impl Service {
             if known.is_none() {
                 commands.push(Command::Link(item));
             }
-            outcomes.push(known.map(linked));
+            outcomes.push(known.map(|(handle, accepted)| linked(handle, accepted)));
         }
         let written = u64::try_from(commands.len()).unwrap_or(u64::MAX);
         let known = u64::try_from(outcomes.len())
@@ -101,12 +116,15 @@ impl Service {
         Ok(answers)
     }
 
-    /// The handle, when the subject is on the log and the item says nothing that is not there too.
-    fn known(&self, item: &LinkItem) -> Option<Handle> {
+    /// The handle, when the subject is on the log and the item says nothing that is not there too; and whether an event about it was accepted.
+    fn known(&self, item: &LinkItem) -> Option<(Handle, bool)> {
         let entry = self.directory.get(item.token)?;
         let same = entry.organisation == item.organisation;
-        let said = item.stated.as_ref().map(|stated| stated.fingerprint());
-        (same && (said.is_none() || said == entry.fingerprint)).then_some(entry.handle)
+        let new = item
+            .stated
+            .as_ref()
+            .is_some_and(|stated| !entry.said.says(stated));
+        (same && !new).then(|| (entry.handle, entry.accepted_at.is_some()))
     }
 
     fn outcome(
@@ -116,7 +134,7 @@ impl Service {
         match result {
             Some(Ok(Answer::Linked(handle))) => {
                 self.metrics.link(Link::Written, 1);
-                Ok(linked(handle))
+                Ok(linked(handle, false))
             }
             Some(Ok(Answer::DemographicsNeeded)) => {
                 self.metrics.link(Link::Unstated, 1);
@@ -142,7 +160,7 @@ impl Service {
             Some(By::Handle(bytes)) => Handle::try_from(bytes.as_slice())
                 .map(Who::Handle)
                 .map_err(|_| CallError::Invalid(vec![violation(field, "a handle has 16 bytes")])),
-            Some(By::Local(local)) => self.lookup.token(&local).map(Who::Token),
+            Some(By::Local(local)) => self.lookup.committed(&local).map(Who::Token),
             None => Err(CallError::Invalid(vec![violation(
                 field,
                 "name a record by its handle or its own id",
@@ -151,17 +169,21 @@ impl Service {
     }
 }
 
-fn linked(handle: Handle) -> proto::LinkOutcome {
+fn linked(handle: Handle, accepted: bool) -> proto::LinkOutcome {
     proto::LinkOutcome {
         handle: handle.as_bytes().to_vec(),
         linked: true,
         problem: String::new(),
-        accepted: false,
+        accepted,
     }
 }
 
 fn refuse(error: &CallError) -> Status {
-    status(error)
+    let refused = status(error);
+    match error {
+        CallError::NotTheWriter | CallError::NotFresh => needs_writer(refused),
+        _ => refused,
+    }
 }
 
 /// Reads the items of a call; every fault at once.
@@ -224,7 +246,11 @@ fn link_item(item: proto::LinkItem) -> Result<LinkItem, (String, String)> {
             "a field is longer than 200 bytes".to_owned(),
         ));
     }
+    let previous = Some(item.previous_token.as_slice()).filter(|bytes| !bytes.is_empty());
+    let previous = previous.map(wire::token).transpose();
+    let previous = previous.map_err(|error| ("previous_token".to_owned(), error.problem))?;
     Ok(LinkItem {
+        previous,
         token,
         organisation,
         agency: item.agency,
@@ -283,9 +309,9 @@ impl Identity for Service {
         request: Request<proto::HandleForRequest>,
     ) -> Result<Response<proto::HandleForResponse>, Status> {
         principal(&request)?.require_role(role::SERVICE)?;
-        let found = self
-            .ready()
-            .and_then(|()| self.lookup.handle(request.get_ref()));
+        // A handle is for ever; that there is none may be out of date. Both wait, so that they do the same.
+        let fresh = self.desk.fresh().await;
+        let found = fresh.and_then(|()| self.lookup.handle(request.get_ref()));
         let handle = found.map_err(|error| refuse(&error))?;
         Ok(Response::new(proto::HandleForResponse {
             handle: handle.map(|handle| handle.as_bytes().to_vec()),
@@ -299,26 +325,8 @@ impl Identity for Service {
     ) -> Result<Response<proto::ResolveForReadResponse>, Status> {
         let caller = principal(&request)?;
         caller.require_role(role::SERVICE)?;
-        let proto::ResolveForReadRequest {
-            record, purpose, ..
-        } = request.into_inner();
-        let record = record.unwrap_or_default();
-        let found = self
-            .ready()
-            .and_then(|()| self.lookup.pseudonyms(&record, &purpose, Monotonic::now()));
-        let found = found.map_err(|error| refuse(&error))?;
-        // Who asked for which organisation; whom they asked about stands in the materialiser's read record, as pseudonyms.
-        tracing::info!(
-            caller = caller.subject,
-            organisation = record.organisation,
-            purpose,
-            "resolved for a read"
-        );
-        let (person, handle) = found.unzip();
-        Ok(Response::new(proto::ResolveForReadResponse {
-            person_pseudonym: person.map(|person| person.as_bytes().to_vec()),
-            handle_pseudonym: handle.map(|handle| handle.as_bytes().to_vec()),
-        }))
+        let answer = self.resolve(&caller, request.into_inner()).await;
+        answer.map(Response::new).map_err(|error| refuse(&error))
     }
 
     #[tracing::instrument(name = "identity.merge", skip_all)]
@@ -372,15 +380,7 @@ impl Identity for Service {
         let caller = principal(&request)?;
         caller.require_any_role(&[role::AUDITOR, role::SERVICE])?;
         let items = request.into_inner().items;
-        if items.len() > MOST_ITEMS {
-            let fault = CallError::Invalid(vec![violation(
-                "items",
-                &format!("at most {MOST_ITEMS} in one call"),
-            )]);
-            return Err(refuse(&fault));
-        }
-        let matches: Result<Vec<bool>, CallError> =
-            items.iter().map(|item| self.lookup.matches(item)).collect();
+        let matches = self.check_matches(&caller, items).await;
         let matches = matches.map_err(|error| refuse(&error))?;
         tracing::info!(
             caller = by(&caller),
@@ -392,38 +392,61 @@ impl Identity for Service {
         Ok(Response::new(proto::MatchesResponse { matches }))
     }
 
+    #[tracing::instrument(name = "identity.accepted", skip_all, fields(handles = request.get_ref().handles.len()))]
     async fn accepted(
         &self,
-        _: Request<proto::AcceptedRequest>,
+        request: Request<proto::AcceptedRequest>,
     ) -> Result<Response<proto::AcceptedResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        let caller = principal(&request)?;
+        caller.require_role(role::SERVICE)?;
+        let told = self.told_accepted(&caller, request.into_inner()).await;
+        told.map_err(|error| refuse(&error))?;
+        Ok(Response::new(proto::AcceptedResponse {}))
     }
 
+    #[tracing::instrument(name = "identity.approve_lookup", skip_all)]
     async fn approve_lookup(
         &self,
-        _: Request<proto::ApproveLookupRequest>,
+        request: Request<proto::ApproveLookupRequest>,
     ) -> Result<Response<proto::ApproveLookupResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        let caller = principal(&request)?;
+        caller.require_role(role::SUPERVISOR)?;
+        let answer = self.approve(&caller, request.into_inner()).await;
+        answer.map(Response::new).map_err(|error| refuse(&error))
     }
 
+    #[tracing::instrument(name = "identity.list_reviews", skip_all)]
     async fn list_reviews(
         &self,
-        _: Request<proto::ListReviewsRequest>,
+        request: Request<proto::ListReviewsRequest>,
     ) -> Result<Response<proto::ListReviewsResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        let caller = principal(&request)?;
+        caller.require_role(role::REVIEWER)?;
+        let listed = self.list(&caller, request.into_inner()).await;
+        listed.map(Response::new).map_err(|error| refuse(&error))
     }
 
+    #[tracing::instrument(name = "identity.explain_review", skip_all)]
     async fn explain_review(
         &self,
-        _: Request<proto::ExplainReviewRequest>,
+        request: Request<proto::ExplainReviewRequest>,
     ) -> Result<Response<proto::ExplainReviewResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        let caller = principal(&request)?;
+        caller.require_role(role::REVIEWER)?;
+        let explained = self.explain(&caller, request.into_inner()).await;
+        explained.map(Response::new).map_err(|error| refuse(&error))
     }
 
+    #[tracing::instrument(name = "identity.decide_review", skip_all)]
     async fn decide_review(
         &self,
-        _: Request<proto::DecideReviewRequest>,
+        request: Request<proto::DecideReviewRequest>,
     ) -> Result<Response<proto::DecideReviewResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        let caller = principal(&request)?;
+        caller.require_role(role::REVIEWER)?;
+        let decided = self.decide(&caller, request.into_inner()).await;
+        let decided = decided.map_err(|error| refuse(&error))?;
+        tracing::info!(by = by(&caller), "a review was decided");
+        Ok(Response::new(decided))
     }
 }

@@ -1,29 +1,33 @@
 //! Identity's two topics: how its records stand there, how they are written in one transaction and read back.
 
 use crate::error::JournalError;
-use crate::linkage::{Changes, Index, wire};
+use crate::linkage::{Changes, Index, Token, wire};
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
-use walbrook_domain::{Handle, Instant};
+use walbrook_domain::Instant;
 use walbrook_event::{framing, headers};
+use walbrook_eventlog::headers::{pack, packed_length};
 use walbrook_eventlog::{
-    Ends, Headers, LogError, Namespace, NewRecord, Reader, Record, TopicPartition, Transactor,
-    topics,
+    Ends, GroupReader, Headers, LogError, Namespace, NewRecord, Reader, Record, TopicPartition,
+    Transactor, topics,
 };
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::{IdentityRecord, LinkRecord};
 use walbrook_runtime::shutdown::Shutdown;
 
-/// The transactional id, without the namespace: there is one writer.
+/// The transactional id and the group that says whose it is, without the namespace: there is one writer.
 pub const TRANSACTIONAL_ID: &str = "identity";
 /// `transaction.timeout.ms`: how long a dead writer holds back the readers of `control.links`.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the group waits for a silent member.
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// Reading gives up when nothing came for so long.
 const SILENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(100);
+pub(crate) const POLL: Duration = Duration::from_millis(100);
+/// What most records take.
+const VALUE_BYTES: usize = 384;
 const POLL_RECORDS: usize = 10_000;
 
 /// Where clients of the log come from.
@@ -40,6 +44,14 @@ pub trait Clients: Send + Sync {
     fn ends(&self) -> Result<Box<dyn Ends>, LogError>;
     /// A transactor of this id (full name).
     fn transactor(&self, id: &str) -> Box<dyn Transactor>;
+    /// A member of this group (full name) over this topic (full name); `None` where there is no group: then whoever comes takes over.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    fn member(&self, group: &str, topic: &str) -> Result<Option<Box<dyn GroupReader>>, LogError> {
+        let _ = (group, topic);
+        Ok(None)
+    }
 }
 
 /// The real log.
@@ -54,6 +66,11 @@ impl Clients for walbrook_eventlog_kafka::Kafka {
 
     fn transactor(&self, id: &str) -> Box<dyn Transactor> {
         Box::new(self.transactor(id, TRANSACTION_TIMEOUT))
+    }
+
+    fn member(&self, group: &str, topic: &str) -> Result<Option<Box<dyn GroupReader>>, LogError> {
+        let member = self.group_reader(group, &[topic], SESSION_TIMEOUT)?;
+        Ok(Some(Box::new(member)))
     }
 }
 
@@ -98,43 +115,26 @@ impl Format {
         TopicPartition::new(self.namespace.name(topics::IDENTITY), 0)
     }
 
-    fn record<R: AvroRecord>(
-        &self,
-        topic: &str,
-        schema: &Schema,
-        key: &[u8],
-        message: &R,
-        now: Instant,
-    ) -> Result<NewRecord, JournalError> {
-        let body = message
-            .to_vec()
-            .map_err(|error| JournalError::Encode(error.to_string()))?;
+    /// Nothing stands under a token any more: it was rotated away.
+    fn tombstone(&self, token: Token, now: Instant) -> NewRecord {
         let mut written = Headers::new();
-        for (name, value) in [
-            (headers::SPEC_VERSION, "1.0".to_owned()),
-            (headers::ID, uuid::Uuid::new_v4().to_string()),
-            (headers::SOURCE, "/walbrook/identity".to_owned()),
-            (headers::TYPE, R::FULL_NAME.to_owned()),
-            (headers::TIME, now.rfc3339()),
-            (
-                headers::DATA_SCHEMA,
-                format!("{}/{}", schema.subject, schema.id),
-            ),
-            (headers::CONTENT_TYPE, "application/avro".to_owned()),
-        ] {
-            written.push(name, value);
+        let id = Some(uuid::Uuid::new_v4());
+        for (name, value) in headers::internal(IdentityRecord::FULL_NAME, "identity", Some(now), id)
+        {
+            written.push(name, value.into_bytes());
         }
-        Ok(NewRecord {
-            topic: self.namespace.name(topic).into(),
+        NewRecord {
+            topic: self.namespace.name(topics::IDENTITY).into(),
             partition: None,
-            key: Some(Bytes::copy_from_slice(key)),
-            value: Some(framing::frame(schema.id, &body).into()),
+            key: Some(Bytes::copy_from_slice(&token.0)),
+            value: None,
             headers: written,
             timestamp_ms: None,
-        })
+        }
     }
 
-    /// The records of a batch: each changed identity record, then each link record of each changed person.
+    /// The records of a batch: each changed identity record, the tombstones of tokens that were rotated away, then each link record of each changed
+    /// person.
     ///
     /// # Errors
     /// When a record cannot be encoded.
@@ -145,36 +145,94 @@ impl Format {
         now: Instant,
     ) -> Result<Vec<NewRecord>, JournalError> {
         let mut records = Vec::with_capacity(changes.identity.len() + changes.links.len());
-        for record in changes
+        let pen = Pen::new::<IdentityRecord>(self, topics::IDENTITY, &self.identity, now);
+        let changed = changes
             .identity
             .iter()
-            .filter_map(|handle| index.record(*handle))
-        {
-            let message = wire::identity_record(record);
-            records.push(self.record(
-                topics::IDENTITY,
-                &self.identity,
-                &record.token.0,
-                &message,
-                now,
-            )?);
+            .filter_map(|handle| index.record(*handle));
+        for record in changed {
+            records.push(pen.write(&record.token.0, &wire::identity_record(record))?);
         }
+        // After the records: a reader that meets the tombstone has the record under its new token already.
+        for token in &changes.forgotten {
+            records.push(self.tombstone(*token, now));
+        }
+        let pen = Pen::new::<LinkRecord>(self, topics::LINKS, &self.links, now);
         for handle in &changes.links {
             if let Some(message) = wire::link_record(index, *handle) {
-                records.push(self.record(
-                    topics::LINKS,
-                    &self.links,
-                    handle.as_bytes(),
-                    &message,
-                    now,
-                )?);
+                records.push(pen.write(handle.as_bytes(), &message)?);
             }
         }
         Ok(records)
     }
 }
 
-/// Writes the records in one transaction. Returns, for each partition of `control.links` written, the offset after the last record.
+/// Writes the records of one topic and one batch: what they have in common is made once.
+struct Pen {
+    topic: Arc<str>,
+    schema_id: i32,
+    /// Headers around the record's own id.
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+impl Pen {
+    fn new<R: AvroRecord>(format: &Format, topic: &str, schema: &Schema, now: Instant) -> Self {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        pack(&mut before, headers::SPEC_VERSION, b"1.0");
+        let data_schema = format!("{}/{}", schema.subject, schema.id);
+        for (name, value) in [
+            (headers::SOURCE, "/walbrook/identity"),
+            (headers::TYPE, R::FULL_NAME),
+            (headers::TIME, &now.rfc3339()),
+            (headers::DATA_SCHEMA, &data_schema),
+            (headers::CONTENT_TYPE, "application/avro"),
+        ] {
+            pack(&mut after, name, value.as_bytes());
+        }
+        Self {
+            topic: format.namespace.name(topic).into(),
+            schema_id: schema.id,
+            before,
+            after,
+        }
+    }
+
+    fn write<R: AvroRecord>(&self, key: &[u8], message: &R) -> Result<NewRecord, JournalError> {
+        let mut value = framing::frame(self.schema_id, &[]);
+        value.reserve(VALUE_BYTES);
+        message
+            .encode(&mut value)
+            .map_err(|error| JournalError::Encode(error.to_string()))?;
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+        let id = id.hyphenated().encode_lower(&mut text).as_bytes();
+        let length = self.before.len() + packed_length(headers::ID, id) + self.after.len();
+        let mut written = Vec::with_capacity(length);
+        written.extend_from_slice(&self.before);
+        pack(&mut written, headers::ID, id);
+        written.extend_from_slice(&self.after);
+        Ok(NewRecord {
+            topic: Arc::clone(&self.topic),
+            partition: None,
+            key: Some(Bytes::copy_from_slice(key)),
+            value: Some(value.into()),
+            headers: Headers::packed(written.into()),
+            timestamp_ms: None,
+        })
+    }
+}
+
+/// Where the records of a transaction stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// For each partition of `control.links` written, the offset after the last record.
+    pub links: Vec<(i32, i64)>,
+    /// The same of `identity.records`.
+    pub identity: Option<i64>,
+}
+
+/// Writes the records in one transaction.
 ///
 /// # Errors
 /// When the transaction did not come about, or it is not known whether it did.
@@ -182,122 +240,39 @@ pub fn write(
     transactor: &mut dyn Transactor,
     records: Vec<NewRecord>,
     links_topic: &str,
-) -> Result<Vec<(i32, i64)>, LogError> {
+) -> Result<Written, LogError> {
     transactor.begin()?;
     for record in records {
         transactor.send(record)?;
     }
     let delivered = transactor.drain()?;
     transactor.commit()?;
+    let mut written = Written::default();
     let mut positions: HashMap<i32, i64> = HashMap::new();
-    for (at, offset) in delivered
-        .into_iter()
-        .filter(|(at, _)| &*at.topic == links_topic)
-    {
-        let next = positions.entry(at.partition).or_insert(0);
-        *next = (*next).max(offset + 1);
-    }
-    let mut positions: Vec<_> = positions.into_iter().collect();
-    positions.sort_unstable();
-    Ok(positions)
-}
-
-/// Rebuilds the index: the last record of each key of `identity.records`, read to the end of the log, and checked against `control.links`.
-/// Call it after the transactional id was taken over: then no older transaction is open.
-///
-/// # Errors
-/// When the log fails, a record cannot be read, or the two topics disagree.
-pub fn rebuild(
-    clients: &dyn Clients,
-    format: &Format,
-    stop: &Shutdown,
-) -> Result<Index, JournalError> {
-    let mut index = Index::default();
-    let start = Monotonic::now();
-    read_to_end(
-        clients,
-        &[format.identity_partition()],
-        stop,
-        &mut |record| {
-            let unreadable = |problem: String| unreadable(&record, problem);
-            let Some(message) = decode::<IdentityRecord>(&record, format.identity.id)? else {
-                // A tombstone: the key was rotated away.
-                let token = wire::token(record.key.as_deref().unwrap_or_default())
-                    .map_err(|e| unreadable(e.to_string()))?;
-                let rotated = index.by_token(token).map(|old| old.handle);
-                rotated.and_then(|handle| index.remove(handle));
-                return Ok(());
-            };
-            let read =
-                wire::person_record(message).map_err(|error| unreadable(error.to_string()))?;
-            index.put(Arc::new(read));
-            Ok(())
-        },
-    )?;
-    check_links(clients, format, &index, stop)?;
-    tracing::info!(
-        records = index.len(),
-        persons = index.person_count(),
-        milliseconds = start.elapsed().as_millis(),
-        "index rebuilt"
-    );
-    Ok(index)
-}
-
-/// The last link record of each handle must be what the index says; the transaction writes both, so nothing else can be.
-fn check_links(
-    clients: &dyn Clients,
-    format: &Format,
-    index: &Index,
-    stop: &Shutdown,
-) -> Result<(), JournalError> {
-    let mut last: HashMap<Handle, u64> = HashMap::with_capacity(index.len());
-    read_to_end(clients, &format.links_partitions(), stop, &mut |record| {
-        let message = decode::<LinkRecord>(&record, format.links.id)?
-            .ok_or_else(|| unreadable(&record, "it has no value".to_owned()))?;
-        let handle =
-            Handle::try_from(&*message.handle).map_err(|e| unreadable(&record, e.to_string()))?;
-        last.insert(handle, digest(message));
-        Ok(())
-    })?;
-    let mut wrong: Vec<Handle> = Vec::new();
-    for record in index.records() {
-        let expected = wire::link_record(index, record.handle).map(digest);
-        if last.remove(&record.handle) != expected {
-            wrong.push(record.handle);
+    for (at, offset) in delivered {
+        if &*at.topic == links_topic {
+            let next = positions.entry(at.partition).or_insert(0);
+            *next = (*next).max(offset + 1);
+        } else {
+            written.identity = written.identity.max(Some(offset + 1));
         }
     }
-    wrong.extend(last.keys());
-    match wrong.iter().min() {
-        None => Ok(()),
-        Some(first) => Err(JournalError::Disagree {
-            count: wrong.len(),
-            of: index.len(),
-            first: first.to_string(),
-        }),
-    }
+    written.links = positions.into_iter().collect();
+    written.links.sort_unstable();
+    Ok(written)
 }
 
-/// Of everything but the writing time: an identity record that changed alone has a later one.
-fn digest(record: LinkRecord) -> u64 {
-    let record = LinkRecord {
-        recorded_at: None,
-        ..record
-    };
-    let mut hasher = DefaultHasher::new();
-    // Debug shows every field of a message; it is hashed, never printed.
-    format!("{record:?}").hash(&mut hasher);
-    hasher.finish()
-}
-
-fn unreadable(record: &Record, problem: String) -> JournalError {
+pub(crate) fn unreadable(record: &Record, problem: String) -> JournalError {
     JournalError::Unreadable {
         at: format!("{}@{}", record.at, record.offset),
         problem,
     }
 }
 
-fn decode<R: AvroRecord>(record: &Record, schema_id: i32) -> Result<Option<R>, JournalError> {
+pub(crate) fn decode<R: AvroRecord>(
+    record: &Record,
+    schema_id: i32,
+) -> Result<Option<R>, JournalError> {
     if record.value.is_none() {
         return Ok(None);
     }
@@ -341,7 +316,7 @@ pub(crate) fn catch_up(
     each: &mut dyn FnMut(Record) -> Result<(), JournalError>,
 ) -> Result<(), JournalError> {
     let mut records = Vec::new();
-    let mut progress = (Monotonic::now(), i64::MIN);
+    let mut progress = Progress::new();
     loop {
         let positions = goals
             .iter()
@@ -354,23 +329,54 @@ pub(crate) fn catch_up(
         if reached {
             return Ok(());
         }
-        if stop.is_requested() {
-            return Err(JournalError::Stopped);
-        }
-        if sum != progress.1 {
-            progress = (Monotonic::now(), sum);
-        } else if progress.0.elapsed() > SILENCE {
-            let topic = goals
-                .first()
-                .map_or_else(String::new, |(at, _)| at.topic.to_string());
-            return Err(JournalError::Stuck {
-                topic,
-                silence: SILENCE,
-            });
+        if let Some((first, _)) = goals.first() {
+            progress.made(sum, first, stop)?;
         }
         reader.poll(POLL_RECORDS, POLL, &mut records)?;
         for record in records.drain(..) {
             each(record)?;
         }
+    }
+}
+
+/// Whether reading gets on.
+pub(crate) struct Progress {
+    since: Monotonic,
+    sum: i64,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self {
+            since: Monotonic::now(),
+            sum: i64::MIN,
+        }
+    }
+
+    /// Notes the sum of all positions.
+    ///
+    /// # Errors
+    /// When it stays the same for too long, or whoever reads is asked to stop.
+    pub(crate) fn made(
+        &mut self,
+        sum: i64,
+        of: &TopicPartition,
+        stop: &Shutdown,
+    ) -> Result<(), JournalError> {
+        if stop.is_requested() {
+            return Err(JournalError::Stopped);
+        }
+        if sum != self.sum {
+            *self = Self {
+                since: Monotonic::now(),
+                sum,
+            };
+        } else if self.since.elapsed() > SILENCE {
+            return Err(JournalError::Stuck {
+                topic: of.topic.to_string(),
+                silence: SILENCE,
+            });
+        }
+        Ok(())
     }
 }

@@ -1,19 +1,25 @@
-//! Which records are the same person. A single writer over an in-memory index that is rebuilt from its own compacted topic.
+//! Which records are the same person. A single writer over an in-memory index that is rebuilt from its own compacted topic, by way of a local snapshot;
+//! further processes follow it, answer what may be answered from what is committed, and one of them takes over when it is gone.
 //!
 //! - [`linkage`]: the core, sans-IO: commands change the index, effects are the records to write.
-//! - [`journal`]: the two topics, one transaction, rebuild and cross-check.
+//! - [`journal`]: the two topics, one transaction. [`follow`]: reading them, and the cross-check. [`snapshot`]: the copy on this machine's disk.
 //! - [`writer`]: the one thread that owns the index; concurrent requests share a transaction; nothing is answered before its commit.
+//! - [`relay`]: hands on to the writer what takes it.
 //! - [`cover`]: matching agreements, read from `control.agreements`.
-//! - [`lookup`], [`grpc`]: what callers may ask. An organisation learns `linked`, nothing else.
+//! - [`lookup`], [`lookups`], [`grpc`]: what callers may ask, on record before it is answered. An organisation learns `linked`, nothing else.
 
 pub mod config;
 pub mod cover;
 pub mod error;
+pub mod follow;
 pub mod grpc;
 pub mod journal;
 pub mod linkage;
 pub mod lookup;
+pub mod lookups;
 pub mod metrics;
+pub mod relay;
+pub mod snapshot;
 pub mod writer;
 
 use crate::config::Config;
@@ -23,12 +29,18 @@ use crate::grpc::Service;
 use crate::journal::{Clients, Format, Schema};
 use crate::linkage::Directory;
 use crate::lookup::Lookup;
+use crate::lookups::Lookups;
 use crate::metrics::Metrics;
+use crate::relay::{Relay, Route};
+use crate::snapshot::Snapshot;
 use crate::writer::{Desk, Parts, SystemClock, SystemEntropy};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
+use walbrook_event::Plain;
 use walbrook_eventlog::{Namespace, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_proto::audit::v1::LookupRecord;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::identity_server::IdentityServer;
 use walbrook_proto::identity::v1::{IdentityRecord, LinkRecord};
@@ -44,6 +56,8 @@ pub const PROCESS: Process = Process {
     grpc_port: 7110,
 };
 
+/// How long the record of a look-up may wait for company.
+const LOOKUP_LINGER: Duration = Duration::from_millis(1);
 /// The part of readiness that says whether the index is whole.
 const INDEX: &str = "index";
 
@@ -60,10 +74,19 @@ pub async fn run(config: Config, context: Context) -> Result<(), IdentityError> 
         context.common.kafka.bootstrap.clone(),
         context.common.kafka.properties.clone(),
     );
-    let format = wait_for_format(&context).await?;
+    let (format, lookup_schema) = wait_for_format(&context).await?;
     wait_for_topics(&context, &kafka, &format).await?;
 
-    let clients: Arc<dyn Clients> = Arc::new(kafka);
+    let appender = Arc::new(kafka.appender(LOOKUP_LINGER).map_err(JournalError::from)?);
+    let lookups = Arc::new(Lookups::new(
+        appender,
+        format.namespace.clone(),
+        lookup_schema,
+    ));
+    let own = config.advertise(&context.common);
+    let route = Route::new(&kafka, &format, own.clone());
+    let snapshot = Snapshot::new(&context.common.data_dir, Arc::new(Plain));
+    let clients: Arc<dyn Clients> = Arc::new(kafka.named(&relay::client_id(&own)));
     let cover = follow_agreements(&context, &clients, &format).await?;
     let directory = Arc::new(Directory::default());
     let metrics = Metrics::new(&context.metrics);
@@ -78,17 +101,23 @@ pub async fn run(config: Config, context: Context) -> Result<(), IdentityError> 
             entropy: Box::new(SystemEntropy),
             directory: Arc::clone(&directory),
             metrics: metrics.clone(),
+            snapshot: Some(snapshot),
         },
     )
     .await?;
-    let lookup = Arc::new(Lookup::new(
-        Arc::new(keys),
-        Arc::clone(&directory),
-        config.lookups_per_second,
-    ));
-    let service = IdentityServer::new(Service::new(desk, directory, lookup, metrics))
+    let lookup = Lookup::new(Arc::new(keys), Arc::clone(&directory), config.bounds)?;
+    let service = Service::new(
+        desk.clone(),
+        directory,
+        Arc::new(lookup),
+        lookups,
+        Arc::new(SystemClock),
+        metrics,
+    );
+    let service = IdentityServer::new(service)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let service = Relay::new(service, desk, route);
     Services::new(verifier)
         .with(service)
         .serve(
@@ -109,7 +138,7 @@ async fn wait_for_keys(context: &Context) -> Result<FileKeyStore, IdentityError>
 }
 
 /// Schema ids, once the broker has registered the schemas.
-async fn wait_for_format(context: &Context) -> Result<Format, IdentityError> {
+async fn wait_for_format(context: &Context) -> Result<(Format, Schema), IdentityError> {
     let common = &context.common;
     let namespace = Namespace::new(&common.namespace);
     let registry = Registry::new(&common.registry.to_string());
@@ -120,6 +149,11 @@ async fn wait_for_format(context: &Context) -> Result<Format, IdentityError> {
             IdentityRecord::SCHEMA,
         ),
         (topics::LINKS, LinkRecord::FULL_NAME, LinkRecord::SCHEMA),
+        (
+            topics::LOOKUPS,
+            LookupRecord::FULL_NAME,
+            LookupRecord::SCHEMA,
+        ),
     ];
     let mut found = Vec::new();
     for (topic, full_name, schema) in wanted {
@@ -141,15 +175,17 @@ async fn wait_for_format(context: &Context) -> Result<Format, IdentityError> {
         });
     }
     let mut found = found.into_iter();
-    let (Some(identity), Some(links)) = (found.next(), found.next()) else {
+    let (Some(identity), Some(links), Some(lookups)) = (found.next(), found.next(), found.next())
+    else {
         return Err(IdentityError::WriterEnded);
     };
-    Ok(Format {
+    let format = Format {
         namespace,
         partitions: common.partitions,
         identity,
         links,
-    })
+    };
+    Ok((format, lookups))
 }
 
 /// The topics as the table demands them: a wrong partition count or a retention would lose or misplace links.
@@ -160,7 +196,12 @@ async fn wait_for_topics(
 ) -> Result<(), IdentityError> {
     let common = &context.common;
     let table = topics::table(&format.namespace, common.partitions);
-    let ours = [topics::IDENTITY, topics::LINKS, topics::AGREEMENTS];
+    let ours = [
+        topics::IDENTITY,
+        topics::LINKS,
+        topics::LOOKUPS,
+        topics::AGREEMENTS,
+    ];
     let table: Vec<_> = table
         .into_iter()
         .filter(|topic| ours.contains(&topic.plain.as_str()))

@@ -1,48 +1,120 @@
 //! Look-ups by an organisation's own id: tokens and pseudonyms under keys of the key store.
+//!
+//! Not an oracle: a record that is unknown, one whose hold is not over and one that may be read cost the same reads of the state, the same record
+//! on the log, and an answer of the same size. What may not be answered is answered with pseudonyms that nobody has.
+
+mod allowance;
 
 use crate::error::CallError;
-use crate::linkage::{Directory, Entry, Token};
-use parking_lot::{Mutex, RwLock};
+use crate::linkage::{Directory, PersonRecord, Token};
+use allowance::Allowance;
+use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as Monotonic;
-use walbrook_domain::HandlePseudonym;
-use walbrook_domain::{EventId, Handle, Organisation, PersonId, Pseudonym, Purpose};
+use walbrook_domain::{
+    EventId, Handle, HandlePseudonym, Instant, Organisation, PersonId, Pseudonym, Purpose,
+};
+use walbrook_event::pseudonym::keyed_hash;
 use walbrook_event::{Key, PurposeKey, lookup_token};
 use walbrook_eventlog::topics;
 use walbrook_proto::identity::v1::{HandleForRequest, MatchItem};
-use walbrook_runtime::keystore::{FIRST_KEY_ID, KeyStore};
+use walbrook_runtime::keystore::{FIRST_KEY_ID, KeyStore, KeyStoreError};
 use walbrook_runtime::status::Violation;
+
+/// How look-ups are bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Look-ups for reading that one organisation may make in a second.
+    pub organisation_per_second: u32,
+    /// Look-ups for reading that one reader may make in a minute.
+    pub reader_per_minute: u32,
+    /// How long after its first accepted event a record cannot be looked up, hours.
+    pub hold_hours: u32,
+}
+
+/// The two keys under which an agency's records may stand.
+#[derive(Clone)]
+struct AgencyKeys {
+    current: Key,
+    before: Option<Key>,
+}
+
+/// The tokens of one local id: under the current key and, while it is being rotated, under the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tokens {
+    /// Under the current key.
+    pub current: Token,
+    /// Under the key before.
+    pub before: Option<Token>,
+}
+
+impl Tokens {
+    /// Both, the current one first.
+    pub fn all(self) -> Vec<Token> {
+        std::iter::once(self.current).chain(self.before).collect()
+    }
+}
+
+/// A look-up for reading, checked for form: nothing was looked at yet.
+#[derive(Debug, Clone)]
+pub struct Question {
+    tokens: Tokens,
+    purpose: PurposeKey,
+    reader: String,
+}
+
+impl Question {
+    /// What stands on record for it: the token, whether anybody knows it or not.
+    pub fn subject(&self) -> Vec<u8> {
+        self.tokens.current.0.to_vec()
+    }
+}
 
 /// Who a record is, for the one organisation that asks by its own id.
 pub struct Lookup {
     keys: Arc<dyn KeyStore>,
-    agencies: RwLock<HashMap<String, Key>>,
+    /// Identity's own: from it come pseudonyms that nobody has.
+    nobody: Key,
+    agencies: RwLock<HashMap<String, AgencyKeys>>,
     purposes: RwLock<HashMap<(String, String), PurposeKey>>,
     directory: Arc<Directory>,
-    allowance: Allowance,
+    organisations: Allowance,
+    readers: Allowance,
+    hold_micros: i64,
+    state_reads: AtomicU64,
 }
 
 impl Lookup {
-    /// Look-ups in a directory; each organisation may make so many for reading in a second.
-    pub fn new(keys: Arc<dyn KeyStore>, directory: Arc<Directory>, per_second: u32) -> Self {
-        Self {
+    /// Look-ups in a directory within bounds.
+    ///
+    /// # Errors
+    /// When identity's own key cannot be had.
+    pub fn new(
+        keys: Arc<dyn KeyStore>,
+        directory: Arc<Directory>,
+        bounds: Bounds,
+    ) -> Result<Self, KeyStoreError> {
+        let nobody = Key::new(*keys.identity()?.as_bytes());
+        Ok(Self {
             keys,
+            nobody,
             agencies: RwLock::default(),
             purposes: RwLock::default(),
             directory,
-            allowance: Allowance {
-                per_second: f64::from(per_second),
-                left: Mutex::default(),
-            },
-        }
+            organisations: Allowance::new(f64::from(bounds.organisation_per_second), 1.0),
+            readers: Allowance::new(f64::from(bounds.reader_per_minute), 60.0),
+            hold_micros: i64::from(bounds.hold_hours).saturating_mul(3_600_000_000),
+            state_reads: AtomicU64::new(0),
+        })
     }
 
-    /// The lookup token of an organisation's own id.
+    /// The lookup tokens of an organisation's own id.
     ///
     /// # Errors
     /// When a field is not of its form, or the agency's key cannot be had.
-    pub fn token(&self, request: &HandleForRequest) -> Result<Token, CallError> {
+    pub fn tokens(&self, request: &HandleForRequest) -> Result<Tokens, CallError> {
         let mut violations = Vec::new();
         let organisation: Option<Organisation> = request.organisation.parse().ok();
         if organisation.is_none() {
@@ -66,47 +138,100 @@ impl Lookup {
         let Some(organisation) = organisation.filter(|_| violations.is_empty()) else {
             return Err(CallError::Invalid(violations));
         };
-        let key = self.agency_key(&request.agency)?;
-        Ok(Token(lookup_token(
-            &key,
-            &organisation,
-            &request.id_scheme,
-            &request.local_id,
-        )))
+        let keys = self.agency_keys(&request.agency)?;
+        let token = |key: &Key| {
+            let id = (&request.id_scheme, &request.local_id);
+            Token(lookup_token(key, &organisation, id.0, id.1))
+        };
+        Ok(Tokens {
+            current: token(&keys.current),
+            before: keys.before.as_ref().map(token),
+        })
+    }
+
+    /// The token under which an organisation's own record stands; the current one when there is none.
+    ///
+    /// # Errors
+    /// As [`Lookup::tokens`].
+    pub fn committed(&self, request: &HandleForRequest) -> Result<Token, CallError> {
+        let tokens = self.tokens(request)?;
+        Ok(self
+            .find(tokens)
+            .map_or(tokens.current, |record| record.token))
     }
 
     /// The handle of an organisation's own record.
     ///
     /// # Errors
-    /// As [`Lookup::token`].
+    /// As [`Lookup::tokens`].
     pub fn handle(&self, request: &HandleForRequest) -> Result<Option<Handle>, CallError> {
-        let token = self.token(request)?;
-        Ok(self.directory.get(token).map(|entry| entry.handle))
+        let tokens = self.tokens(request)?;
+        Ok(self.find(tokens).map(|record| record.handle))
     }
 
-    /// Purpose pseudonyms of an organisation's own record. Unknown and known records cost the same work.
+    /// A look-up for reading: its form, its keys, and nothing else.
     ///
     /// # Errors
-    /// As [`Lookup::token`], or when the organisation has made too many look-ups, or the purpose's key cannot be had.
-    pub fn pseudonyms(
+    /// As [`Lookup::tokens`], or when the purpose's key cannot be had.
+    pub fn question(
         &self,
         request: &HandleForRequest,
         purpose: &str,
-        now: Monotonic,
-    ) -> Result<Option<(Pseudonym, HandlePseudonym)>, CallError> {
-        let token = self.token(request)?;
-        if !self.allowance.take(&request.organisation, now) {
-            return Err(CallError::TooMany);
-        }
-        let purpose = self.purpose_key(purpose, FIRST_KEY_ID)?;
-        let entry: Option<Entry> = self.directory.get(token);
-        let (handle, person) = entry
+        reader: &str,
+    ) -> Result<Question, CallError> {
+        Ok(Question {
+            tokens: self.tokens(request)?,
+            purpose: self.purpose_key(purpose, FIRST_KEY_ID)?,
+            reader: reader.to_owned(),
+        })
+    }
+
+    /// Whether the organisation and the reader have a look-up left.
+    pub fn allows(&self, organisation: &str, reader: &str, now: Monotonic) -> bool {
+        let of_reader = format!("{organisation}/{reader}");
+        // Both are asked: what one has used up does not spare the other.
+        self.organisations.take(organisation, now) & self.readers.take(&of_reader, now)
+    }
+
+    /// Purpose pseudonyms of the record a question is about, or of nobody. Always two reads of a key at most, always two pseudonyms.
+    pub fn answer(&self, question: &Question, now: Instant) -> (Pseudonym, HandlePseudonym) {
+        let token = question.tokens.current;
+        let nobody = self.nobody(token);
+        let found = self.find(question.tokens);
+        let readable = found
             .as_ref()
-            .map_or((Handle::new([0; 16]), PersonId::new([0; 16])), |entry| {
-                (entry.handle, entry.person)
-            });
-        let answer = (purpose.person(person), purpose.handle(handle));
-        Ok(entry.is_some().then_some(answer))
+            .filter(|record| record.may_be_read(&question.reader, now, self.hold_micros));
+        let (person, handle) = readable.map_or(nobody, |record| (record.person, record.handle));
+        (
+            question.purpose.person(person),
+            question.purpose.handle(handle),
+        )
+    }
+
+    /// A person and a handle that nobody has: the same ones each time for a token, and without the key nobody can tell.
+    fn nobody(&self, token: Token) -> (PersonId, Handle) {
+        let hash = keyed_hash(&self.nobody, &[b"nobody", &token.0]);
+        let (mut person, mut handle) = ([0; 16], [0; 16]);
+        for (to, from) in person.iter_mut().chain(handle.iter_mut()).zip(hash) {
+            *to = from;
+        }
+        (PersonId::new(person), Handle::new(handle))
+    }
+
+    /// The committed record of a local id. As many reads for one that is known as for one that is not.
+    fn find(&self, tokens: Tokens) -> Option<Arc<PersonRecord>> {
+        let mut read = |token| {
+            self.state_reads.fetch_add(1, Ordering::Relaxed);
+            self.directory.get(token)
+        };
+        let current = read(tokens.current);
+        let before = tokens.before.and_then(&mut read);
+        current.or(before)
+    }
+
+    /// Reads of the directory so far.
+    pub fn state_reads(&self) -> u64 {
+        self.state_reads.load(Ordering::Relaxed)
     }
 
     /// Whether a pseudonym is the subject's.
@@ -142,13 +267,20 @@ impl Lookup {
         Ok(expected.as_slice() == item.pseudonym)
     }
 
-    fn agency_key(&self, agency: &str) -> Result<Key, CallError> {
-        if let Some(key) = self.agencies.read().get(agency) {
-            return Ok(key.clone());
+    fn agency_keys(&self, agency: &str) -> Result<AgencyKeys, CallError> {
+        if let Some(keys) = self.agencies.read().get(agency) {
+            return Ok(keys.clone());
         }
-        let key = Key::new(*self.keys.agency(agency).map_err(CallError::Key)?.as_bytes());
-        self.agencies.write().insert(agency.to_owned(), key.clone());
-        Ok(key)
+        let current = self.keys.agency(agency).map_err(CallError::Key)?;
+        let before = self.keys.agency_before(agency).map_err(CallError::Key)?;
+        let keys = AgencyKeys {
+            current: Key::new(*current.as_bytes()),
+            before: before.map(|key| Key::new(*key.as_bytes())),
+        };
+        self.agencies
+            .write()
+            .insert(agency.to_owned(), keys.clone());
+        Ok(keys)
     }
 
     fn purpose_key(&self, purpose: &str, key_id: &str) -> Result<PurposeKey, CallError> {
@@ -175,49 +307,5 @@ pub(crate) fn violation(field: &str, description: &str) -> Violation {
         field: field.to_owned(),
         rule_id: "FIELD_UNREADABLE".to_owned(),
         description: description.to_owned(),
-    }
-}
-
-/// A bucket for each organisation: it holds one second's look-ups.
-struct Allowance {
-    per_second: f64,
-    left: Mutex<HashMap<String, (f64, Monotonic)>>,
-}
-
-impl Allowance {
-    fn take(&self, organisation: &str, now: Monotonic) -> bool {
-        let mut left = self.left.lock();
-        let (tokens, since) = left
-            .entry(organisation.to_owned())
-            .or_insert((self.per_second, now));
-        let refill = now.saturating_duration_since(*since).as_secs_f64() * self.per_second;
-        *tokens = (*tokens + refill).min(self.per_second);
-        *since = now;
-        let allowed = *tokens >= 1.0;
-        if allowed {
-            *tokens -= 1.0;
-        }
-        allowed
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn an_organisation_has_an_allowance_of_its_own() {
-        let allowance = Allowance {
-            per_second: 2.0,
-            left: Mutex::default(),
-        };
-        let now = Monotonic::now();
-        let taken: Vec<bool> = (0..3)
-            .map(|_| allowance.take("GSS:E09000007", now))
-            .collect();
-        assert_eq!(taken, [true, true, false]);
-        assert!(allowance.take("GSS:E09000012", now));
-        assert!(allowance.take("GSS:E09000007", now + Duration::from_millis(500)));
     }
 }

@@ -1,30 +1,47 @@
 //! The single writer: one thread that owns the index, joins concurrent requests into one transaction, and answers only once it is committed.
+//!
+//! Which process it is, a group says ([`seat`]). The others follow what it commits, so that they answer from it and one of them can take over at once:
+//! the transactional id first, which ends whatever the one before left open and fences it, then what is still unread, then it serves.
 
+mod batch;
 mod desk;
+mod fresh;
+mod keeper;
+mod seat;
 
 pub use desk::{Clock, Desk, Done, LiveCover, SystemClock, SystemEntropy};
 
 use crate::error::{CallError, JournalError};
-use crate::journal::{self, Clients, Format, TRANSACTIONAL_ID};
-use crate::linkage::{Answer, Command, Core, Directory, Entropy, PersonRecord, Rules, Turn};
+use crate::follow::{Follower, Held};
+use crate::journal::{Clients, Format, TRANSACTIONAL_ID};
+use crate::linkage::{Answer, Command, Core, Directory, Entropy, Rules};
 use crate::metrics::{Metrics, Transaction};
-use desk::Request;
+use crate::snapshot::Snapshot;
+use batch::Failed;
+use desk::{Request, Standing};
+use fresh::Fresh;
+use keeper::{Keeper, Reached};
+use seat::Seat;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{Day, Instant};
-use walbrook_eventlog::{Severity, Transactor, topics};
+use walbrook_eventlog::{Severity, Transactor};
 use walbrook_runtime::shutdown::Shutdown;
 
 /// Requests that may wait for the writer.
 const QUEUE: usize = 1_024;
-/// Commands of one transaction: more wait for the next.
-const BATCH_COMMANDS: usize = 2_000;
-/// How often an idle writer looks at the clock and the agreements.
-const TICK: Duration = Duration::from_millis(250);
+/// Commands of one transaction: more wait for the next. A commit takes tens of milliseconds however small it is, so that under load few large ones leave
+/// most of the time to the linking.
+const BATCH_COMMANDS: usize = 8_000;
+/// How often an idle writer looks at the clock, the agreements and its seat.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a replica waits for the next record before it looks at its seat.
+const FOLLOW: Duration = Duration::from_millis(20);
 /// Persons that come of age, and records that are reviewed, in one transaction.
 const SWEEP: usize = 500;
+/// After so long without a record a follower has all that is committed.
+const HELD_UP: Duration = Duration::from_secs(3);
 /// How long the log may take to show that it is there.
 const ANSWER: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -41,7 +58,11 @@ pub struct Writer {
     directory: Arc<Directory>,
     metrics: Metrics,
     queue: Receiver<Request>,
-    serving: Arc<AtomicBool>,
+    standing: Standing,
+    fresh: Fresh,
+    keeper: Keeper,
+    /// What it held when another process was seated: all of it committed.
+    held: Option<Held>,
     /// The last London day on which everybody's age was looked at.
     swept: Option<Day>,
     /// The generation of the cover that is being, or was, reviewed, and the last place reviewed while it is.
@@ -66,17 +87,29 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// Numbers.
     pub metrics: Metrics,
+    /// The records on this machine's disk, to begin with.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// A writer and the desk to reach it by. It does nothing until it runs.
 pub fn writer(parts: Parts) -> (Writer, Desk) {
     let (sender, queue) = sync_channel(QUEUE);
-    let serving = Arc::new(AtomicBool::new(false));
+    let standing = Standing::default();
+    let fresh = Fresh::new(
+        Arc::clone(&parts.clients),
+        parts.format.identity_partition(),
+    );
     let desk = Desk {
         queue: sender,
-        serving: Arc::clone(&serving),
+        standing: standing.clone(),
+        fresh: fresh.clone(),
     };
     let writer = Writer {
+        keeper: Keeper::new(
+            parts.snapshot,
+            Arc::clone(&parts.clients),
+            parts.format.clone(),
+        ),
         clients: parts.clients,
         format: parts.format,
         rules: parts.rules,
@@ -86,7 +119,9 @@ pub fn writer(parts: Parts) -> (Writer, Desk) {
         directory: parts.directory,
         metrics: parts.metrics,
         queue,
-        serving,
+        standing,
+        fresh,
+        held: None,
         swept: None,
         reviewed: (None, None),
     };
@@ -97,44 +132,61 @@ pub fn writer(parts: Parts) -> (Writer, Desk) {
 struct Reign {
     core: Core,
     transactor: Box<dyn Transactor>,
+    reached: Reached,
+    /// No group says who writes.
+    is_alone: bool,
+}
+
+impl Reign {
+    fn into_held(self) -> Held {
+        Held {
+            index: self.core.into_index(),
+            identity_next: self.reached.identity_next,
+            links_next: self.reached.links_next,
+        }
+    }
 }
 
 /// Why a reign ended.
 enum Ended {
     /// It was asked to stop.
     Stopped,
+    /// Another process writes now.
+    Unseated,
     /// It is not known what the log holds: read it again.
     Unsure(JournalError),
     /// Nobody can help here.
     ForGood(JournalError),
 }
 
+impl From<JournalError> for Ended {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Stopped => Ended::Stopped,
+            error if error.severity() == Severity::Fatal => Ended::ForGood(error),
+            // Fenced while taking over: somebody else is taking over too. Whoever is last wins; the other one finds out when it writes.
+            error => Ended::Unsure(error),
+        }
+    }
+}
+
 impl Writer {
-    /// Runs until `stop`. `ready` is told each time whether the index is served.
+    /// Runs until `stop`. `ready` is told each time whether calls are answered: by this process, or from what it follows.
     ///
     /// # Errors
-    /// When another writer has taken over, or the log holds what cannot be read.
+    /// When another writer has taken over and there is no group to follow it in, or the log holds what cannot be read.
     pub fn run(mut self, stop: &Shutdown, ready: &dyn Fn(bool)) -> Result<(), JournalError> {
         let mut pause = FIRST_PAUSE;
         while !stop.is_requested() {
-            let ended = match self.take_over(stop) {
-                Ok(reign) => {
-                    pause = FIRST_PAUSE;
-                    self.serving.store(true, Ordering::Release);
-                    ready(true);
-                    let ended = self.reign(reign, stop);
-                    self.serving.store(false, Ordering::Release);
-                    ready(false);
-                    ended
-                }
-                Err(JournalError::Stopped) => Ended::Stopped,
-                Err(error) if error.severity() == Severity::Fatal => Ended::ForGood(error),
-                // Fenced while taking over: somebody else is taking over too. Whoever is last wins; the other one finds out when it writes.
-                Err(error) => Ended::Unsure(error),
-            };
+            let ended = self.belong(stop, ready, &mut pause);
+            self.standing.reads_no_more();
+            ready(false);
             match ended {
                 Ended::Stopped => return Ok(()),
                 Ended::ForGood(error) => return Err(error),
+                Ended::Unseated => {
+                    tracing::info!("another identity process writes; this one follows it");
+                }
                 Ended::Unsure(error) => {
                     self.metrics.transaction(Transaction::Recovered);
                     tracing::warn!(
@@ -149,28 +201,116 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes the transactional id over, which ends what an older writer left open, and only then reads the log.
-    fn take_over(&mut self, stop: &Shutdown) -> Result<Reign, JournalError> {
-        // Taking over waits long for a log that is away, and cannot be told to stop meanwhile: first see that somebody answers.
-        self.clients
-            .ends()?
-            .high_watermarks(&[self.format.identity_partition()], ANSWER)?;
-        let id = self.format.namespace.name(TRANSACTIONAL_ID);
-        let mut transactor = self.clients.transactor(&id);
-        transactor.init()?;
-        let index = journal::rebuild(self.clients.as_ref(), &self.format, stop)?;
-        self.directory.replace(&index);
-        self.metrics.sizes(index.len(), index.person_count());
-        self.swept = None;
-        self.reviewed = (None, None);
-        Ok(Reign {
-            core: Core::new(index, self.rules.clone()),
-            transactor,
-        })
+    /// Reads the log, follows it until this process is the writer, and writes until it is that no more.
+    fn belong(&mut self, stop: &Shutdown, ready: &dyn Fn(bool), pause: &mut Duration) -> Ended {
+        match self.follow(stop, ready) {
+            Ok((reign, mut seat)) => {
+                *pause = FIRST_PAUSE;
+                self.standing.serves();
+                ready(true);
+                tracing::info!("this process writes links");
+                self.reign(reign, &mut seat, stop)
+            }
+            Err(error) => error.into(),
+        }
     }
 
-    fn reign(&mut self, mut reign: Reign, stop: &Shutdown) -> Ended {
+    /// Follows until the seat is this process's, then takes over.
+    fn follow(
+        &mut self,
+        stop: &Shutdown,
+        ready: &dyn Fn(bool),
+    ) -> Result<(Reign, Seat), JournalError> {
+        // Taking over waits long for a log that is away, and cannot be told to stop meanwhile: first see that somebody answers.
+        let began = Monotonic::now();
+        let clients = Arc::clone(&self.clients);
+        let end = clients
+            .ends()?
+            .high_watermarks(&[self.format.identity_partition()], ANSWER)?;
+        let end = end.first().copied().unwrap_or(0);
+        let mut seat = Seat::join(clients.as_ref(), &self.format)?;
+        let held = self.held.take().or_else(|| {
+            let snapshot = self.keeper.snapshot()?;
+            snapshot.usable(clients.as_ref(), &self.format)
+        });
+        let mut follower = Follower::open(clients.as_ref(), &self.format, held)?;
+        self.directory.replace(follower.index());
+        let mut read_at = Monotonic::now();
+        let mut told = false;
+        while !seat.is_owner() {
+            if stop.is_requested() {
+                return Err(JournalError::Stopped);
+            }
+            seat.look()?;
+            if follower.read(FOLLOW, Some(&self.directory))? > 0 {
+                read_at = Monotonic::now();
+            }
+            let through = follower.applied_through();
+            self.fresh.applied(through);
+            // What a dead writer left open ends in a while, and holds nobody up: whatever may not be old waits for the end anyway.
+            if through >= end || read_at.elapsed() > HELD_UP {
+                self.standing.reads();
+                self.metrics
+                    .sizes(follower.index().len(), follower.index().person_count());
+                if seat.is_settled() && !seat.is_owner() && !told {
+                    tracing::info!(
+                        records = follower.index().len(),
+                        milliseconds = began.elapsed().as_millis(),
+                        "another identity process writes; this one follows it"
+                    );
+                    ready(true);
+                    told = true;
+                }
+            }
+            self.turn_away(Duration::ZERO, stop);
+        }
+        let mut transactor = clients.transactor(&self.format.namespace.name(TRANSACTIONAL_ID));
+        transactor.init()?;
+        follower.catch_up(clients.as_ref(), stop, Some(&self.directory))?;
+        self.fresh.applied(follower.applied_through());
+        self.keeper.changed(follower.from_log());
+        let from_log = follower.from_log();
+        let held = follower.into_held();
+        self.metrics
+            .sizes(held.index.len(), held.index.person_count());
+        tracing::info!(
+            records = held.index.len(),
+            persons = held.index.person_count(),
+            from_log,
+            milliseconds = began.elapsed().as_millis(),
+            "index rebuilt"
+        );
+        self.swept = None;
+        self.reviewed = (None, None);
+        let reign = Reign {
+            reached: Reached::of(&held),
+            core: Core::new(held.index, self.rules.clone()),
+            transactor,
+            is_alone: !seat.has_group(),
+        };
+        Ok((reign, seat))
+    }
+
+    fn reign(&mut self, mut reign: Reign, seat: &mut Seat, stop: &Shutdown) -> Ended {
         loop {
+            if let Err(error) = seat.look() {
+                return JournalError::from(error).into();
+            }
+            if !seat.is_owner() {
+                if seat.is_settled() {
+                    self.held = Some(reign.into_held());
+                    return Ended::Unseated;
+                }
+                // The group is settling, perhaps on this process again. Who else would have written meanwhile would have fenced it.
+                self.standing.reads();
+                self.turn_away(FOLLOW, stop);
+                if stop.is_requested() {
+                    return Ended::Stopped;
+                }
+                continue;
+            }
+            self.standing.serves();
+            self.keeper.keep(reign.core.index(), &reign.reached);
             let busy = match self.sweep(&mut reign) {
                 Ok(busy) => busy,
                 Err(ended) => return ended,
@@ -180,149 +320,17 @@ impl Writer {
                 .recv_timeout(if busy { Duration::ZERO } else { TICK })
             {
                 Ok(first) => Some(first),
-                Err(RecvTimeoutError::Timeout) if stop.is_requested() => return Ended::Stopped,
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ended::Stopped,
+                Err(RecvTimeoutError::Timeout) if !stop.is_requested() => None,
+                Err(_) => {
+                    self.keeper.close(reign.core.index(), &reign.reached);
+                    return Ended::Stopped;
+                }
             };
             if let Some(first) = first
                 && let Err(ended) = self.serve(&mut reign, first)
             {
                 return ended;
             }
-        }
-    }
-
-    /// Serves a request and all that wait with it, in one transaction.
-    fn serve(&mut self, reign: &mut Reign, first: Request) -> Result<(), Ended> {
-        let mut waiting = vec![first];
-        let mut commands = waiting
-            .iter()
-            .map(|request| request.commands.len())
-            .sum::<usize>();
-        while commands < BATCH_COMMANDS {
-            let Ok(next) = self.queue.try_recv() else {
-                break;
-            };
-            commands += next.commands.len();
-            waiting.push(next);
-        }
-        let now = self.clock.now();
-        let mut stepped = Vec::with_capacity(waiting.len());
-        for request in waiting {
-            let mut results = Vec::with_capacity(request.commands.len());
-            for command in request.commands {
-                results.push(self.step(reign, command, now).map_err(CallError::from));
-            }
-            stepped.push((results, request.reply));
-        }
-        self.metrics.batch(commands);
-        let committed = self.commit(reign, now);
-        let (positions, ended) = match committed {
-            Ok(positions) => (Ok(positions), Ok(())),
-            Err(Failed::Passing) => (Err(CallError::NotWritten), Ok(())),
-            Err(Failed::Refused) => (Err(CallError::Unwritable), Ok(())),
-            Err(Failed::Ends(ended)) => (Err(CallError::NotWritten), Err(ended)),
-        };
-        if ended.is_err() {
-            // Before the answers: whoever comes back at once must not meet what is about to be read again.
-            self.serving.store(false, Ordering::Release);
-        }
-        for (results, reply) in stepped {
-            // A caller that has gone needs no answer.
-            let _ = reply.send(match &positions {
-                Ok(positions) => Ok(Done {
-                    results,
-                    positions: positions.clone(),
-                }),
-                Err(CallError::Unwritable) => Err(CallError::Unwritable),
-                Err(_) => Err(CallError::NotWritten),
-            });
-        }
-        ended
-    }
-
-    fn step(
-        &mut self,
-        reign: &mut Reign,
-        command: Command,
-        now: Instant,
-    ) -> Result<Answer, crate::linkage::Refused> {
-        let turn = Turn {
-            now,
-            entropy: self.entropy.as_mut(),
-            cover: self.cover.as_ref(),
-        };
-        reign.core.step(command, turn)
-    }
-
-    /// Writes what the batch changed. The index keeps it, and readers see it, only when the commit was acknowledged.
-    fn commit(&mut self, reign: &mut Reign, now: Instant) -> Result<Vec<(i32, i64)>, Failed> {
-        if reign.core.changes().identity.is_empty() && reign.core.changes().links.is_empty() {
-            reign.core.committed();
-            return Ok(Vec::new());
-        }
-        let start = Monotonic::now();
-        let span = tracing::info_span!("identity.commit", records = tracing::field::Empty);
-        let _entered = span.enter();
-        let written = self
-            .format
-            .records(reign.core.index(), reign.core.changes(), now)
-            .and_then(|records| {
-                span.record("records", records.len());
-                let links = self.format.namespace.name(topics::LINKS);
-                Ok(journal::write(reign.transactor.as_mut(), records, &links)?)
-            });
-        match written {
-            Ok(positions) => {
-                let changes = reign.core.committed();
-                let index = reign.core.index();
-                let changed = changes
-                    .identity
-                    .iter()
-                    .filter_map(|handle| index.record(*handle));
-                let changed: Vec<&PersonRecord> = changed.map(AsRef::as_ref).collect();
-                self.directory.publish(changed.iter().copied());
-                changed
-                    .iter()
-                    .for_each(|record| self.metrics.found(record.found));
-                self.metrics.sizes(index.len(), index.person_count());
-                self.metrics.transaction(Transaction::Committed);
-                self.metrics.commit_time(start.elapsed());
-                Ok(positions)
-            }
-            Err(error) => Err(self.failed(reign, error)),
-        }
-    }
-
-    /// The batch is not on the log, or nobody knows.
-    fn failed(&mut self, reign: &mut Reign, error: JournalError) -> Failed {
-        self.metrics.transaction(Transaction::Failed);
-        match error.severity() {
-            Severity::OutcomeUnknown => Failed::Ends(Ended::Unsure(error)),
-            Severity::Fenced => taken_over(error),
-            severity => match reign.transactor.abort() {
-                Ok(()) => {
-                    reign.core.rolled_back();
-                    tracing::warn!(
-                        error = walbrook_runtime::status::chain(&error),
-                        "a transaction was aborted"
-                    );
-                    if severity == Severity::Fatal {
-                        Failed::Refused
-                    } else {
-                        Failed::Passing
-                    }
-                }
-                // A fenced client learns it from whatever it does next: coming back would fence the one that took over.
-                Err(abort) if abort.severity == Severity::Fenced => taken_over(abort.into()),
-                Err(abort) => {
-                    tracing::warn!(
-                        error = walbrook_runtime::status::chain(&error),
-                        "a transaction failed and could not be aborted"
-                    );
-                    Failed::Ends(Ended::Unsure(abort.into()))
-                }
-            },
         }
     }
 
@@ -375,7 +383,7 @@ impl Writer {
         }
     }
 
-    /// While the log cannot be read, nobody waits for it: requests are answered at once.
+    /// While this process does not write, nobody waits for it: requests are answered at once.
     fn turn_away(&self, pause: Duration, stop: &Shutdown) {
         let until = Monotonic::now() + pause;
         while !stop.is_requested() {
@@ -386,20 +394,4 @@ impl Writer {
             }
         }
     }
-}
-
-/// There is one writer, and this one is no longer it.
-fn taken_over(error: JournalError) -> Failed {
-    tracing::error!("another identity process has taken over; this one stops");
-    Failed::Ends(Ended::ForGood(error))
-}
-
-/// A commit that did not come about.
-enum Failed {
-    /// Rolled back; the same may work later.
-    Passing,
-    /// Rolled back; the same will never work.
-    Refused,
-    /// The reign is over.
-    Ends(Ended),
 }

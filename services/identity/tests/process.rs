@@ -20,6 +20,7 @@ use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_identity::config::Config;
 use walbrook_identity::error::IdentityError;
 use walbrook_identity::journal::subject;
+use walbrook_proto::audit::v1::LookupRecord;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::identity_client::IdentityClient;
 use walbrook_proto::identity::v1::{
@@ -158,6 +159,11 @@ async fn it_waits_serves_and_finds_everything_again() {
             IdentityRecord::SCHEMA,
         ),
         (topics::LINKS, LinkRecord::FULL_NAME, LinkRecord::SCHEMA),
+        (
+            topics::LOOKUPS,
+            LookupRecord::FULL_NAME,
+            LookupRecord::SCHEMA,
+        ),
     ] {
         registry
             .register(&subject(&namespace, topic, full_name), schema)

@@ -1,9 +1,10 @@
 //! Commands, their answers, and what a step is given: nothing here reads a clock, draws a random number or does I/O.
 
 use super::demographics::{Stated, Strategy};
-use super::record::Token;
+use super::record::{Found, Token};
+use super::reviewing::{Explained, Page, Pair, Reviewer, Verdict, Wanted};
 use std::collections::BTreeSet;
-use walbrook_domain::{Handle, Instant, Organisation, PersonId};
+use walbrook_domain::{Day, Handle, Instant, Organisation, PersonId};
 
 /// Whether two organisations' records may be compared: a signed matching agreement in force covers both. Within one organisation they may
 /// be compared always; that is not asked here.
@@ -31,6 +32,10 @@ pub struct Rules {
     pub members_cap: usize,
     /// A postcode of more records than this (a hostel, a hospital, a prison) never completes a match.
     pub postcode_records: usize,
+    /// Records that share a key by which candidates are found: a key of more is not looked up, the others must find them.
+    pub block_records: usize,
+    /// Records that one record is compared with at most.
+    pub comparisons: usize,
     /// Agencies whose unknown subjects are taken without demographics; all others are asked for them.
     pub without_demographics: BTreeSet<String>,
 }
@@ -40,6 +45,8 @@ impl Default for Rules {
         Self {
             members_cap: 64,
             postcode_records: 300,
+            block_records: 200,
+            comparisons: 400,
             without_demographics: BTreeSet::new(),
         }
     }
@@ -58,6 +65,8 @@ pub struct LinkItem {
     pub id_scheme: String,
     /// Left out when known already.
     pub stated: Option<Stated>,
+    /// The token of the same local id under the agency's key before, while that is being rotated.
+    pub previous: Option<Token>,
 }
 
 /// How a command names a record.
@@ -94,6 +103,30 @@ pub enum Command {
         /// Organisation and subject of the operator.
         by: String,
     },
+    /// An event about each of these records was accepted; said again, or of an unknown record, it changes nothing.
+    Accepted {
+        /// The records.
+        handles: Vec<Handle>,
+    },
+    /// A second person allows a named reader to look a record up before its hold is over.
+    Approve {
+        /// The tokens under which the record may stand.
+        tokens: Vec<Token>,
+        /// `sub` of the reader.
+        reader: String,
+        /// `sub` of the second person.
+        by: String,
+        /// From a closed list.
+        reason: String,
+        /// How many days after today it holds.
+        days: i32,
+    },
+    /// One page of pairs that wait for a reviewer.
+    List(Box<Wanted>),
+    /// All that is known of a pair that waits.
+    Explain(Pair, Reviewer),
+    /// A reviewer decides about a pair that waits.
+    Decide(Box<Verdict>),
     /// Writes `adult_from` where it is past by now, for up to `limit` persons.
     ComeOfAge {
         /// At most so many persons.
@@ -109,7 +142,7 @@ pub enum Command {
 }
 
 /// What came of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The subject's handle.
     Linked(Handle),
@@ -117,13 +150,21 @@ pub enum Answer {
     DemographicsNeeded,
     /// The person after a merge, or of the record after an un-merge.
     Person(PersonId),
+    /// Of how many records it was news that an event was accepted.
+    Accepted(usize),
+    /// The last London day on which an approval holds. Said of unknown records too: an answer tells nothing.
+    Approved(Day),
+    /// A page of what waits.
+    Listed(Box<Page>),
+    /// A pair that waits.
+    Explained(Box<Explained>),
     /// How many persons came of age; call again while it equals the limit.
     CameOfAge(usize),
     /// The last place evaluated; `None` when there is no later record.
     Reviewed(Option<i64>),
 }
 
-/// A command that was refused; nothing was changed.
+/// A command that was refused; nothing was changed, but that a merge which one person cannot bear waits for review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No such record.
@@ -148,11 +189,43 @@ pub enum Refused {
         /// The cap.
         cap: usize,
     },
+    /// Two different verified NHS numbers.
+    #[error(
+        "the person would have two different verified NHS numbers; have the wrong one corrected by the organisation that holds it, then merge; \
+         the pair waits for review meanwhile"
+    )]
+    TwoNhsNumbers,
+    /// Dates of birth far apart.
+    #[error(
+        "the person would have dates of birth that are too far apart for a slip; have the wrong one corrected by the organisation that holds it, \
+         then merge; the pair waits for review meanwhile"
+    )]
+    BirthsFar,
+    /// Somebody said that they are different people.
+    #[error(
+        "records of the two were said to be different people; only an operator's merge sets that aside (`walbrook identity merge`)"
+    )]
+    Apart,
+    /// Nobody has to decide about the pair.
+    #[error("no such pair waits for review; list what waits (`walbrook identity review list`)")]
+    NotWaiting,
     /// The token is another organisation's.
     #[error(
         "the token belongs to a record of another organisation; the gateway computed it wrongly"
     )]
     WrongOrganisation,
+}
+
+impl Refused {
+    /// What the pair of a refused merge waits as; `None` when it does not.
+    pub(super) fn waits_as(self) -> Option<Found> {
+        match self {
+            Refused::TwoNhsNumbers => Some(Found::TwoNhsNumbers),
+            Refused::BirthsFar => Some(Found::BirthsFar),
+            Refused::Full { .. } => Some(Found::Full),
+            _ => None,
+        }
+    }
 }
 
 /// Handles whose records must be written. Taken from the index when the transaction is made, so that a batch writes each record once.
@@ -162,6 +235,15 @@ pub struct Changes {
     pub identity: BTreeSet<Handle>,
     /// Records of `control.links`.
     pub links: BTreeSet<Handle>,
+    /// Tokens under which no record stands any more: tombstones of `identity.records`, after the records.
+    pub forgotten: BTreeSet<Token>,
+}
+
+impl Changes {
+    /// Whether nothing must be written.
+    pub fn is_empty(&self) -> bool {
+        self.identity.is_empty() && self.links.is_empty() && self.forgotten.is_empty()
+    }
 }
 
 /// The arguments of one step.

@@ -1,108 +1,252 @@
 //! The whole state of identity in memory: a pure function of the set of records, so that a rebuilt index equals the live one.
 
+mod lookup;
+mod words;
+
 use super::demographics::Key;
-use super::record::{Join, PersonRecord, Token};
+use super::record::{PersonRecord, Token};
+use super::table::{Buckets, Postings, Slot, Slots};
+use super::waiting::Waiting;
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::Hash;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use walbrook_domain::{Day, Handle, PersonId};
+use walbrook_matching::{Counts, blocks};
+use words::Words;
 
 /// Records by handle, and every way in which they are looked up.
-#[derive(Debug, Default, Clone, PartialEq)]
+///
+/// A record has a slot for as long as it is there; tables hold slots. What is told apart by ids that stand on the record (handle, token) is compared
+/// there and kept nowhere else.
+#[derive(Debug, Default, Clone)]
 pub struct Index {
-    records: HashMap<Handle, Arc<PersonRecord>>,
-    tokens: HashMap<Token, Handle>,
-    in_order: BTreeMap<i64, Handle>,
-    persons: HashMap<PersonId, BTreeSet<Handle>>,
-    strong: HashMap<Key, BTreeSet<Handle>>,
-    exact: HashMap<Key, BTreeSet<Handle>>,
-    postcodes: HashMap<String, usize>,
+    slots: Vec<Option<Arc<PersonRecord>>>,
+    free: Vec<Slot>,
+    handles: Slots,
+    tokens: Slots,
+    in_order: BTreeMap<i64, Slot>,
+    /// Members in order of their handles.
+    persons: Postings<PersonId>,
+    strong: Postings<Key>,
+    exact: Postings<Key>,
+    /// Keys under which records that may be the same person are found.
+    blocks: Buckets,
+    /// How often values occur.
+    counts: Counts,
     /// Records that an operator took apart, both ways, with how often.
     apart: HashMap<Handle, BTreeMap<Handle, usize>>,
     /// The other direction of joins that hold: who joined with this record.
-    joined_by: HashMap<Handle, BTreeSet<Handle>>,
+    joined_by: Postings<Handle>,
     /// Records without an `adult_from`, by the day from which they are adults.
     growing_up: BTreeSet<(Day, Handle)>,
     last_join: i64,
+    waiting: Waiting,
+    words: Words,
+    hasher: RandomState,
+}
+
+/// Which ways of finding a record a change concerns.
+#[derive(Clone, Copy)]
+struct Parts {
+    token: bool,
+    place: bool,
+    person: bool,
+    /// Whatever follows from what was said.
+    said: bool,
+    joins: bool,
+    age: bool,
+    /// What waits for reviewers, and what they decided.
+    review: bool,
+}
+
+impl Parts {
+    const ALL: Parts = Parts {
+        token: true,
+        place: true,
+        person: true,
+        said: true,
+        joins: true,
+        age: true,
+        review: true,
+    };
+
+    fn changed(before: &PersonRecord, after: &PersonRecord) -> Self {
+        let said =
+            !before.said.is_shared_with(&after.said) || before.organisation != after.organisation;
+        Self {
+            token: before.token != after.token,
+            place: before.sequence != after.sequence,
+            person: before.person != after.person,
+            said,
+            joins: before.joins != after.joins,
+            age: said || before.adult_from.is_none() != after.adult_from.is_none(),
+            review: before.candidates != after.candidates || before.acts != after.acts,
+        }
+    }
 }
 
 impl Index {
     /// Puts a record in the place of the one with the same handle, and returns that one.
     pub fn put(&mut self, record: Arc<PersonRecord>) -> Option<Arc<PersonRecord>> {
-        let before = self.remove(record.handle);
-        self.enter(&record);
-        self.records.insert(record.handle, record);
-        before
+        let handle = record.handle;
+        let Some(slot) = self.slot(handle) else {
+            let slot = self.new_slot(Arc::clone(&record));
+            let hasher = &self.hasher;
+            let slots = &self.slots;
+            let hash_of = |slot| hash_at(slots, hasher, slot, |record| record.handle.prefix());
+            self.handles
+                .insert(hasher.hash_one(handle.prefix()), slot, hash_of);
+            self.enter(slot, &record, Parts::ALL);
+            return None;
+        };
+        let before = self.at(slot).map(Arc::clone)?;
+        let parts = Parts::changed(&before, &record);
+        self.leave(slot, &before, parts);
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = Some(Arc::clone(&record));
+        }
+        self.enter(slot, &record, parts);
+        Some(before)
     }
 
     /// Takes a record out.
     pub fn remove(&mut self, handle: Handle) -> Option<Arc<PersonRecord>> {
-        let record = self.records.remove(&handle)?;
-        self.leave(&record);
+        let slot = self.slot(handle)?;
+        let record = self.at(slot).map(Arc::clone)?;
+        self.leave(slot, &record, Parts::ALL);
+        self.handles
+            .remove(self.hasher.hash_one(handle.prefix()), slot);
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = None;
+        }
+        self.free.push(slot);
         Some(record)
     }
 
-    fn enter(&mut self, record: &PersonRecord) {
-        let handle = record.handle;
-        self.tokens.insert(record.token, handle);
-        self.in_order.insert(record.sequence, handle);
-        add(&mut self.persons, record.person, handle);
-        for (_, key) in record.known.strong_keys(&record.organisation.to_string()) {
-            add(&mut self.strong, key, handle);
+    /// Makes a new record share its words with the others.
+    pub fn intern(&mut self, record: &mut PersonRecord) {
+        self.words.intern(record);
+    }
+
+    fn new_slot(&mut self, record: Arc<PersonRecord>) -> Slot {
+        if let Some(slot) = self.free.pop()
+            && let Some(place) = self.slots.get_mut(slot as usize)
+        {
+            *place = Some(record);
+            return slot;
         }
-        if let Some(key) = record.known.exact_key() {
-            add(&mut self.exact, key, handle);
+        self.slots.push(Some(record));
+        // Four thousand million records do not fit in memory: memory ends first.
+        Slot::try_from(self.slots.len() - 1).unwrap_or(Slot::MAX)
+    }
+
+    fn enter(&mut self, slot: Slot, record: &PersonRecord, parts: Parts) {
+        if parts.token {
+            let (slots, hasher) = (&self.slots, &self.hasher);
+            let hash_of = |slot| hash_at(slots, hasher, slot, |record| record.token.prefix());
+            let hash = hasher.hash_one(record.token.prefix());
+            self.tokens.insert(hash, slot, hash_of);
         }
-        if let Some(postcode) = &record.known.postcode {
-            *self.postcodes.entry(postcode.clone()).or_insert(0) += 1;
+        if parts.place {
+            self.in_order.insert(record.sequence, slot);
         }
-        for join in &record.joins {
-            self.last_join = self.last_join.max(join.sequence);
-            if join.taken_apart() {
-                self.count_apart(handle, join.survivor, true);
+        if parts.person {
+            let slots = &self.slots;
+            self.persons.add_at(record.person, slot, |members| {
+                members.partition_point(|other| handle_at(slots, *other) < Some(record.handle))
+            });
+        }
+        if parts.said {
+            self.enter_said(slot, record);
+        }
+        if parts.joins {
+            for join in &record.joins {
+                self.last_join = self.last_join.max(join.sequence);
+                if join.taken_apart() {
+                    self.count_apart(record.handle, join.survivor, true);
+                }
+                if join.holds() && !self.joined_by.get(&join.survivor).contains(&slot) {
+                    self.joined_by.add(join.survivor, slot);
+                }
             }
-            if join.holds() {
-                add(&mut self.joined_by, join.survivor, handle);
-            }
         }
-        if let (None, Some(born)) = (record.adult_from, record.known.birth_date) {
-            self.growing_up.insert((born.adult_from(), handle));
+        if parts.age
+            && let (None, Some(born)) = (record.adult_from, record.features().birth_date())
+        {
+            self.growing_up.insert((born.adult_from(), record.handle));
+        }
+        if parts.review {
+            self.waiting.enter(record);
+            for other in record.never_same() {
+                self.count_apart(record.handle, other, true);
+            }
         }
     }
 
-    fn leave(&mut self, record: &PersonRecord) {
-        let handle = record.handle;
-        self.tokens.remove(&record.token);
-        self.in_order.remove(&record.sequence);
-        take(&mut self.persons, record.person, handle);
-        for (_, key) in record.known.strong_keys(&record.organisation.to_string()) {
-            take(&mut self.strong, key, handle);
+    fn enter_said(&mut self, slot: Slot, record: &PersonRecord) {
+        let features = record.features();
+        for (_, key) in record.strong_keys() {
+            self.strong.add(key, slot);
         }
-        if let Some(key) = record.known.exact_key() {
-            take(&mut self.exact, key, handle);
+        if let Some(key) = features.exact_key() {
+            self.exact.add(key, slot);
         }
-        if let Some(postcode) = &record.known.postcode {
-            let left = self
-                .postcodes
-                .get(postcode)
-                .map_or(0, |count| count.saturating_sub(1));
-            if left == 0 {
-                self.postcodes.remove(postcode);
-            } else {
-                self.postcodes.insert(postcode.clone(), left);
+        for key in blocks(features).iter() {
+            self.blocks.add(key.0, slot);
+        }
+        self.counts.add(features);
+    }
+
+    fn leave(&mut self, slot: Slot, record: &PersonRecord, parts: Parts) {
+        if parts.token {
+            self.tokens
+                .remove(self.hasher.hash_one(record.token.prefix()), slot);
+        }
+        if parts.place {
+            self.in_order.remove(&record.sequence);
+        }
+        if parts.person {
+            self.persons.take(record.person, slot);
+        }
+        if parts.said {
+            self.leave_said(slot, record);
+        }
+        if parts.joins {
+            for join in &record.joins {
+                if join.taken_apart() {
+                    self.count_apart(record.handle, join.survivor, false);
+                }
+                if join.holds() {
+                    self.joined_by.take(join.survivor, slot);
+                }
             }
         }
-        for join in &record.joins {
-            if join.taken_apart() {
-                self.count_apart(handle, join.survivor, false);
-            }
-            if join.holds() {
-                take(&mut self.joined_by, join.survivor, handle);
+        if parts.age
+            && let Some(born) = record.features().birth_date()
+        {
+            self.growing_up.remove(&(born.adult_from(), record.handle));
+        }
+        if parts.review {
+            self.waiting.leave(record);
+            for other in record.never_same() {
+                self.count_apart(record.handle, other, false);
             }
         }
-        if let Some(born) = record.known.birth_date {
-            self.growing_up.remove(&(born.adult_from(), handle));
+    }
+
+    fn leave_said(&mut self, slot: Slot, record: &PersonRecord) {
+        let features = record.features();
+        for (_, key) in record.strong_keys() {
+            self.strong.take(key, slot);
         }
+        if let Some(key) = features.exact_key() {
+            self.exact.take(key, slot);
+        }
+        for key in blocks(features).iter() {
+            self.blocks.take(key.0, slot);
+        }
+        self.counts.remove(features);
     }
 
     fn count_apart(&mut self, a: Handle, b: Handle, more: bool) {
@@ -123,128 +267,95 @@ impl Index {
         }
     }
 
-    /// The record of a handle.
-    pub fn record(&self, handle: Handle) -> Option<&Arc<PersonRecord>> {
-        self.records.get(&handle)
+    fn slot(&self, handle: Handle) -> Option<Slot> {
+        let hash = self.hasher.hash_one(handle.prefix());
+        self.handles
+            .get(hash, |slot| handle_at(&self.slots, slot) == Some(handle))
     }
 
-    /// The record of a lookup token.
-    pub fn by_token(&self, token: Token) -> Option<&Arc<PersonRecord>> {
-        self.records.get(self.tokens.get(&token)?)
+    fn at(&self, slot: Slot) -> Option<&Arc<PersonRecord>> {
+        self.slots.get(slot as usize)?.as_ref()
     }
 
-    /// All records, in no order.
-    pub fn records(&self) -> impl Iterator<Item = &Arc<PersonRecord>> {
-        self.records.values()
-    }
-
-    /// How many records there are.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// How many persons there are.
-    pub fn person_count(&self) -> usize {
-        self.persons.len()
-    }
-
-    /// A person's members, ordered by handle.
-    pub fn members(&self, person: PersonId) -> impl Iterator<Item = &Arc<PersonRecord>> {
-        let handles = self.persons.get(&person).into_iter().flatten();
-        handles.filter_map(|handle| self.records.get(handle))
-    }
-
-    /// How many members a person has.
-    pub fn member_count(&self, person: PersonId) -> usize {
-        self.persons.get(&person).map_or(0, BTreeSet::len)
-    }
-
-    /// Records with this strong key.
-    pub fn with_strong(&self, key: Key) -> impl Iterator<Item = &Arc<PersonRecord>> {
-        let handles = self.strong.get(&key).into_iter().flatten();
-        handles.filter_map(|handle| self.records.get(handle))
-    }
-
-    /// Records with these exact demographics.
-    pub fn with_exact(&self, key: Key) -> impl Iterator<Item = &Arc<PersonRecord>> {
-        let handles = self.exact.get(&key).into_iter().flatten();
-        handles.filter_map(|handle| self.records.get(handle))
-    }
-
-    /// How many records have this postcode.
-    pub fn sharing_postcode(&self, postcode: &str) -> usize {
-        self.postcodes.get(postcode).copied().unwrap_or(0)
-    }
-
-    /// Whether an operator took these two apart.
-    pub fn taken_apart(&self, a: Handle, b: Handle) -> bool {
-        self.apart
-            .get(&a)
-            .is_some_and(|others| others.contains_key(&b))
-    }
-
-    /// Joins that hold and name this record, on either side, each with the record that joined; latest last.
-    pub fn joins_naming(&self, handle: Handle) -> Vec<(Handle, Join)> {
-        let mut joins: Vec<(Handle, Join)> = Vec::new();
-        if let Some(record) = self.records.get(&handle) {
-            joins.extend(record.joins_that_hold().map(|join| (handle, join.clone())));
-        }
-        for other in self.joined_by.get(&handle).into_iter().flatten() {
-            let Some(record) = self.records.get(other) else {
-                continue;
-            };
-            let naming = record
-                .joins_that_hold()
-                .filter(|join| join.survivor == handle);
-            joins.extend(naming.map(|join| (*other, join.clone())));
-        }
-        joins.sort_by_key(|(_, join)| join.sequence);
-        joins
-    }
-
-    /// Records without an `adult_from` whose own day has come by `today`, in order of that day.
-    pub fn grown_up(&self, today: Day) -> impl Iterator<Item = Handle> {
-        let due = self
-            .growing_up
-            .iter()
-            .take_while(move |(day, _)| *day <= today);
-        due.map(|(_, handle)| *handle)
-    }
-
-    /// Up to `limit` records that stand after `sequence` in the order of records.
-    pub fn after(&self, sequence: i64, limit: usize) -> Vec<(i64, Handle)> {
-        let later = self.in_order.range(sequence.saturating_add(1)..);
-        later
-            .take(limit)
-            .map(|(at, handle)| (*at, *handle))
-            .collect()
-    }
-
-    /// The place of the next record.
-    pub fn next_sequence(&self) -> i64 {
-        self.in_order.keys().next_back().map_or(1, |last| last + 1)
-    }
-
-    /// The place of the next join. Places of joins whose record was rolled back are not used again.
-    pub fn next_join(&self) -> i64 {
-        self.last_join + 1
+    fn all<'a>(&'a self, slots: &'a [Slot]) -> impl Iterator<Item = &'a Arc<PersonRecord>> {
+        slots.iter().filter_map(|slot| self.at(*slot))
     }
 }
 
-fn add<K: Eq + Hash>(map: &mut HashMap<K, BTreeSet<Handle>>, key: K, handle: Handle) {
-    map.entry(key).or_default().insert(handle);
+fn handle_at(slots: &[Option<Arc<PersonRecord>>], slot: Slot) -> Option<Handle> {
+    Some(slots.get(slot as usize)?.as_ref()?.handle)
 }
 
-fn take<K: Eq + Hash>(map: &mut HashMap<K, BTreeSet<Handle>>, key: K, handle: Handle) {
-    if let Some(handles) = map.get_mut(&key) {
-        handles.remove(&handle);
-        if handles.is_empty() {
-            map.remove(&key);
+fn hash_at(
+    slots: &[Option<Arc<PersonRecord>>],
+    hasher: &RandomState,
+    slot: Slot,
+    prefix: impl FnOnce(&PersonRecord) -> u64,
+) -> u64 {
+    let record = slots.get(slot as usize).and_then(Option::as_ref);
+    hasher.hash_one(record.map_or(0, |record| prefix(record)))
+}
+
+/// Everything that must be equal of two indexes that hold the same records, whatever slots they gave them.
+#[derive(PartialEq)]
+struct Content<'a> {
+    records: BTreeMap<Handle, &'a PersonRecord>,
+    tokens: BTreeMap<Token, Handle>,
+    in_order: BTreeMap<i64, Handle>,
+    persons: BTreeMap<PersonId, Vec<Handle>>,
+    strong: BTreeMap<Key, BTreeSet<Handle>>,
+    exact: BTreeMap<Key, BTreeSet<Handle>>,
+    blocks: BTreeMap<u32, BTreeSet<Handle>>,
+    counts: &'a Counts,
+    apart: &'a HashMap<Handle, BTreeMap<Handle, usize>>,
+    joined_by: BTreeMap<Handle, BTreeSet<Handle>>,
+    growing_up: &'a BTreeSet<(Day, Handle)>,
+    waiting: &'a Waiting,
+    last_join: i64,
+}
+
+impl Index {
+    fn content(&self) -> Content<'_> {
+        let handle = |slot: &Slot| handle_at(&self.slots, *slot);
+        let sets = |postings: &Postings<Key>| {
+            let of =
+                |(key, slots): (&Key, &[Slot])| (*key, slots.iter().filter_map(handle).collect());
+            postings.iter().map(of).collect()
+        };
+        let blocks = self.blocks.iter();
+        let records = self.handles.iter().filter_map(|slot| self.at(slot));
+        let tokens = self.tokens.iter().filter_map(|slot| self.at(slot));
+        let members = self.persons.iter();
+        let joined = self.joined_by.iter();
+        let in_order = self.in_order.iter();
+        Content {
+            records: records.map(|record| (record.handle, &**record)).collect(),
+            tokens: tokens.map(|record| (record.token, record.handle)).collect(),
+            in_order: in_order
+                .filter_map(|(at, slot)| Some((*at, handle(slot)?)))
+                .collect(),
+            persons: members
+                .map(|(person, slots)| (*person, slots.iter().filter_map(handle).collect()))
+                .collect(),
+            strong: sets(&self.strong),
+            exact: sets(&self.exact),
+            blocks: blocks
+                .map(|(key, slots)| (key, slots.iter().filter_map(handle).collect()))
+                .collect(),
+            counts: &self.counts,
+            apart: &self.apart,
+            joined_by: joined
+                .map(|(survivor, slots)| (*survivor, slots.iter().filter_map(handle).collect()))
+                .collect(),
+            growing_up: &self.growing_up,
+            waiting: &self.waiting,
+            last_join: self.last_join,
         }
+    }
+}
+
+impl PartialEq for Index {
+    fn eq(&self, other: &Self) -> bool {
+        self.content() == other.content()
     }
 }

@@ -1,8 +1,9 @@
-//! Who is joined with whom: the search for a record's person, and the replay of joins that makes persons.
+//! Who is joined with whom: joins, and their replay that makes persons.
 
-use super::command::{Refused, Turn};
+use super::command::Turn;
 use super::demographics::Strategy;
-use super::record::{Found, Join, PersonRecord, Undone};
+use super::record::{Join, PersonRecord, Undone};
+use super::search::Lead;
 use super::step::Core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,173 +12,59 @@ use walbrook_domain::{Handle, PersonId};
 /// Undone joins that a record keeps at most; those an operator undid are the last to go.
 const HISTORY: usize = 64;
 
-/// A person that may be the same, with the evidence.
-struct Candidate {
-    person: PersonId,
-    /// The earliest record of it that agrees.
-    with: Handle,
-    strategy: Strategy,
+/// Why two persons are joined.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Why<'a> {
+    pub(super) strategy: Strategy,
+    /// Ten-thousandths.
+    pub(super) score: i32,
+    /// Organisation and subject of the operator or reviewer, and the reason; empty for the rules.
+    pub(super) decided: (&'a str, &'a str),
+}
+
+impl<'a> Why<'a> {
+    /// Somebody said so.
+    pub(super) fn said_by(decided: (&'a str, &'a str)) -> Self {
+        Self {
+            strategy: Strategy::Manual,
+            score: Strategy::Manual.score(),
+            decided,
+        }
+    }
 }
 
 impl Core {
-    /// Searches the person of a record: strong tokens first, then exact demographics. Joins what may be joined and notes what was found.
-    pub(super) fn search(&mut self, handle: Handle, turn: &mut Turn<'_>) {
-        let mut found = Found::NoMatch;
-        for strong in [true, false] {
-            let outcome = self.search_by(handle, strong, turn);
-            // What stands in the way of one kind of evidence is for review, also where the other kind joined.
-            if found == Found::NoMatch || outcome > found {
-                found = outcome;
-            }
-        }
-        if found == Found::NoMatch
-            && self
-                .index
-                .record(handle)
-                .is_some_and(|r| self.index.member_count(r.person) > 1)
-        {
-            found = Found::Match;
-        }
-        self.change(handle, |record| record.found = found);
-    }
-
-    fn search_by(&mut self, handle: Handle, strong: bool, turn: &mut Turn<'_>) -> Found {
-        let Some(record) = self.index.record(handle).cloned() else {
-            return Found::NoMatch;
-        };
-        let candidates = self.candidates(&record, strong, turn);
-        if candidates.is_empty() {
-            return Found::NoMatch;
-        }
-        let mut eligible: Vec<Candidate> = Vec::new();
-        let mut obstacle = Found::NoMatch;
-        for candidate in candidates {
-            match self.obstacle(record.person, candidate.person, turn) {
-                None => eligible.push(candidate),
-                Some(found) => obstacle = obstacle.max(found),
-            }
-        }
-        if eligible.is_empty() {
-            return obstacle;
-        }
-        // Several persons at once are joined only if each may be joined with each: otherwise nothing says which it is.
-        for (at, one) in eligible.iter().enumerate() {
-            for other in eligible.iter().skip(at + 1) {
-                if self.obstacle(one.person, other.person, turn).is_some() {
-                    return Found::ManyMatch;
-                }
-            }
-        }
-        let members: usize = eligible
-            .iter()
-            .map(|c| self.index.member_count(c.person))
-            .sum();
-        if members + self.index.member_count(record.person) > self.rules.members_cap {
-            return Found::Full;
-        }
-        for candidate in &eligible {
-            self.join_with(handle, candidate, turn);
-        }
-        obstacle.max(Found::Match)
-    }
-
-    /// The persons whose records agree with this one, among organisations whose records may be compared with its. One entry a person.
-    fn candidates(&self, record: &PersonRecord, strong: bool, turn: &Turn<'_>) -> Vec<Candidate> {
-        let mut best: BTreeMap<PersonId, (Strategy, i64, Handle)> = BTreeMap::new();
-        let mut offer = |strategy: Strategy, other: &PersonRecord| {
-            let comparable = other.organisation == record.organisation
-                || turn
-                    .cover
-                    .allows(&record.organisation, &other.organisation, strategy);
-            if other.person == record.person || !comparable {
-                return;
-            }
-            let offered = (strategy, other.sequence, other.handle);
-            let kept = best.entry(other.person).or_insert(offered);
-            *kept = (*kept).min(offered);
-        };
-        if strong {
-            for (strategy, key) in record.known.strong_keys(&record.organisation.to_string()) {
-                self.index
-                    .with_strong(key)
-                    .for_each(|other| offer(strategy, other));
-            }
-        } else if let (Some(key), Some(postcode)) =
-            (record.known.exact_key(), &record.known.postcode)
-            && self.index.sharing_postcode(postcode) <= self.rules.postcode_records
-        {
-            let agreeing = self.index.with_exact(key);
-            agreeing.for_each(|other| offer(Strategy::ExactDemographics, other));
-        }
-        best.into_iter()
-            .map(|(person, (strategy, _, with))| Candidate {
-                person,
-                with,
-                strategy,
-            })
-            .collect()
-    }
-
-    /// What forbids the rules to make one person of two; `None` when nothing does.
-    fn obstacle(&self, a: PersonId, b: PersonId, turn: &Turn<'_>) -> Option<Found> {
-        if !self.covered(a, b, turn) {
-            return Some(Found::NotCovered);
-        }
-        for one in self.index.members(a) {
-            for other in self.index.members(b) {
-                if self.index.taken_apart(one.handle, other.handle) {
-                    return Some(Found::Apart);
-                }
-                if one.known.contradicts(&other.known) {
-                    return Some(Found::Contradicted);
-                }
-            }
-        }
-        (self.index.member_count(a) + self.index.member_count(b) > self.rules.members_cap)
-            .then_some(Found::Full)
-    }
-
-    /// Whether each organisation of one person may be compared with each of the other.
-    fn covered(&self, a: PersonId, b: PersonId, turn: &Turn<'_>) -> bool {
-        let organisations = |person| {
-            let all = self
-                .index
-                .members(person)
-                .map(|record| record.organisation.clone());
-            all.collect::<BTreeSet<_>>()
-        };
-        let (of_a, of_b) = (organisations(a), organisations(b));
-        of_a.iter()
-            .all(|x| of_b.iter().all(|y| x == y || turn.cover.covers(x, y)))
-    }
-
-    /// Joins a record's person with a candidate. The person with more members keeps its id; of two equal ones, the older.
-    fn join_with(&mut self, handle: Handle, candidate: &Candidate, turn: &mut Turn<'_>) {
-        let (Some(mine), Some(theirs)) = (
-            self.index.record(handle).map(|record| record.person),
-            self.index
-                .record(candidate.with)
-                .map(|record| record.person),
-        ) else {
+    /// Joins a record's person with that of a lead.
+    pub(super) fn join_with(&mut self, handle: Handle, lead: &Lead, turn: &Turn<'_>) {
+        let persons = (self.index.record(handle), self.index.record(lead.other));
+        let (Some(record), Some(other)) = persons else {
             return;
         };
-        if mine == theirs {
+        if record.person == other.person {
             return;
         }
-        let weight = |person| {
-            let oldest = self
-                .index
-                .members(person)
-                .map(|record| record.sequence)
-                .min();
-            (self.index.member_count(person), -oldest.unwrap_or(i64::MAX))
+        let (survivor, joining) = self.by_weight(handle, lead.other);
+        let why = Why {
+            strategy: lead.strategy,
+            score: lead.score,
+            decided: ("", ""),
         };
-        let (survivor, joining) = if weight(mine) > weight(theirs) {
-            (handle, candidate.with)
+        self.join(survivor, joining, why, turn);
+    }
+
+    /// Of two records the one whose person keeps its id, first: the person with more members; of two equal ones, the older.
+    pub(super) fn by_weight(&self, a: Handle, b: Handle) -> (Handle, Handle) {
+        let weight = |handle| {
+            let person = self.index.record(handle).map(|record| record.person)?;
+            let members = self.index.members(person);
+            let oldest = members.map(|record| record.sequence).min()?;
+            Some((self.index.member_count(person), -oldest))
+        };
+        if weight(a) > weight(b) {
+            (a, b)
         } else {
-            (candidate.with, handle)
-        };
-        self.join(survivor, joining, candidate.strategy, None, turn);
+            (b, a)
+        }
     }
 
     /// Writes a join down and makes one person of two.
@@ -185,23 +72,23 @@ impl Core {
         &mut self,
         survivor: Handle,
         joining: Handle,
-        strategy: Strategy,
-        decided: Option<(&str, &str)>,
-        turn: &mut Turn<'_>,
+        why: Why<'_>,
+        turn: &Turn<'_>,
     ) {
-        let (decided_by, reason) = decided.unwrap_or_default();
+        let (decided_by, reason) = why.decided;
         let join = Join {
             sequence: self.index.next_join(),
             survivor,
-            strategy,
-            score: strategy.score(),
+            strategy: why.strategy,
+            model: self.model_of(why.strategy),
+            score: why.score,
             decided_by: decided_by.to_owned(),
             reason: reason.to_owned(),
             made_at: turn.now,
             undone: None,
         };
         let together = self.members_with(&[survivor, joining]);
-        self.change(joining, |record| record.joins.push(join.clone()));
+        self.change(joining, |record| record.joins.push(join));
         self.regroup(&together);
     }
 
@@ -253,7 +140,7 @@ impl Core {
             .iter()
             .filter_map(|handle| self.index.record(*handle).cloned())
             .collect();
-        let persons = replay(&records, |_, _| true).0;
+        let persons = replay(&records, |_, _, _| true).0;
         let mut before: BTreeMap<PersonId, BTreeSet<Handle>> = BTreeMap::new();
         let mut after: BTreeMap<PersonId, BTreeSet<Handle>> = BTreeMap::new();
         for record in &records {
@@ -281,64 +168,62 @@ impl Core {
         }
     }
 
-    /// Takes a person apart where two of its organisations are no longer covered by one matching agreement: its joins are replayed, and those
-    /// that would bring uncovered organisations together no longer hold. Returns every record concerned.
+    /// Takes a person apart where two of its organisations are no longer covered by one matching agreement, or no longer by this kind of
+    /// evidence: its joins are replayed, and those that would bring uncovered records together no longer hold. Returns every record concerned.
     pub(super) fn part_uncovered(&mut self, handle: Handle, turn: &Turn<'_>) -> Vec<Handle> {
         let Some(record) = self.index.record(handle) else {
             return Vec::new();
         };
-        if self.covered(record.person, record.person, turn) {
+        let person = record.person;
+        let members: Vec<Arc<PersonRecord>> = self.index.members(person).cloned().collect();
+        if self.covered(person, person, turn)
+            && members.iter().all(|member| self.allowed(member, turn))
+        {
             return Vec::new();
         }
-        let members: Vec<Arc<PersonRecord>> = self.index.members(record.person).cloned().collect();
         let covers = |a: &PersonRecord, b: &PersonRecord| {
             a.organisation == b.organisation || turn.cover.covers(&a.organisation, &b.organisation)
         };
-        let (_, refused) = replay(&members, |a, b| {
-            a.iter().all(|one| b.iter().all(|other| covers(one, other)))
+        let (_, refused) = replay(&members, |join, a, b| {
+            self.allows(join, turn) && a.iter().all(|one| b.iter().all(|other| covers(one, other)))
         });
         self.undo(&refused, "cover-ended", "", turn)
     }
 
-    /// The checks that hold for an operator's merge too: evidence is theirs to judge, cover and the cap are not.
-    pub(super) fn may_merge(
-        &self,
-        a: PersonId,
-        b: PersonId,
-        turn: &Turn<'_>,
-    ) -> Result<(), Refused> {
-        if a == b {
-            return Err(Refused::SamePerson);
-        }
-        if !self.covered(a, b, turn) {
-            return Err(Refused::NotCovered);
-        }
-        if self.index.member_count(a) + self.index.member_count(b) > self.rules.members_cap {
-            return Err(Refused::Full {
-                cap: self.rules.members_cap,
-            });
-        }
-        Ok(())
+    /// Whether each of the joins in which a record was the one that joined may still rest on its kind of evidence.
+    fn allowed(&self, record: &PersonRecord, turn: &Turn<'_>) -> bool {
+        let mut joins = record.joins_that_hold();
+        joins.all(|join| self.allows((record, join), turn))
+    }
+
+    fn allows(&self, (record, join): (&PersonRecord, &Join), turn: &Turn<'_>) -> bool {
+        // What people decided rests on cover alone.
+        join.strategy == Strategy::Manual
+            || self.index.record(join.survivor).is_none_or(|survivor| {
+                let (one, other) = (&record.organisation, &survivor.organisation);
+                one == other || turn.cover.allows(one, other, join.strategy)
+            })
     }
 }
 
-/// The persons that the joins among `records` make, and the joins that `may` refused. `may` sees the members of both sides.
+/// The persons that the joins among `records` make, and the joins that `may` refused. `may` sees the join and the members of both sides.
 fn replay(
     records: &[Arc<PersonRecord>],
-    may: impl Fn(&[&PersonRecord], &[&PersonRecord]) -> bool,
+    may: impl Fn((&PersonRecord, &Join), &[&PersonRecord], &[&PersonRecord]) -> bool,
 ) -> (BTreeMap<Handle, PersonId>, Vec<(Handle, i64)>) {
     let mut persons: BTreeMap<Handle, PersonId> = BTreeMap::new();
     let mut groups: BTreeMap<PersonId, Vec<&PersonRecord>> = BTreeMap::new();
-    let mut joins: Vec<(i64, Handle, Handle)> = Vec::new();
+    let mut joins: Vec<(&PersonRecord, &Join)> = Vec::new();
     for record in records {
         persons.insert(record.handle, record.own_person);
         groups.insert(record.own_person, vec![record]);
         let holding = record.joins_that_hold();
-        joins.extend(holding.map(|join| (join.sequence, join.survivor, record.handle)));
+        joins.extend(holding.map(|join| (&**record, join)));
     }
-    joins.sort_unstable();
+    joins.sort_by_key(|(_, join)| join.sequence);
     let mut refused = Vec::new();
-    for (sequence, survivor, joining) in joins {
+    for (record, join) in joins {
+        let (joining, survivor) = (record.handle, join.survivor);
         let (Some(to), Some(from)) = (
             persons.get(&survivor).copied(),
             persons.get(&joining).copied(),
@@ -351,8 +236,8 @@ fn replay(
         if to == from {
             continue;
         }
-        if !may(staying, moving) {
-            refused.push((joining, sequence));
+        if !may((record, join), staying, moving) {
+            refused.push((joining, join.sequence));
             continue;
         }
         let moving = groups.remove(&from).unwrap_or_default();

@@ -2,36 +2,75 @@
 
 use super::command::{Answer, Changes, Command, LinkItem, Refused, Rules, Turn, Who};
 use super::demographics::{Stated, Strategy};
+use super::holds::Approval;
 use super::index::Index;
-use super::record::{Found, PersonRecord};
+use super::record::{Found, PersonRecord, Token};
+use super::said::Said;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use walbrook_domain::{Day, Handle, Instant, PersonId};
+use walbrook_matching::Model;
 
 /// The index, the rules and what the batch in work has changed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Core {
     pub(super) index: Index,
     pub(super) rules: Rules,
     /// Records whose person changed in this step.
     pub(super) touched: BTreeSet<Handle>,
+    /// What is not surely the same is compared with this.
+    pub(super) model: Arc<Model>,
+    /// Its name and version.
+    pub(super) model_word: Arc<str>,
     changes: Changes,
     undo: Vec<(Handle, Option<Arc<PersonRecord>>)>,
 }
 
+/// The model that is part of the program.
+fn shipped() -> Arc<Model> {
+    static SHIPPED: LazyLock<Arc<Model>> = LazyLock::new(|| {
+        #[expect(
+            clippy::expect_used,
+            reason = "the file is part of the program, and a test reads it"
+        )]
+        Arc::new(Model::shipped().expect("the shipped model can be read"))
+    });
+    Arc::clone(&SHIPPED)
+}
+
+impl Default for Core {
+    fn default() -> Self {
+        Self::new(Index::default(), Rules::default())
+    }
+}
+
 impl Core {
-    /// A core over an index that was read from the log.
+    /// A core over an index that was read from the log, with the model that is shipped.
     pub fn new(index: Index, rules: Rules) -> Self {
+        Self::with_model(index, rules, shipped())
+    }
+
+    /// A core with a model of one's own.
+    pub fn with_model(index: Index, rules: Rules, model: Arc<Model>) -> Self {
         Self {
             index,
             rules,
-            ..Self::default()
+            touched: BTreeSet::new(),
+            model_word: model.word().into(),
+            model,
+            changes: Changes::default(),
+            undo: Vec::new(),
         }
     }
 
     /// The state, with what the batch in work changed.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// The state. Nothing may be in work.
+    pub fn into_index(self) -> Index {
+        self.index
     }
 
     /// What the batch in work has changed so far.
@@ -70,6 +109,26 @@ impl Core {
                 by,
             } => self.merge(survivor, other, (&by, &reason), &mut turn),
             Command::Unmerge { record, reason, by } => self.unmerge(record, &reason, &by, &turn),
+            Command::Accepted { handles } => Ok(self.accepted(&handles, turn.now)),
+            Command::Approve {
+                tokens,
+                reader,
+                by,
+                reason,
+                days,
+            } => {
+                let approval = Approval {
+                    reader,
+                    approved_by: by,
+                    reason,
+                    at: turn.now,
+                    expires_on: Day(turn.now.london_day().0.saturating_add(days)),
+                };
+                Ok(self.approve(&tokens, approval))
+            }
+            Command::List(wanted) => Ok(Answer::Listed(Box::new(self.list(&wanted, &turn)))),
+            Command::Explain(pair, reviewer) => self.explain(pair, &reviewer, &turn),
+            Command::Decide(verdict) => self.decide(&verdict, &mut turn),
             Command::ComeOfAge { limit } => Ok(self.come_of_age(limit, turn.now.london_day())),
             Command::Review { after, limit } => Ok(self.review(after, limit, &mut turn)),
         };
@@ -77,7 +136,7 @@ impl Core {
         answer
     }
 
-    fn find(&self, who: Who) -> Result<Arc<PersonRecord>, Refused> {
+    pub(super) fn find(&self, who: Who) -> Result<Arc<PersonRecord>, Refused> {
         let record = match who {
             Who::Handle(handle) => self.index.record(handle),
             Who::Token(token) => self.index.by_token(token),
@@ -86,14 +145,17 @@ impl Core {
     }
 
     fn link(&mut self, item: LinkItem, turn: &mut Turn<'_>) -> Result<Answer, Refused> {
-        if let Some(known) = self.index.by_token(item.token).cloned() {
+        // A record of another organisation never takes a token over.
+        let held = |token: &Token| {
+            let record = self.index.by_token(*token);
+            record.is_some_and(|record| record.organisation == item.organisation)
+        };
+        let previous = item.previous.filter(held);
+        if let Some(known) = self.known_by(item.token, previous) {
             if known.organisation != item.organisation {
                 return Err(Refused::WrongOrganisation);
             }
-            if let Some(stated) = item
-                .stated
-                .filter(|stated| known.stated.as_ref() != Some(stated))
-            {
+            if let Some(stated) = item.stated.filter(|stated| !known.said.says(stated)) {
                 self.restate(&known, stated, turn);
             }
             return Ok(Answer::Linked(known.handle));
@@ -107,32 +169,39 @@ impl Core {
             token: item.token,
             handle,
             organisation: item.organisation,
-            agency: item.agency,
-            id_scheme: item.id_scheme,
-            stated: None,
-            known: Default::default(),
+            agency: item.agency.into(),
+            id_scheme: item.id_scheme.into(),
+            said: Said::default(),
             sequence: self.index.next_sequence(),
             own_person,
             person: own_person,
             joins: Vec::new(),
             restrictions: Vec::new(),
             adult_from: None,
-            revision: 0,
+            revision: 1,
             found: Found::NoMatch,
+            candidates: Vec::new(),
+            acts: Vec::new(),
+            accepted_at: None,
+            approvals: Vec::new(),
             first_seen_at: turn.now,
             recorded_at: turn.now,
         };
         if let Some(stated) = item.stated {
             record.state(stated);
         }
+        let birth = record.features().birth_date().map(Day::adult_from);
+        record.adult_from = birth.filter(|day| *day <= turn.now.london_day());
+        self.index.intern(&mut record);
         self.put(record);
-        self.touched.insert(handle);
+        // Its link record stands as it is, unless the search finds its person.
+        self.changes.links.insert(handle);
         self.search(handle, turn);
         Ok(Answer::Linked(handle))
     }
 
-    /// An organisation says something new of a known subject. A join of the rules does not survive a contradiction; a move to another
-    /// address is none.
+    /// An organisation says something new of a known subject. A join of the rules does not survive a contradiction between the two records, nor
+    /// any what one person cannot have; a move to another address is no contradiction.
     fn restate(&mut self, before: &PersonRecord, stated: Stated, turn: &mut Turn<'_>) {
         let handle = before.handle;
         self.change(handle, |record| record.state(stated));
@@ -140,7 +209,7 @@ impl Core {
             return;
         };
         if record.restrictions != before.restrictions
-            || record.known.birth_date != before.known.birth_date
+            || record.features().birth_date() != before.features().birth_date()
         {
             self.touched.insert(handle);
         }
@@ -148,10 +217,11 @@ impl Core {
         let of_rules = naming
             .into_iter()
             .filter(|(_, join)| join.decided_by.is_empty());
-        let contradicted = self
+        let features = record.features();
+        let far_apart = self
             .index
             .members(record.person)
-            .any(|other| other.known.contradicts(&record.known));
+            .any(|other| other.features().far_apart(features).is_some());
         let broken: Vec<(Handle, i64)> = of_rules
             .filter(|(joining, join)| {
                 let other = if *joining == handle {
@@ -159,7 +229,7 @@ impl Core {
                 } else {
                     *joining
                 };
-                contradicted || self.number_differs(&record, other, join.strategy)
+                far_apart || self.denies(&record, other, join.strategy)
             })
             .map(|(joining, join)| (joining, join.sequence))
             .collect();
@@ -172,55 +242,17 @@ impl Core {
         }
     }
 
-    /// Whether the number that joined two records is now another one on one of them.
-    fn number_differs(&self, record: &PersonRecord, other: Handle, strategy: Strategy) -> bool {
+    /// Whether what two records say now speaks against the rule that joined them.
+    fn denies(&self, record: &PersonRecord, other: Handle, strategy: Strategy) -> bool {
         let Some(other) = self.index.record(other) else {
             return true;
         };
-        let (a, b) = match strategy {
-            Strategy::NhsNumber => (&record.known.nhs, &other.known.nhs),
-            Strategy::Upn => (&record.known.upn, &other.known.upn),
-            Strategy::LaChildId => (&record.known.la_child_id, &other.known.la_child_id),
-            Strategy::Own | Strategy::ExactDemographics | Strategy::Manual => return false,
-        };
-        a.is_some() && b.is_some() && a != b
-    }
-
-    fn merge(
-        &mut self,
-        survivor: Who,
-        other: Who,
-        decided: (&str, &str),
-        turn: &mut Turn<'_>,
-    ) -> Result<Answer, Refused> {
-        let (survivor, other) = (self.find(survivor)?, self.find(other)?);
-        self.may_merge(survivor.person, other.person, turn)?;
-        self.join(
-            survivor.handle,
-            other.handle,
-            Strategy::Manual,
-            Some(decided),
-            turn,
-        );
-        Ok(Answer::Person(survivor.person))
-    }
-
-    fn unmerge(
-        &mut self,
-        record: Who,
-        reason: &str,
-        by: &str,
-        turn: &Turn<'_>,
-    ) -> Result<Answer, Refused> {
-        let record = self.find(record)?;
-        let naming = self.index.joins_naming(record.handle);
-        let (joining, join) = naming.last().ok_or(Refused::NotJoined)?;
-        self.undo(&[(*joining, join.sequence)], reason, by, turn);
-        let person = self
-            .index
-            .record(record.handle)
-            .map_or(record.person, |record| record.person);
-        Ok(Answer::Person(person))
+        let (mine, theirs) = (record.features(), other.features());
+        match strategy {
+            // The model weighed names and dates, and a person may move.
+            Strategy::FellegiSunter => false,
+            _ => mine.contradicts(theirs) || mine.differs(theirs, strategy),
+        }
     }
 
     fn come_of_age(&mut self, limit: usize, today: Day) -> Answer {
@@ -261,7 +293,7 @@ impl Core {
         let births = self
             .index
             .members(person)
-            .filter_map(|record| record.known.birth_date);
+            .filter_map(|record| record.features().birth_date());
         births
             .map(Day::adult_from)
             .max()
@@ -289,6 +321,7 @@ impl Core {
                 .max();
             let revision = revision.unwrap_or(0).saturating_add(1);
             for member in members {
+                self.forget_decided(member);
                 self.change(member, |record| {
                     record.adult_from = adult_from;
                     record.revision = revision;
@@ -309,6 +342,11 @@ impl Core {
         if after != **before {
             self.put(after);
         }
+    }
+
+    /// Nothing stands under a token any more.
+    pub(super) fn forget(&mut self, token: Token) {
+        self.changes.forgotten.insert(token);
     }
 
     fn put(&mut self, record: PersonRecord) {

@@ -1,10 +1,13 @@
 //! Records of the core as the messages that stand on topics, and back.
 
 use super::demographics::{Stated, Strategy};
+use super::holds::Approval;
 use super::index::Index;
 use super::record::{Found, Join, PersonRecord, Token, Undone};
+use super::review::{Candidate, Decision, ReviewAct};
 use super::said::Said;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use walbrook_domain::{Day, Handle, Instant, LinkStatus, PersonId};
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::identity::v1 as proto;
@@ -64,7 +67,9 @@ fn demographics(stated: Stated) -> proto::Demographics {
         upn: stated.upn,
         restricted: stated.restricted,
         la_child_id: stated.la_child_id,
-        ..proto::Demographics::default()
+        email: stated.email,
+        town: stated.town,
+        uprn: stated.uprn,
     }
 }
 
@@ -73,7 +78,8 @@ fn date(day: Day) -> Date {
     Date { year, month, day }
 }
 
-fn timestamp(at: Instant) -> prost_types::Timestamp {
+/// An instant as a message.
+pub fn timestamp(at: Instant) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: at.0.div_euclid(1_000_000),
         nanos: i32::try_from(at.0.rem_euclid(1_000_000) * 1_000).unwrap_or(0),
@@ -108,8 +114,96 @@ pub fn identity_record(record: &PersonRecord) -> proto::IdentityRecord {
         search: record.found.as_str().to_owned(),
         first_seen_at: Some(timestamp(record.first_seen_at)),
         recorded_at: Some(timestamp(record.recorded_at)),
-        ..proto::IdentityRecord::default()
+        candidates: record.candidates.iter().map(candidate_message).collect(),
+        acts: record.acts.iter().map(act_message).collect(),
+        accepted_at: record.accepted_at.map(timestamp),
+        approvals: record.approvals.iter().map(approval_message).collect(),
     }
+}
+
+/// The word of a rule, with its model where it has one: `fellegi-sunter@1/uk-demographics@1`.
+pub fn strategy_word(strategy: Strategy, model: Option<&str>) -> String {
+    match model {
+        Some(model) => format!("{}/{model}", strategy.as_str()),
+        None => strategy.as_str().to_owned(),
+    }
+}
+
+fn strategy(field: &'static str, word: &str) -> Result<(Strategy, Option<Arc<str>>), WireError> {
+    let (rule, model) = match word.split_once('/') {
+        Some((rule, model)) => (rule, Some(model.into())),
+        None => (word, None),
+    };
+    let strategy = Strategy::read(rule).ok_or_else(|| wrong(field, "unknown word"))?;
+    Ok((strategy, model))
+}
+
+fn candidate_message(candidate: &Candidate) -> proto::Candidate {
+    proto::Candidate {
+        handle: candidate.other.as_bytes().to_vec(),
+        status: candidate.found.as_str().to_owned(),
+        score_ten_thousandths: candidate.score,
+        strategy: strategy_word(candidate.strategy, candidate.model.as_deref()),
+        since: Some(timestamp(candidate.since)),
+    }
+}
+
+fn candidate(message: proto::Candidate) -> Result<Candidate, WireError> {
+    let (strategy, model) = strategy("candidates.strategy", &message.strategy)?;
+    Ok(Candidate {
+        other: Handle::try_from(&*message.handle).map_err(|e| wrong("candidates.handle", e))?,
+        found: Found::read(&message.status)
+            .ok_or_else(|| wrong("candidates.status", "unknown word"))?,
+        score: message.score_ten_thousandths,
+        strategy,
+        model,
+        since: instant("candidates.since", message.since)?,
+    })
+}
+
+fn act_message(act: &ReviewAct) -> proto::ReviewAct {
+    proto::ReviewAct {
+        other: act.other.as_bytes().to_vec(),
+        decision: act.decision.as_str().to_owned(),
+        reason: act.reason.clone(),
+        by: act.by.clone(),
+        blind: act.blind,
+        at: Some(timestamp(act.at)),
+    }
+}
+
+fn act(message: proto::ReviewAct) -> Result<ReviewAct, WireError> {
+    Ok(ReviewAct {
+        other: Handle::try_from(&*message.other).map_err(|e| wrong("acts.other", e))?,
+        decision: Decision::read(&message.decision)
+            .ok_or_else(|| wrong("acts.decision", "unknown word"))?,
+        reason: message.reason,
+        by: message.by,
+        blind: message.blind,
+        at: instant("acts.at", message.at)?,
+    })
+}
+
+fn approval_message(approval: &Approval) -> proto::LookupApproval {
+    proto::LookupApproval {
+        reader: approval.reader.clone(),
+        approved_by: approval.approved_by.clone(),
+        reason: approval.reason.clone(),
+        at: Some(timestamp(approval.at)),
+        expires_on: Some(date(approval.expires_on)),
+    }
+}
+
+fn approval(message: proto::LookupApproval) -> Result<Approval, WireError> {
+    let expires_on = message.expires_on;
+    let expires_on = expires_on.and_then(|date| Day::from_ymd(date.year, date.month, date.day));
+    Ok(Approval {
+        reader: message.reader,
+        approved_by: message.approved_by,
+        reason: message.reason,
+        at: instant("approvals.at", message.at)?,
+        expires_on: expires_on.ok_or_else(|| wrong("approvals.expires_on", "no such date"))?,
+    })
 }
 
 fn join_message(join: &Join) -> proto::Join {
@@ -117,7 +211,7 @@ fn join_message(join: &Join) -> proto::Join {
     proto::Join {
         sequence: join.sequence,
         survivor: join.survivor.as_bytes().to_vec(),
-        strategy: join.strategy.as_str().to_owned(),
+        strategy: strategy_word(join.strategy, join.model.as_deref()),
         score_ten_thousandths: join.score,
         decided_by: join.decided_by.clone(),
         reason: join.reason.clone(),
@@ -164,10 +258,24 @@ pub fn person_record(message: proto::IdentityRecord) -> Result<PersonRecord, Wir
             .map_err(|e| wrong("restrictions", e))?,
         adult_from: adult_from.transpose()?,
         revision: message.revision,
+        candidates: all(message.candidates, candidate)?,
+        acts: all(message.acts, act)?,
+        accepted_at: message
+            .accepted_at
+            .map(|at| instant("accepted_at", Some(at)))
+            .transpose()?,
+        approvals: all(message.approvals, approval)?,
         found: Found::read(&message.search).ok_or_else(|| wrong("search", "unknown word"))?,
         first_seen_at: instant("first_seen_at", message.first_seen_at)?,
         recorded_at: instant("recorded_at", message.recorded_at)?,
     })
+}
+
+fn all<A, B>(
+    messages: Vec<A>,
+    read: impl Fn(A) -> Result<B, WireError>,
+) -> Result<Vec<B>, WireError> {
+    messages.into_iter().map(read).collect()
 }
 
 /// A lookup token.
@@ -190,11 +298,12 @@ fn join(message: proto::Join) -> Result<Join, WireError> {
             by: message.undone_by,
             at,
         });
+    let (strategy, model) = strategy("joins.strategy", &message.strategy)?;
     Ok(Join {
         sequence: message.sequence,
         survivor: Handle::try_from(&*message.survivor).map_err(|e| wrong("joins.survivor", e))?,
-        strategy: Strategy::read(&message.strategy)
-            .ok_or_else(|| wrong("joins.strategy", "unknown word"))?,
+        strategy,
+        model,
         score: message.score_ten_thousandths,
         decided_by: message.decided_by,
         reason: message.reason,
@@ -216,7 +325,15 @@ pub fn link_record(index: &Index, handle: Handle) -> Option<proto::LinkRecord> {
         .iter()
         .flat_map(|member| &member.restrictions)
         .collect();
-    let (strategy, score) = record.strategy();
+    let (strategy, score) = record.last_join().map_or_else(
+        || (Strategy::Own.as_str().to_owned(), Strategy::Own.score()),
+        |join| {
+            (
+                strategy_word(join.strategy, join.model.as_deref()),
+                join.score,
+            )
+        },
+    );
     Some(proto::LinkRecord {
         handle: record.handle.as_bytes().to_vec(),
         organisation: record.organisation.to_string(),
@@ -228,7 +345,7 @@ pub fn link_record(index: &Index, handle: Handle) -> Option<proto::LinkRecord> {
         // Only a Match makes a join, and a record is surely of the person it is by itself.
         status: LinkStatus::Match.to_string(),
         score_ten_thousandths: score,
-        strategy: strategy.as_str().to_owned(),
+        strategy,
         restrictions: restrictions.iter().map(ToString::to_string).collect(),
         adult_from: record.adult_from.map(date),
         members: members

@@ -1,9 +1,10 @@
 //! Where requests are handed to the writer, and what it needs from outside: time, ids, the cover.
 
+use super::fresh::Fresh;
 use crate::error::CallError;
 use crate::linkage::{Answer, Command, Entropy, MatchingCover};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use tokio::sync::oneshot;
 use walbrook_domain::{Day, Instant};
@@ -67,26 +68,79 @@ pub(super) struct Request {
     pub(super) reply: oneshot::Sender<Result<Done, CallError>>,
 }
 
+/// What this process may answer. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing(Arc<AtomicU8>);
+
+const NOTHING: u8 = 0;
+const READS: u8 = 1;
+const WRITES: u8 = 2;
+
+impl Standing {
+    /// The directory is whole, and follows what is committed.
+    pub(super) fn reads(&self) {
+        self.0.store(READS, Ordering::Release);
+    }
+
+    /// This process writes.
+    pub(super) fn serves(&self) {
+        self.0.store(WRITES, Ordering::Release);
+    }
+
+    /// What is on the log is not known now.
+    pub(super) fn reads_no_more(&self) {
+        self.0.store(NOTHING, Ordering::Release);
+    }
+
+    pub(super) fn serves_no_more(&self) {
+        self.reads_no_more();
+    }
+
+    fn at_least(&self, standing: u8) -> bool {
+        self.0.load(Ordering::Acquire) >= standing
+    }
+}
+
 /// Where requests are handed to the writer. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Desk {
     pub(super) queue: SyncSender<Request>,
-    pub(super) serving: Arc<AtomicBool>,
+    pub(super) standing: Standing,
+    pub(super) fresh: Fresh,
 }
 
 impl Desk {
-    /// Whether the index is whole and on the log.
+    /// Whether this process writes.
     pub fn is_serving(&self) -> bool {
-        self.serving.load(Ordering::Acquire)
+        self.standing.at_least(WRITES)
+    }
+
+    /// Whether the directory is whole and follows what is committed, whoever writes.
+    pub fn is_reading(&self) -> bool {
+        self.standing.at_least(READS)
+    }
+
+    /// Waits until everything that was committed before this call can be read in the directory. What may be old without harm needs none of it.
+    ///
+    /// # Errors
+    /// When the log does not say where it ends, or this process does not come that far: then nothing may be answered from here.
+    pub async fn fresh(&self) -> Result<(), CallError> {
+        if !self.is_reading() {
+            return Err(CallError::NotReady);
+        }
+        self.fresh.wait().await
     }
 
     /// Hands commands to the writer and waits until what they changed is durable.
     ///
     /// # Errors
-    /// When the writer is not ready, its queue is full, or the transaction did not come about.
+    /// When this process is not the writer, its queue is full, or the transaction did not come about.
     pub async fn submit(&self, commands: Vec<Command>) -> Result<Done, CallError> {
-        if !self.is_serving() {
+        if !self.is_reading() {
             return Err(CallError::NotReady);
+        }
+        if !self.is_serving() {
+            return Err(CallError::NotTheWriter);
         }
         let (reply, answer) = oneshot::channel();
         self.queue

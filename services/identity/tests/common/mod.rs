@@ -1,6 +1,8 @@
 //! What the tests of the writer share. All people are invented; NHS numbers are from the 999 range.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod served;
+
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,18 +12,20 @@ use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{Day, Handle, Instant, Organisation};
 use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::{
-    Ends, LogError, Namespace, Reader, Record, TopicPartition, Transactor, topics,
+    Appender, Ends, LogError, Namespace, Reader, Record, TopicPartition, Transactor, topics,
 };
+use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_identity::error::JournalError;
-use walbrook_identity::journal::{Clients, Format, Schema, read_to_end};
+use walbrook_identity::journal::{Clients, Format, Schema, read_to_end, subject};
 use walbrook_identity::linkage::demographics::Stated;
 use walbrook_identity::linkage::{
     Answer, Command, Directory, LinkItem, MatchingCover, Rules, Token, Who,
 };
 use walbrook_identity::metrics::Metrics;
+use walbrook_identity::snapshot::Snapshot;
 use walbrook_identity::writer::{self, Clock, Desk, Done, LiveCover, Parts, SystemEntropy};
 use walbrook_proto::avro::AvroRecord;
-use walbrook_proto::identity::v1::LinkRecord;
+use walbrook_proto::identity::v1::{IdentityRecord, LinkRecord};
 use walbrook_runtime::shutdown::Shutdown;
 
 pub const CAMDEN: &str = "GSS:E09000007";
@@ -41,6 +45,14 @@ impl Clients for Memory {
     }
     fn transactor(&self, id: &str) -> Box<dyn Transactor> {
         Box::new(self.0.transactor(id))
+    }
+}
+
+/// How look-ups stand on the in-memory log.
+pub fn lookup_schema() -> Schema {
+    Schema {
+        subject: "t.audit.lookups-walbrook.audit.v1.LookupRecord".into(),
+        id: 3,
     }
 }
 
@@ -115,6 +127,13 @@ pub struct Running {
 
 impl Running {
     pub fn start(clients: Arc<dyn Clients>, format: Format) -> Self {
+        let running = Self::begin(clients, format, None);
+        running.wait_until_serving();
+        running
+    }
+
+    /// Starts one that may not be the writer.
+    pub fn begin(clients: Arc<dyn Clients>, format: Format, snapshot: Option<Snapshot>) -> Self {
         let clock = Arc::new(Still(AtomicI64::new(day("2026-06-01").start().0)));
         let cover = Arc::new(Signed::default());
         cover.set(&[CAMDEN, HACKNEY]);
@@ -128,20 +147,19 @@ impl Running {
             entropy: Box::new(SystemEntropy),
             directory: directory.clone(),
             metrics: Metrics::new(&walbrook_runtime::metrics::Metrics::new()),
+            snapshot,
         });
         let stop = Shutdown::new();
         let told = stop.clone();
         let thread = std::thread::spawn(move || writer.run(&told, &|_| {}));
-        let running = Self {
+        Self {
             desk,
             directory,
             clock,
             cover,
             stop,
             thread: Some(thread),
-        };
-        running.wait_until_serving();
-        running
+        }
     }
 
     pub fn wait_until_serving(&self) {
@@ -217,6 +235,7 @@ pub fn link(organisation: &str, id: &str, stated: Option<Stated>) -> Command {
         agency: "housing".into(),
         id_scheme: "LOCAL".into(),
         stated,
+        previous: None,
     })
 }
 
@@ -275,4 +294,45 @@ pub fn links_end(clients: &dyn Clients, format: &Format, partition: i32) -> i64 
         .high_watermarks(&[at], DEADLINE)
         .unwrap();
     ends[0]
+}
+
+/// Real Kafka and registry, in a namespace of their own.
+pub async fn kafka() -> (Arc<dyn Clients>, Format) {
+    let cluster = tokio::task::spawn_blocking(walbrook_testkit::cluster::shared)
+        .await
+        .unwrap();
+    let namespace = Namespace::new(&walbrook_testkit::cluster::namespace());
+    let kafka = Kafka::new(cluster.kafka, BTreeMap::new());
+    let table = topics::table(&namespace, 4);
+    let ours = [topics::IDENTITY, topics::LINKS, topics::AGREEMENTS];
+    let table: Vec<_> = table
+        .into_iter()
+        .filter(|topic| ours.contains(&topic.plain.as_str()))
+        .collect();
+    kafka.admin().unwrap().create(&table, 1, 1).await.unwrap();
+    let registry = Registry::new(&format!("{}/apis/ccompat/v7", cluster.registry));
+    let mut schemas = Vec::new();
+    for (topic, full_name, schema) in [
+        (
+            topics::IDENTITY,
+            IdentityRecord::FULL_NAME,
+            IdentityRecord::SCHEMA,
+        ),
+        (topics::LINKS, LinkRecord::FULL_NAME, LinkRecord::SCHEMA),
+    ] {
+        let subject = subject(&namespace, topic, full_name);
+        let id = registry.register(&subject, schema).await.unwrap();
+        schemas.push(Schema { subject, id });
+    }
+    let links = schemas.pop().unwrap();
+    let identity = schemas.pop().unwrap();
+    (
+        Arc::new(kafka),
+        Format {
+            namespace,
+            partitions: 4,
+            identity,
+            links,
+        },
+    )
 }

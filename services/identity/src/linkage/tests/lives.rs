@@ -51,6 +51,7 @@ fn an_unknown_subject_needs_demographics_and_a_known_one_does_not() {
         agency: "housing".into(),
         id_scheme: "LOCAL".into(),
         stated: None,
+        previous: None,
     };
     assert_eq!(
         world.step(Command::Link(item.clone())),
@@ -82,7 +83,7 @@ fn a_number_is_refused_where_the_demographics_contradict() {
         with_nhs(person("Peter", "Lindqvist", "1951-11-30", "N1 1AA"), 7),
     );
     assert!(!world.same(a, b));
-    assert_eq!(world.found(b), Found::Contradicted);
+    assert_eq!(world.found(b), Found::BirthsFar);
 }
 
 #[test]
@@ -94,6 +95,8 @@ fn exact_demographics_join_unless_the_postcode_is_shared_by_many() {
     assert_eq!(world.link_record(b).score_ten_thousandths, 9_900);
 
     let mut hostel = World::new();
+    // What is left beside the postcode is the model's to weigh; this rule needs the postcode.
+    hostel.cover.without = vec!["fellegi-sunter".into()];
     hostel.core = Core::new(
         Index::default(),
         Rules {
@@ -174,6 +177,7 @@ fn a_third_organisation_does_not_bridge_two_that_no_agreement_covers() {
             agency: "housing".into(),
             id_scheme: "LOCAL".into(),
             stated: Some(with_nhs(amara(), 7)),
+            previous: None,
         };
         let turn = Turn {
             now: Instant(0),

@@ -2,7 +2,9 @@
 
 mod agreement_of_records;
 mod laws;
+mod likely;
 mod lives;
+mod reviews;
 
 use super::demographics::Stated;
 use super::*;
@@ -30,17 +32,28 @@ impl Entropy for Counting {
 
 /// Covers the organisations of one agreement.
 #[derive(Clone, Default)]
-pub(super) struct Signed(pub BTreeSet<String>);
+pub(super) struct Signed {
+    parties: BTreeSet<String>,
+    /// Strategies that it does not name.
+    pub without: Vec<String>,
+}
 
 impl Signed {
     pub fn by(parties: &[&str]) -> Self {
-        Self(parties.iter().map(ToString::to_string).collect())
+        Self {
+            parties: parties.iter().map(ToString::to_string).collect(),
+            without: Vec::new(),
+        }
     }
 }
 
 impl MatchingCover for Signed {
     fn covers(&self, a: &Organisation, b: &Organisation) -> bool {
-        self.0.contains(&a.to_string()) && self.0.contains(&b.to_string())
+        self.parties.contains(&a.to_string()) && self.parties.contains(&b.to_string())
+    }
+
+    fn allows(&self, a: &Organisation, b: &Organisation, strategy: demographics::Strategy) -> bool {
+        self.covers(a, b) && !self.without.iter().any(|word| word == strategy.name())
     }
 }
 
@@ -77,6 +90,7 @@ impl World {
             agency: "housing".into(),
             id_scheme: "LOCAL".into(),
             stated: Some(stated),
+            previous: None,
         };
         match self.step(Command::Link(item)) {
             Ok(Answer::Linked(handle)) => handle,
@@ -99,6 +113,46 @@ impl World {
             reason: "reviewed-different-people".into(),
             by: "GSS:E09000007/op".into(),
         })
+    }
+
+    pub fn reviewer(organisation: &str) -> Reviewer {
+        Reviewer {
+            within: (!organisation.starts_with("WALBROOK")).then(|| organisation.parse().unwrap()),
+            by: format!("{organisation}/reviewer"),
+        }
+    }
+
+    pub fn page(&mut self, organisation: &str, after: Option<Place>, limit: usize) -> Page {
+        let wanted = Wanted {
+            reviewer: Self::reviewer(organisation),
+            after,
+            limit,
+            outcomes: Vec::new(),
+            organisation: None,
+        };
+        match self.step(Command::List(Box::new(wanted))) {
+            Ok(Answer::Listed(page)) => *page,
+            other => panic!("not listed: {other:?}"),
+        }
+    }
+
+    pub fn list(&mut self, organisation: &str) -> Page {
+        self.page(organisation, None, 100)
+    }
+
+    pub fn verdict(
+        &mut self,
+        organisation: &str,
+        (record, candidate): (Handle, Handle),
+        decision: Decision,
+    ) -> Result<Answer, Refused> {
+        self.step(Command::Decide(Box::new(Verdict {
+            pair: Pair { record, candidate },
+            decision,
+            reason: "reviewed".into(),
+            reviewer: Self::reviewer(organisation),
+            blind: false,
+        })))
     }
 
     pub fn review_all(&mut self) {
