@@ -1,7 +1,10 @@
-//! `walbrook identity`: merge and un-merge.
+//! `walbrook identity`: who is the same person, and who decides where the rules cannot.
 
 mod approve;
+pub mod evaluate;
+pub mod file;
 mod record;
+mod review;
 
 use clap::{Args, Subcommand};
 use walbrook_proto::identity::v1::identity_client::IdentityClient;
@@ -29,6 +32,10 @@ pub enum IdentityCommand {
     Approve(approve::ApproveArgs),
     /// Undo the latest join that names a record; both persons are as before it
     Unmerge(UnmergeArgs),
+    /// Link a file of records in memory as identity does, and hold it against the truth
+    Evaluate(evaluate::EvaluateArgs),
+    /// Pairs of records that the rules could not decide: list, explain, accept, reject
+    Review(review::ReviewArgs),
 }
 
 /// A record is named by its handle (32 hex characters) or as `agency/organisation/scheme/local id`.
@@ -69,8 +76,10 @@ pub struct UnmergeArgs {
 pub async fn run(args: IdentityArgs) -> Result<Exit, Failure> {
     match args.command {
         IdentityCommand::Merge(args) => merge(args).await,
+        IdentityCommand::Review(args) => review::run(args).await,
         IdentityCommand::Approve(args) => approve::run(args).await,
         IdentityCommand::Unmerge(args) => unmerge(args).await,
+        IdentityCommand::Evaluate(args) => evaluate::run(&args),
     }
 }
 
