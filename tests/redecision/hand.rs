@@ -139,6 +139,13 @@ impl Hand {
         self.log.set_now_ms(self.now_ms);
     }
 
+    /// Says it by a clock that is behind the one that events are accepted by.
+    pub fn behind(&mut self, ms: i64, say: impl FnOnce(&mut Self)) {
+        self.log.set_now_ms(self.now_ms - ms);
+        say(self);
+        self.log.set_now_ms(self.now_ms);
+    }
+
     /// Links the handles to one person, all at once.
     pub fn link(&mut self, members: &[Handle], of: u8) {
         self.revision += 1;

@@ -14,6 +14,7 @@ mod chance;
 mod grounds;
 mod hand;
 mod held;
+mod late;
 mod memory;
 mod persons;
 mod tampered;

@@ -2,6 +2,7 @@
 
 use walbrook_auditor::{Checked, Copy, copy};
 
+use crate::sources::Manner;
 use crate::{STEPS, audit, committed, of_enforcement, run, source, with_markers};
 
 #[test]
@@ -83,7 +84,7 @@ fn a_run_in_progress_is_clean_too() {
     // Whatever is not decided yet is counted as such, and is no difference.
     let mut undecided = 0;
     for seed in 200..220 {
-        let mut world = crate::world::World::new(seed);
+        let mut world = crate::world::World::of(seed, Manner::Audited);
         for _ in 0..STEPS / 2 {
             world.step();
         }

@@ -43,6 +43,12 @@ impl Held {
         crate::audit(&mut self.clone()).report
     }
 
+    /// Whether some record of a topic is as wished.
+    pub fn has(&self, topic: &str, wanted: impl Fn(&Record) -> bool) -> bool {
+        let mut partitions = self.records.iter().filter(|((name, _), _)| name == topic);
+        partitions.any(|(_, records)| records.iter().any(&wanted))
+    }
+
     /// Where some record of a topic is as wished: the first such.
     pub fn find(&self, topic: &str, wanted: impl Fn(&Record) -> bool) -> Spot {
         let found = self

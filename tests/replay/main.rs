@@ -9,6 +9,9 @@
 )]
 
 #[allow(dead_code, reason = "shared with the simulation, which uses the rest")]
+#[path = "../simulation/disk.rs"]
+mod disk;
+#[allow(dead_code, reason = "shared with the simulation, which uses the rest")]
 #[path = "../simulation/group.rs"]
 mod group;
 #[allow(dead_code, reason = "shared with the simulation, which uses the rest")]
@@ -26,6 +29,7 @@ mod held;
 mod reads;
 mod tampered;
 
+use sources::Manner;
 use std::time::Duration;
 use walbrook_auditor::{Found, LiveSource, Log, LogSource, Options, Report, verify};
 use walbrook_eventlog::memory::MemoryLog;
@@ -37,7 +41,7 @@ const STEPS: usize = 4_000;
 
 /// A run with crashes, moves, merges, falling grounds and agreements that change, at rest.
 fn run(seed: u64, steps: usize) -> World {
-    let mut world = World::new(seed);
+    let mut world = World::of(seed, Manner::Audited);
     for _ in 0..steps {
         world.step();
     }

@@ -193,13 +193,17 @@ fn what_causes_demanded() {
 /// A withdrawal whose retractions were never written, neither on the page nor on the topic, is found all the same.
 #[test]
 fn a_cause_without_its_page_and_records() {
-    let clean = held();
-    let spot = clean.find(PAGES, |record| {
-        page(record)
-            .retractions
+    let withdrawal = |record: &Record| {
+        let page = page(record);
+        page.retractions
             .iter()
             .any(|one| one.reason == "WITHDRAWAL")
-    });
+    };
+    let clean = crate::clean_runs()
+        .map(|world| Held::of(&world))
+        .find(|held| held.has(PAGES, withdrawal))
+        .expect("a run with a withdrawal");
+    let spot = clean.find(PAGES, withdrawal);
     let mut held = clean.clone();
     let mut gone = Vec::new();
     held.edit::<DecisionPage>(&spot, |page| {

@@ -47,6 +47,8 @@ struct Walk<'a> {
     truth: Truth,
     sent: BTreeMap<(usize, i64), &'a Sent>,
     by_handle: BTreeMap<Handle, Vec<&'a Sent>>,
+    /// The first of each identity, by the pseudonyms of its handle and event.
+    names: BTreeMap<(String, String), &'a Sent>,
     shelf: Shelf,
     sequence: i64,
     covered: [i64; 2],
@@ -68,12 +70,18 @@ impl<'a> Walk<'a> {
                 by_handle.entry(one.handle).or_default().push(one);
             }
         }
+        let truth = Truth::new(world, number);
+        let mut names = BTreeMap::new();
+        for one in sent.values() {
+            names.entry(truth.release_name(one)).or_insert(*one);
+        }
         Self {
             world,
             number,
-            truth: Truth::new(world, number),
+            truth,
             sent,
             by_handle,
+            names,
             shelf: Shelf::default(),
             sequence: 0,
             covered: [0; 2],
@@ -115,7 +123,7 @@ impl<'a> Walk<'a> {
         for handle in touched {
             self.nothing_wrong_stands(handle)?;
         }
-        Ok(())
+        self.nothing_stands_that_nothing_allowed()
     }
 
     /// Number, stamp and time of a page.
@@ -368,6 +376,21 @@ impl<'a> Walk<'a> {
                 may.get(name) == Some(key) || self.truth.is_hidden(&name.3),
                 "P9: a release under {} of a touched handle stands and must not",
                 name.3
+            );
+        }
+        Ok(())
+    }
+
+    /// P9: by the control records that are carried out, an agreement was in force for the source when what stands under it was accepted. What views hide
+    /// now must hold this, too: they show it again once an agreement is resumed.
+    fn nothing_stands_that_nothing_allowed(&self) -> Result<(), Broken> {
+        for (_, handle, event, agreement) in self.shelf.contributions.keys() {
+            let sent = self.names.get(&(handle.clone(), event.clone()));
+            let sent = sent.ok_or("P8: a release of an event that nobody sent")?;
+            hold!(
+                self.truth.was_in_force(agreement, sent),
+                "P9: the release of offset {} under {agreement} stands, which was not in force when it was accepted",
+                sent.offset
             );
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The checker is tested: each fault that could have been made is planted alone and must be caught.
 
-use crate::run;
+use crate::run_of;
+use crate::sources::Manner;
 use walbrook_broker::enforce::planted::{PlantedFault, plant};
 
 /// Seeds within which each fault must be caught.
@@ -11,14 +12,16 @@ fn caught(fault: PlantedFault) -> Option<(u64, String)> {
     // What another log left behind was made without faults.
     crate::disk::foreign();
     plant(Some(fault));
-    let found =
-        (0..SEEDS).find_map(
-            |seed| match std::panic::catch_unwind(|| run(seed).map(drop)) {
-                Ok(Ok(())) => None,
-                Ok(Err(broken)) => Some((seed, broken)),
-                Err(_) => Some((seed, "it panics".to_owned())),
-            },
-        );
+    // A seed is two histories.
+    let histories =
+        (0..SEEDS).flat_map(|seed| [(seed, Manner::Usual), (seed, Manner::ClocksApart)]);
+    let found = histories.into_iter().find_map(|(seed, manner)| {
+        match std::panic::catch_unwind(|| run_of(seed, manner).map(drop)) {
+            Ok(Ok(())) => None,
+            Ok(Err(broken)) => Some((seed, broken)),
+            Err(_) => Some((seed, "it panics".to_owned())),
+        }
+    });
     plant(None);
     found
 }

@@ -5,6 +5,7 @@ use crate::world::{PARTITIONS, START_MS};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use walbrook_domain::control::{
     AgreementFact, ControlFact, GroundKind, GroundState, Standing, StandingChange,
 };
@@ -17,8 +18,37 @@ use walbrook_policy::agreement::Agreement;
 use walbrook_policy::state::STANDING_REASONS;
 use walbrook_tests::records::{self, CAMDEN, CONSENTED, City, DUTY, ISLINGTON, proposed, signed};
 
-/// Next offset of `control.policy` after the founding.
-pub const FOUNDING: i64 = 26;
+/// Next offset of `control.policy` after the founding: its records, and the marker of its one transaction.
+pub fn founding_end() -> i64 {
+    static END: OnceLock<i64> = OnceLock::new();
+    *END.get_or_init(|| i64::try_from(founding().len()).expect("few") + 1)
+}
+
+/// What has to be said before anything is decided.
+fn founding() -> Vec<ControlFact> {
+    let wanted = |name: &str| {
+        name.contains("RentArrearsChanged")
+            || name.contains("ReviewHeld")
+            || [
+                "walbrook.audit.",
+                "walbrook.shared.",
+                "walbrook.quarantine.",
+            ]
+            .iter()
+            .any(|of| name.starts_with(of))
+    };
+    let mut facts = records::beginnings(wanted);
+    for id in [CONSENTED, DUTY, LATE] {
+        let agreement = agreement(id, 1);
+        facts.push(proposed(&agreement));
+        facts.push(signed(&agreement, ISLINGTON));
+        if id != LATE {
+            facts.push(signed(&agreement, CAMDEN));
+        }
+    }
+    facts.push(proposed(&agreement(DUTY, 2)));
+    facts
+}
 
 /// An agreement that the source signs only in the middle of the simulation.
 const LATE: &str = "late";
@@ -94,7 +124,20 @@ impl Writer {
     }
 }
 
+/// What a history is full of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Everything.
+    Usual,
+    /// Suspensions of the agreement that asks for no consent, by a log of which the broker that leads `control.policy` has a clock behind the
+    /// others': what is accepted before a record may bear a later time.
+    ClocksApart,
+    /// Everything, and the log's clock is never set back further than the audit of the epoch allows for: it goes by the log's times.
+    Audited,
+}
+
 pub struct Sources {
+    manner: Manner,
     inputs: ChaCha8Rng,
     pub now_ms: i64,
     identity: Writer,
@@ -115,8 +158,9 @@ pub struct Sources {
 }
 
 impl Sources {
-    pub fn new(log: &MemoryLog, inputs: ChaCha8Rng) -> Self {
+    pub fn new(log: &MemoryLog, inputs: ChaCha8Rng, manner: Manner) -> Self {
         Self {
+            manner,
             inputs,
             now_ms: START_MS,
             identity: Writer::new(log, "identity"),
@@ -135,34 +179,13 @@ impl Sources {
         }
     }
 
-    /// What has to be said before anything is decided.
+    /// The founding is written and acknowledged.
     pub fn found(&mut self, city: &City, log: &MemoryLog) {
-        let wanted = |name: &str| {
-            name.contains("RentArrearsChanged")
-                || name.contains("ReviewHeld")
-                || [
-                    "walbrook.audit.",
-                    "walbrook.shared.",
-                    "walbrook.quarantine.",
-                ]
-                .iter()
-                .any(|of| name.starts_with(of))
-        };
-        let mut facts = records::beginnings(wanted);
-        for id in [CONSENTED, DUTY, LATE] {
-            let agreement = agreement(id, 1);
-            facts.push(proposed(&agreement));
-            facts.push(signed(&agreement, ISLINGTON));
-            if id != LATE {
-                facts.push(signed(&agreement, CAMDEN));
-            }
-        }
-        facts.push(proposed(&agreement(DUTY, 2)));
-        let records = facts.iter().map(|fact| city.control(fact)).collect();
+        let records = founding().iter().map(|fact| city.control(fact)).collect();
         self.control.begin(records);
         self.acknowledge_control();
         let at = TopicPartition::new(city.topic(topics::POLICY), 0);
-        assert_eq!(log.stable_ends(&[at]), [FOUNDING]);
+        assert_eq!(log.stable_ends(&[at]), [founding_end()]);
     }
 
     fn acknowledge_control(&mut self) {
@@ -192,6 +215,15 @@ impl Sources {
         }
     }
 
+    /// The log's clock jumps.
+    pub fn jump(&mut self, log: &MemoryLog, ms: i64) {
+        self.now_ms += match self.manner {
+            Manner::Usual | Manner::ClocksApart => ms,
+            Manner::Audited => ms / 20,
+        };
+        log.set_now_ms(self.now_ms);
+    }
+
     /// Nothing is open any more, and the log's clock stands still.
     pub fn finish(&mut self, city: &City, log: &MemoryLog) {
         if self.identity.open.is_some() {
@@ -215,14 +247,23 @@ impl Sources {
         let what = self.inputs.random_range(0..24);
         match what {
             0..13 => self.send_event(city, log),
-            _ if what < 17 && self.control.open.is_none() => self.change_ground(city),
-            17..19 if self.control.open.is_none() => self.change_agreement(city),
+            _ if what < self.agreements_from() && self.control.open.is_none() => {
+                self.change_ground(city);
+            }
+            _ if what < 19 && self.control.open.is_none() => self.change_agreement(city, log),
             19.. if self.identity.open.is_none() => match self.inputs.random_range(0..5) {
                 0..2 => self.new_handle(city),
                 2..4 => self.merge(city),
                 _ => self.unmerge(city),
             },
             _ => {}
+        }
+    }
+
+    const fn agreements_from(&self) -> u32 {
+        match self.manner {
+            Manner::Usual | Manner::Audited => 17,
+            Manner::ClocksApart => 14,
         }
     }
 
@@ -318,7 +359,7 @@ impl Sources {
     }
 
     /// The source joins an agreement late, signs a version that grants more, or suspends an agreement and resumes it.
-    fn change_agreement(&mut self, city: &City) {
+    fn change_agreement(&mut self, city: &City, log: &MemoryLog) {
         let fact = match self.inputs.random_range(0..4) {
             0 if !self.signed_late => {
                 self.signed_late = true;
@@ -330,15 +371,23 @@ impl Sources {
             }
             _ => self.turn(),
         };
+        if self.manner == Manner::ClocksApart {
+            log.set_now_ms(self.now_ms - self.inputs.random_range(0..40_000));
+        }
         self.control.begin(vec![city.control(&fact)]);
+        log.set_now_ms(self.now_ms);
     }
 
-    /// The source suspends the agreement that asks for consent, or resumes it.
+    /// The source suspends an agreement, or resumes it.
     fn turn(&mut self) -> ControlFact {
         self.suspended = !self.suspended;
         let council = records::organisation(CAMDEN);
+        let turned = match self.manner {
+            Manner::Usual | Manner::Audited => CONSENTED,
+            Manner::ClocksApart => DUTY,
+        };
         ControlFact::Agreement(AgreementFact::Standing(StandingChange {
-            agreement: agreement(CONSENTED, 1).id,
+            agreement: agreement(turned, 1).id,
             version: AgreementVersion(1),
             party: Some(council.clone()),
             standing: if self.suspended {

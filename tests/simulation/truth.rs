@@ -1,7 +1,7 @@
 //! What is true at any position of the control topics and the raw topics, computed from the log alone and as plainly as can be. It shares the
 //! decision rules with the broker and nothing else.
 
-use crate::sources::{FOUNDING, KINDS, Sent};
+use crate::sources::{KINDS, Sent, founding_end};
 use crate::world::{PARTITIONS, World};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,10 @@ thread_local! {
 fn founded(policy: &[ControlRecord]) -> PolicyState {
     let found = || {
         let mut state = PolicyState::new(records::catalogue());
-        for record in policy.iter().filter(|record| record.offset < FOUNDING) {
+        for record in policy
+            .iter()
+            .filter(|record| record.offset < founding_end())
+        {
             state.apply(record).expect("a legal founding");
         }
         state
@@ -96,7 +99,7 @@ impl Truth {
         Self {
             applied: policy
                 .iter()
-                .filter(|record| record.offset < FOUNDING)
+                .filter(|record| record.offset < founding_end())
                 .count(),
             policy,
             state,
@@ -239,6 +242,20 @@ impl Truth {
         !history.is_some_and(|history| {
             matches!(history.standing(&self.organisation), StandingNow::Signed(_))
         })
+    }
+
+    /// Whether the agreement was in force for the source when the event was accepted, as far as the records applied say.
+    pub fn was_in_force(&self, agreement: &str, sent: &Sent) -> bool {
+        let id = AgreementId::new(agreement).expect("an id");
+        let history = self.state.book().agreement(&id);
+        let at = Instant(sent.accepted_ms * 1_000);
+        history.is_some_and(|history| history.in_force_at(&self.organisation, at).is_some())
+    }
+
+    /// What names an event's releases: the pseudonyms of its handle and of itself.
+    pub fn release_name(&self, sent: &Sent) -> (String, String) {
+        let event = self.key.event(&self.organisation, sent.handle, sent.event);
+        (self.key.handle(sent.handle).to_string(), event.to_string())
     }
 
     fn name(&self, sent: &Sent, agreement: &AgreementId) -> (Name, String) {

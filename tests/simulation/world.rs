@@ -4,7 +4,7 @@
 use crate::disk::{Disk, Uses};
 use crate::group::Group;
 use crate::process::{Process, World as Touch};
-use crate::sources::Sources;
+use crate::sources::{Manner, Sources};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
@@ -56,6 +56,10 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64) -> Self {
+        Self::of(seed, Manner::Usual)
+    }
+
+    pub fn of(seed: u64, manner: Manner) -> Self {
         let city = City::new("sim", PARTITIONS);
         let table = topics::table(&city.namespace, PARTITIONS);
         let log = MemoryLog::new(
@@ -71,7 +75,7 @@ impl World {
             slice_offsets: 5,
         };
         let mut world = Self {
-            sources: Sources::new(&log, ChaCha8Rng::seed_from_u64(seed)),
+            sources: Sources::new(&log, ChaCha8Rng::seed_from_u64(seed), manner),
             group: Group::new(&log, &city),
             city,
             setting: Arc::new(setting),
@@ -215,8 +219,8 @@ impl World {
             return;
         }
         if self.chance.random_bool(0.3) {
-            self.sources.now_ms += self.chance.random_range(-20_000..20_000);
-            self.log.set_now_ms(self.sources.now_ms);
+            let ms = self.chance.random_range(-20_000..20_000);
+            self.sources.jump(&self.log, ms);
             return;
         }
         let which = self.chance.random_range(0..self.processes.len());

@@ -19,6 +19,9 @@ use crate::raw::{Raw, Slot, entry};
 use crate::standing::Name;
 use crate::walk::Walk;
 
+/// The reason of a retraction that an event demands, where that event stands.
+pub(crate) const SUPERSEDED: &str = "SUPERSEDED";
+
 impl Walk<'_, '_> {
     /// A page of past events decided again.
     pub(crate) fn again(&mut self, page: &DecisionPage, place: &Place, now: Instant) {
@@ -98,10 +101,10 @@ impl Walk<'_, '_> {
                 );
                 continue;
             };
-            let before: Vec<Name> = self
+            let before: Vec<_> = self
                 .standing
                 .releases(handle)
-                .map(|(name, _)| name.clone())
+                .map(|(name, stood)| (name.clone(), stood.raw.clone()))
                 .collect();
             if self.standing.retract(handle, retraction) == 0 {
                 self.shared.report.differ(
@@ -111,12 +114,15 @@ impl Walk<'_, '_> {
                     "nothing",
                 );
             }
-            for name in before {
+            for (name, raw) in before {
                 if !self
                     .standing
                     .releases(handle)
                     .any(|(left, _)| *left == name)
                 {
+                    if retraction.reason != SUPERSEDED {
+                        self.group.taken.push((handle, raw, place.clone()));
+                    }
                     self.group.must_fall.remove(&(handle, name));
                 }
             }

@@ -17,7 +17,7 @@ use walbrook_policy::state::{GroundChange, StandingNow, SubjectGrounds};
 use walbrook_policy::{Change, Outcome, PolicyState};
 
 use crate::log::{Place, header_text};
-use crate::queue::Widening;
+use crate::queue::{Turn, Widening};
 use crate::report::{Checked, Report};
 
 /// What an agreement leaves of an event.
@@ -140,6 +140,7 @@ fn new_state() -> PolicyState {
 pub struct Control {
     state: PolicyState,
     widenings: Vec<(i64, Widening)>,
+    turns: Vec<Turn>,
     events: HashMap<i32, Option<Arc<PinnedEvent>>>,
 }
 
@@ -148,6 +149,7 @@ impl Default for Control {
         Self {
             state: new_state(),
             widenings: Vec::new(),
+            turns: Vec::new(),
             events: HashMap::new(),
         }
     }
@@ -159,6 +161,12 @@ impl Control {
         match self.state.apply(record).ok()? {
             Change::Ground(change) => Some(change),
             Change::Agreement(change) => {
+                let parties = change.parties.iter();
+                self.turns.push(Turn {
+                    offset: record.offset,
+                    at: record.appended_at,
+                    sources: parties.map(|party| party.organisation.clone()).collect(),
+                });
                 let in_force = change.parties.into_iter().filter(|party| {
                     matches!(party.after, StandingNow::Signed(_)) && party.before != party.after
                 });
@@ -185,6 +193,12 @@ impl Control {
     pub(crate) fn widenings(&self, from: i64) -> &[(i64, Widening)] {
         let at = self.widenings.partition_point(|(offset, _)| *offset < from);
         self.widenings.get(at..).unwrap_or_default()
+    }
+
+    /// How parties came to stand differently, from an offset on.
+    pub(crate) fn turns(&self, from: i64) -> &[Turn] {
+        let at = self.turns.partition_point(|turn| turn.offset < from);
+        self.turns.get(at..).unwrap_or_default()
     }
 
     /// The fold itself.

@@ -6,6 +6,7 @@ use walbrook_domain::Instant;
 use walbrook_event::history;
 use walbrook_proto::audit::v1::{DecisionEntry, DecisionPage};
 
+use crate::causes::SUPERSEDED;
 use crate::control::Verdict;
 use crate::demanded::{Key, What};
 use crate::derive::{Derived, Stated, derive, release};
@@ -23,7 +24,7 @@ impl Walk<'_, '_> {
         let mut retractions = page.retractions.clone();
         // Supersessions stand where their event does; anything else before all events.
         let rest: Vec<_> = retractions
-            .extract_if(.., |retraction| retraction.reason != "SUPERSEDED")
+            .extract_if(.., |retraction| retraction.reason != SUPERSEDED)
             .collect();
         self.retract(&rest, place, now);
         self.subjects(&page.subjects, place, now);

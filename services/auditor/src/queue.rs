@@ -15,7 +15,7 @@ use walbrook_proto::audit::v1::DecisionPage;
 use crate::derive::{Derived, derive};
 use crate::log::{Place, printable};
 use crate::report::Checked;
-use crate::settle::Permitted;
+use crate::settle::{Permitted, Strictly};
 use crate::walk::{Group, Walk};
 
 /// A control record that may let past events be released that were not.
@@ -26,6 +26,20 @@ pub enum Widening {
     /// Other decision rules are in force.
     Rules,
 }
+
+/// Parties of an agreement stand differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The record's offset on `control.policy`.
+    pub offset: i64,
+    /// When the log appended it.
+    pub at: Instant,
+    /// The parties.
+    pub sources: Vec<Organisation>,
+}
+
+/// Events of each handle, as index of the raw topic and offset.
+pub type Events = BTreeMap<Handle, BTreeSet<(usize, i64)>>;
 
 /// What is queued, as the pages so far say and the control records demand.
 #[derive(Debug, Default)]
@@ -143,9 +157,66 @@ impl Walk<'_, '_> {
         rest.copied().unwrap_or_default()
     }
 
+    /// What was decided before parties came to stand differently and by the log's times was accepted after: it does not wait in the queue.
+    pub(crate) fn tail(&self, from: i64) -> Events {
+        let mut events = Events::new();
+        for turn in self.control.turns(from) {
+            for (index, topic) in RAW.iter().enumerate() {
+                let Some(raw) = self.raws.get(*topic) else {
+                    continue;
+                };
+                let decided = self.group.cut.get(*topic).copied().unwrap_or(0);
+                for slot in raw.range(0, decided - 1) {
+                    let Ok(event) = &slot.event else { continue };
+                    let Subject::Handle(handle) = event.subject else {
+                        continue;
+                    };
+                    if slot.accepted_at >= turn.at
+                        && turn.sources.contains(&event.envelope.organisation)
+                    {
+                        events
+                            .entry(handle)
+                            .or_default()
+                            .insert((index, slot.offset));
+                    }
+                }
+            }
+        }
+        events
+    }
+
+    /// Whether a handle's event went through the queue with a transaction.
+    pub(crate) fn went_through(
+        &self,
+        group: &Group,
+        handle: Handle,
+        (index, offset): (usize, i64),
+    ) -> bool {
+        let within =
+            |stretch: &&Stretch| stretch.0 == index && (stretch.1..stretch.2).contains(&offset);
+        let mut stretches = group.through.stretches.iter().filter(within);
+        let spot = Spot {
+            topic: index,
+            offset,
+        };
+        let mut rests = group.through.rests.iter();
+        rests.any(|(of, from, to)| *of == handle && *from <= spot && spot < *to)
+            || stretches.any(|stretch| {
+                self.concerned_in((stretch.0, offset, offset + 1), &group.reach)
+                    .contains(&(handle, offset))
+            })
+    }
+
+    /// Of every such event stands exactly what is permitted now, and nothing that views would only hide.
+    pub(crate) fn settled_tail(&mut self, group: &Group, place: &Place, now: Instant) {
+        for (handle, events) in &group.tail {
+            self.settled_events(*handle, events, Strictly::Permitted, (place, now));
+        }
+    }
+
     /// Of every event that went through stands exactly what is permitted now.
     pub(crate) fn settled_queue(&mut self, group: &Group, place: &Place, now: Instant) {
-        let mut events: BTreeMap<Handle, BTreeSet<(usize, i64)>> = BTreeMap::new();
+        let mut events = Events::new();
         for stretch in &group.through.stretches {
             for (handle, offset) in self.concerned_in(*stretch, &group.reach) {
                 events
@@ -172,7 +243,7 @@ impl Walk<'_, '_> {
         for (handle, events) in events {
             // A handle that a cause concerns is looked at as a whole.
             if !group.concerned.contains(&handle) {
-                self.settled_events(handle, &events, place, now);
+                self.settled_events(handle, &events, Strictly::Seen, (place, now));
             }
         }
     }
@@ -198,9 +269,10 @@ impl Walk<'_, '_> {
         &mut self,
         handle: Handle,
         events: &BTreeSet<(usize, i64)>,
-        place: &Place,
-        now: Instant,
+        strictly: Strictly,
+        at: (&Place, Instant),
     ) {
+        let now = at.1;
         let mut permitted = Permitted::new();
         let mut ids: BTreeSet<EventId> = BTreeSet::new();
         for (index, offset) in events {
@@ -215,7 +287,7 @@ impl Walk<'_, '_> {
                 .slot(*offset)
                 .and_then(|slot| raw.history.event_at(&Subject::Handle(handle), slot.offset));
             if let (Some(slot), Some(entry)) = (raw.slot(*offset), entry)
-                && raw.history.standing(entry, below) == Precedes::Counts
+                && raw.history.standing(&entry, below) == Precedes::Counts
                 && let Derived::Decided(verdicts) =
                     derive(&mut self.control, &self.links, &raw, slot, below, now)
             {
@@ -228,7 +300,7 @@ impl Walk<'_, '_> {
             }
             self.raws.insert((*name).to_owned(), raw);
         }
-        self.compare(handle, &permitted, Some(&ids), place, now);
+        self.compare(handle, &permitted, Some((&ids, strictly)), at);
     }
 
     /// Counts what is queued when there are no more pages.

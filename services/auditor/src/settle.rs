@@ -19,6 +19,15 @@ use crate::walk::{Group, Walk};
 /// What releases of a handle may be now, with where their event stands: version, mask and last day, or why not.
 pub(crate) type Permitted = BTreeMap<Name, (Spot, Result<(u32, u64, Option<i32>), Reason>)>;
 
+/// How closely what stands is held against what is permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictly {
+    /// What views hide at read may stand.
+    Seen,
+    /// Only what is permitted.
+    Permitted,
+}
+
 impl Walk<'_, '_> {
     /// The end of a group: everything that its causes demand has happened.
     pub(crate) fn settle(&mut self) {
@@ -34,19 +43,45 @@ impl Walk<'_, '_> {
                 .report
                 .differ("retraction", &place, expected, "none");
         }
+        self.nothing_taken_for_nothing(&group);
         for handle in &group.concerned {
             self.settled_handle(*handle, &group, &place, now);
         }
         self.settled_queue(&group, &place, now);
+        self.settled_tail(&group, &place, now);
         for handle in group.relinked.union(&group.concerned) {
             self.settled_subjects(*handle, &place);
+        }
+    }
+
+    /// What was taken away, a cause concerns: the handle's, or the event's.
+    fn nothing_taken_for_nothing(&mut self, group: &Group) {
+        for (handle, (topic, offset), place) in &group.taken {
+            let spot = RAW
+                .iter()
+                .position(|name| name == topic)
+                .map(|at| (at, *offset));
+            let in_tail = |spot| {
+                group
+                    .tail
+                    .get(handle)
+                    .is_some_and(|one| one.contains(&spot))
+            };
+            let of_event =
+                spot.is_some_and(|spot| in_tail(spot) || self.went_through(group, *handle, spot));
+            if !of_event && !group.concerned.contains(handle) {
+                let found = format!("one of what {topic}[{}]@{offset} says", self.number);
+                self.shared
+                    .report
+                    .differ("retraction", place, "only what a cause demands", found);
+            }
         }
     }
 
     /// Of a handle that a cause concerns stands exactly what is permitted now, under the person it belongs to now.
     fn settled_handle(&mut self, handle: Handle, group: &Group, place: &Place, now: Instant) {
         let permitted = self.permitted(handle, group, now);
-        self.compare(handle, &permitted, None, place, now);
+        self.compare(handle, &permitted, None, (place, now));
     }
 
     /// Holds what stands of a handle, or of some of its events, against what is permitted.
@@ -54,9 +89,8 @@ impl Walk<'_, '_> {
         &mut self,
         handle: Handle,
         permitted: &Permitted,
-        events: Option<&BTreeSet<EventId>>,
-        place: &Place,
-        now: Instant,
+        events: Option<(&BTreeSet<EventId>, Strictly)>,
+        (place, now): (&Place, Instant),
     ) {
         let Some(person) = self.links.get(handle).map(|link| link.person) else {
             return;
@@ -65,7 +99,7 @@ impl Walk<'_, '_> {
         let stood: BTreeMap<Name, _> = self
             .standing
             .releases(handle)
-            .filter(|((_, _, event), _)| events.is_none_or(|events| events.contains(event)))
+            .filter(|((_, _, event), _)| events.is_none_or(|(events, _)| events.contains(event)))
             .map(|(name, stood)| (name.clone(), stood.clone()))
             .collect();
         for (name, stood) in &stood {
@@ -93,7 +127,9 @@ impl Walk<'_, '_> {
                 }
                 Some(Ok(_)) => {}
                 Some(Err(reason))
-                    if outlives(*reason) || stood.not_after.is_some_and(|day| day < today) => {}
+                    if events.is_none_or(|(_, strictly)| strictly == Strictly::Seen)
+                        && (outlives(*reason)
+                            || stood.not_after.is_some_and(|day| day < today)) => {}
                 Some(Err(reason)) => {
                     self.shared.report.differ(
                         "retraction",
@@ -138,7 +174,7 @@ impl Walk<'_, '_> {
                 .next_raw(topic)
                 .max(group.cut.get(topic).copied().unwrap_or(0));
             for event in raw.history.events(&history::Subject::Handle(handle), below) {
-                if raw.history.standing(event, below) != Precedes::Counts {
+                if raw.history.standing(&event, below) != Precedes::Counts {
                     continue;
                 }
                 let Some(slot) = raw.slot(event.offset) else {

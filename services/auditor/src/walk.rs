@@ -15,7 +15,7 @@ use crate::links::{Change, Link, Links};
 use crate::log::{Log, Place, decode};
 use crate::pages::{Chain, decided_at};
 use crate::pseudonyms::Pseudonyms;
-use crate::queue::{Queue, Reach, Through};
+use crate::queue::{Events, Queue, Reach, Through};
 use crate::raw::Raw;
 use crate::report::{Checked, Report};
 use crate::standing::{Name, Standing};
@@ -85,6 +85,8 @@ pub struct Group {
     pub concerned: BTreeSet<Handle>,
     /// Releases that a falling ground demands to be retracted, with the ground's offset.
     pub must_fall: BTreeMap<(Handle, Name), i64>,
+    /// Releases that a retraction took away and no event corrects: whose, the raw topic and offset of their event, and the page.
+    pub taken: Vec<(Handle, (String, i64), Place)>,
     /// Handles whose link record was written.
     pub relinked: BTreeSet<Handle>,
     /// Next raw offset by topic when the group began: what was accepted later was decided live.
@@ -93,6 +95,8 @@ pub struct Group {
     pub through: Through,
     /// Whom the queue concerns.
     pub reach: Reach,
+    /// What does not wait in the queue.
+    pub tail: Events,
 }
 
 /// The offset of the next control record to be applied.
@@ -264,6 +268,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             self.queue(first);
         }
         self.group.reach = self.reach();
+        self.group.tail = first_new.map(|first| self.tail(first)).unwrap_or_default();
         for (offset, change) in fallen {
             let mut handles: BTreeSet<Handle> = self.links.concerned(change.handle).collect();
             handles.extend(
@@ -327,7 +332,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             format!("rules {}", page.rules_version),
         );
         if page.kind == "LIVE" {
-            self.epoch(page, place);
+            self.epoch(page, place, now);
             self.live(page, place, now);
         } else {
             self.again(page, place, now);
@@ -335,7 +340,7 @@ impl<'a, 'b> Walk<'a, 'b> {
     }
 
     /// P5: what was on the control topics well before an event was accepted governs it.
-    fn epoch(&mut self, page: &DecisionPage, place: &Place) {
+    fn epoch(&mut self, page: &DecisionPage, place: &Place, now: Instant) {
         // A record holds from its acknowledgement, which comes at most a transaction's timeout after it was appended.
         const ACKNOWLEDGED_WITHIN_MS: i64 = 5_000;
         let Some(raw) = self.raws.get(&page.raw_topic) else {
@@ -347,6 +352,14 @@ impl<'a, 'b> Walk<'a, 'b> {
             .map(|slot| slot.accepted_at.micros() / 1_000)
             .max();
         let Some(newest) = newest else { return };
+        if newest > now.micros() / 1_000 {
+            self.shared.report.differ(
+                "epoch",
+                place,
+                "a decision time no earlier than what was decided was accepted",
+                "an earlier one",
+            );
+        }
         let before = newest - ACKNOWLEDGED_WITHIN_MS;
         let policy = self
             .shared

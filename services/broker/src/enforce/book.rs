@@ -2,8 +2,8 @@
 
 use super::changes::Changes;
 use super::control_view::{
-    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds, Target, Verdict,
-    Widening,
+    ControlView, Grant, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds, Target, Turn,
+    Verdict, Widening,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub struct Book {
     changes: Changes,
     /// Every widening, by offset: a queue asks for its causes as long as it is not through, and there are few.
     widenings: Vec<(i64, Widening)>,
+    /// Every turn, by offset; few.
+    turns: Vec<Turn>,
     schemas: HashMap<i32, Arc<PinnedEvent>>,
     /// The agreements as tables. They are made again when records were applied, not with each of them.
     compiled: Compiled,
@@ -47,6 +49,7 @@ impl Book {
             applied_through: 0,
             changes: Changes::default(),
             widenings: Vec::new(),
+            turns: Vec::new(),
             schemas: HashMap::new(),
             compiled: Compiled::default(),
             purposes: BTreeMap::new(),
@@ -67,6 +70,7 @@ impl Book {
         match self.state.apply(record)? {
             Change::Ground(ground) => self.changes.ground(record.offset, &ground),
             Change::Agreement(agreement) => {
+                self.turn(record, &agreement);
                 self.widen(record.offset, &agreement);
                 self.changes.agreement(record.offset);
             }
@@ -81,6 +85,18 @@ impl Book {
             self.pair_schemas();
         }
         Ok(())
+    }
+
+    fn turn(&mut self, record: &ControlRecord, change: &AgreementChange) {
+        let parties = change.parties.iter();
+        let sources: Vec<Organisation> = parties.map(|party| party.organisation.clone()).collect();
+        if !sources.is_empty() {
+            self.turns.push(Turn {
+                offset: record.offset,
+                at: record.appended_at,
+                sources,
+            });
+        }
     }
 
     fn widen(&mut self, offset: i64, change: &AgreementChange) {
@@ -239,6 +255,17 @@ impl ControlView for Book {
         let at = |offset| self.widenings.partition_point(|(one, _)| *one < offset);
         let found = self.widenings.get(at(from)..at(to));
         found.unwrap_or_default().to_vec()
+    }
+
+    fn turns(&self, from: i64, to: i64) -> Vec<Turn> {
+        let at = |offset| self.turns.partition_point(|turn| turn.offset < offset);
+        let found = self.turns.get(at(from)..at(to));
+        found.unwrap_or_default().to_vec()
+    }
+
+    fn warm(&self, handles: &[Handle]) {
+        // The loads are all it is for: nobody asks for the count.
+        std::hint::black_box(self.state.grounds().warm(handles));
     }
 
     fn has_grounds(&self, handle: Handle) -> bool {

@@ -62,13 +62,26 @@ pub enum PolicyChange {
 }
 
 /// A change that may let past events be released that were not, or as they were not: they are decided again, from a queue. What only takes away
-/// (suspension, leaving, termination, expiry) is no such change: views hide it at read.
+/// (suspension, leaving, termination, expiry) is no such change: views hide it at read. (What bears a later time than the record is [`Turn`]'s.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Widening {
     /// A version came into force for these sources: signed, amended, resumed, joined again.
     Sources(AgreementId, Vec<Organisation>),
     /// Other decision rules are in force.
     Rules,
+}
+
+/// Parties of an agreement stand differently: they left, came back, or signed another version. What was in force when an event was accepted is told by
+/// the log's times, and those of two topics are two brokers': an event accepted, and rightly decided, before the record may bear a later time than it.
+/// Such events are decided again with it at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The record's offset on `control.policy`.
+    pub offset: i64,
+    /// When the log appended it.
+    pub at: Instant,
+    /// The parties.
+    pub sources: Vec<Organisation>,
 }
 
 /// A pinned schema of an event type, paired with its shared form.
@@ -102,6 +115,10 @@ pub trait ControlView {
     fn has_changes_since(&self, from: i64) -> bool;
     /// The widenings at `from` and later, below `to`, in order.
     fn widenings(&self, from: i64, to: i64) -> Vec<(i64, Widening)>;
+    /// The turns at `from` and later, below `to`, in order.
+    fn turns(&self, from: i64, to: i64) -> Vec<Turn>;
+    /// Brings near what is known of handles that are about to be decided. It answers nothing and changes nothing.
+    fn warm(&self, handles: &[Handle]);
     /// Whether any ground was ever recorded on the handle.
     fn has_grounds(&self, handle: Handle) -> bool;
     /// Whether a release of the handle (purpose, agreement, producer's event id) falls with a ground.

@@ -92,10 +92,13 @@ impl Partition {
         entropy: &mut dyn Entropy,
     ) -> Result<Transaction, Stop> {
         let control = writer.control;
+        // Nor is anything decided on a day before it was accepted, however this clock and the log's differ: what an agreement's last day ends,
+        // ends for what is accepted after it.
+        let newest = cut.topics.iter().flatten().map(|record| record.accepted_at);
         let now = if planted(PlantedFault::ClockRunsBackwards) {
             writer.now
         } else {
-            writer.now.max(self.last_decided_at)
+            newest.fold(writer.now.max(self.last_decided_at), Instant::max)
         };
         let rules_version = control.rules_version().ok_or_else(|| Stop::NotPinned {
             what: "the decision rules".to_owned(),

@@ -6,7 +6,8 @@
 
 use super::book::Book;
 use super::control_view::{
-    ControlView, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds, Target, Verdict, Widening,
+    ControlView, GroundChange, PinnedEvent, PolicyCause, SubjectGrounds, Target, Turn, Verdict,
+    Widening,
 };
 use crate::control::snapshot::{Loaded, is_kept};
 use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
@@ -260,6 +261,14 @@ impl ControlView for Moving<'_> {
 
     fn widenings(&self, from: i64, to: i64) -> Vec<(i64, Widening)> {
         self.0.read().widenings(from, to)
+    }
+
+    fn turns(&self, from: i64, to: i64) -> Vec<Turn> {
+        self.0.read().turns(from, to)
+    }
+
+    fn warm(&self, handles: &[Handle]) {
+        self.0.read().warm(handles);
     }
 
     fn has_grounds(&self, handle: Handle) -> bool {

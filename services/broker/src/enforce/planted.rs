@@ -31,7 +31,7 @@ pub enum PlantedFault {
     ClockRunsBackwards,
     /// A commit whose outcome is not known is taken for done.
     UnknownTakenForDone,
-    /// What was accepted after a suspension was appended, and decided before it was committed, is left standing.
+    /// What was decided before a suspension and bears a later time is left standing.
     TailLeftStanding,
     /// p is kept on disk as it will be once its transaction is committed.
     SnapshotBeforeCommit,

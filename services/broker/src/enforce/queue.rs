@@ -10,10 +10,11 @@ use super::decide::Work;
 use super::error::Stop;
 use super::page::{Pages, RedecidedHandle};
 use super::partition::{Partition, Plan};
-use super::redecide::{reason, widening_cause};
+use super::planted::{PlantedFault, planted};
+use super::redecide::{reason, turn_cause, widening_cause};
 use super::standing::Removal;
 use std::collections::{BTreeMap, BTreeSet};
-use walbrook_domain::{Handle, Organisation, Pseudonym, Purpose};
+use walbrook_domain::{Handle, Instant, Organisation, Pseudonym, Purpose};
 use walbrook_event::history::{Standing, Subject};
 use walbrook_eventlog::Record;
 use walbrook_eventlog::position::{Cursor, Place, Scan, Stretch, TOPICS};
@@ -29,6 +30,8 @@ pub struct Queued {
     pub rest: Option<(Handle, Events)>,
     /// A stretch of a raw topic.
     pub slice: Option<Slice>,
+    /// What does not wait: the end of each raw topic, accepted after parties came to stand differently.
+    pub tails: Vec<Slice>,
 }
 
 /// A stretch of one raw topic, and whose events in it are decided again.
@@ -36,6 +39,8 @@ pub struct Queued {
 pub struct Slice {
     stretch: Stretch,
     reach: Reach,
+    /// Only what was accepted then or later.
+    since: Instant,
     causes: Vec<PageCause>,
 }
 
@@ -83,6 +88,7 @@ impl Partition {
         }
         self.plan_rest(&mut cursor, plan);
         self.plan_slice(control, &mut cursor, plan);
+        self.plan_tails(control, plan);
         plan.wanted.sort_unstable();
         plan.wanted.dedup();
         plan.cursor = cursor;
@@ -128,9 +134,39 @@ impl Partition {
         plan.queued.slice = Some(Slice {
             stretch,
             reach: Reach::of(&widenings),
+            since: Instant(i64::MIN),
             causes: widenings.iter().map(widening_cause).collect(),
         });
         cursor.scan = scan.advanced(to);
+    }
+
+    /// What was decided before parties came to stand differently, and by the log's times was accepted after: its clocks are several, and a millisecond is
+    /// long. By those times it was accepted under what the record says. It is decided again in the transaction that first commits a position past the
+    /// record: what is not in force now, or grants less, must not come back into sight when a later record lifts what hides it at read. It is little,
+    /// and does not wait in the queue.
+    fn plan_tails(&self, control: &dyn ControlView, plan: &mut Plan) {
+        if planted(PlantedFault::TailLeftStanding) {
+            return;
+        }
+        for turn in control.turns(self.stamp.policy_next, plan.policy_next) {
+            for (index, topic) in self.topics.iter().enumerate() {
+                let from = topic.history.accepted_before(turn.at.micros());
+                if from >= topic.position {
+                    continue;
+                }
+                let wanted = (from..topic.position).map(|offset| (index, offset));
+                plan.wanted.extend(wanted);
+                plan.queued.tails.push(Slice {
+                    stretch: (index, from, topic.position),
+                    reach: Reach {
+                        everybody: false,
+                        sources: turn.sources.iter().cloned().collect(),
+                    },
+                    since: turn.at,
+                    causes: vec![turn_cause(&turn)],
+                });
+            }
+        }
     }
 
     /// The newest events of a handle before a place that count, as many as one transaction decides again, and the place before which more are.
@@ -144,7 +180,7 @@ impl Partition {
                 _ => topic.position,
             };
             for entry in topic.history.events(&subject, below) {
-                if topic.history.standing(entry, topic.position) == Standing::Counts {
+                if topic.history.standing(&entry, topic.position) == Standing::Counts {
                     events.push((index, entry.offset));
                 }
             }
@@ -167,10 +203,15 @@ impl Partition {
         queued: Queued,
         past: &BTreeMap<(usize, i64), Record>,
     ) -> Result<(), Stop> {
-        let (mut in_slice, causes) = match queued.slice {
-            Some(slice) => (self.in_slice(&slice, past), slice.causes),
-            None => (BTreeMap::new(), Vec::new()),
-        };
+        let (mut in_slice, mut causes) = (BTreeMap::<_, Events>::new(), Vec::new());
+        for slice in queued.tails.into_iter().chain(queued.slice) {
+            for (handle, events) in self.in_slice(&slice, past) {
+                in_slice.entry(handle).or_default().extend(events);
+            }
+            causes.extend(slice.causes);
+        }
+        causes.sort_by_key(|cause| cause.offset);
+        causes.dedup();
         let mut handles = Vec::new();
         if let Some((handle, mut events)) = queued.rest {
             // One handle once: what falls of it stands before what comes.
@@ -179,7 +220,9 @@ impl Partition {
             events.dedup();
             handles.push(self.queued_handle(work, handle, &events, Extent::Part, past)?);
         }
-        for (handle, events) in in_slice {
+        for (handle, mut events) in in_slice {
+            events.sort_unstable();
+            events.dedup();
             handles.push(self.queued_handle(work, handle, &events, Extent::Changes, past)?);
         }
         handles.retain(|handle| !handle.is_empty());
@@ -223,8 +266,9 @@ impl Partition {
             // Not in the index: an event of a place, or in quarantine.
             let entry = topic.history.event_at(&Subject::Handle(handle), *offset);
             let Some(entry) = entry else { continue };
-            if slice.reach.includes(&entry.organisation)
-                && topic.history.standing(entry, topic.position) == Standing::Counts
+            if entry.accepted_at_micros >= slice.since.micros()
+                && slice.reach.includes(&entry.organisation)
+                && topic.history.standing(&entry, topic.position) == Standing::Counts
             {
                 found.entry(handle).or_default().push((index, *offset));
             }

@@ -2,7 +2,7 @@
 //! cause. Live events of p wait for this and for nothing else.
 
 use super::again::Extent;
-use super::control_view::{GroundChange, SubjectGrounds, Widening};
+use super::control_view::{GroundChange, SubjectGrounds, Turn, Widening};
 use super::decide::Work;
 use super::error::Stop;
 use super::links::Link;
@@ -38,25 +38,31 @@ pub fn link_cause(partition: i32, offset: i64) -> PageCause {
 
 /// A ground on `control.policy`.
 pub fn ground_cause(offset: i64) -> PageCause {
-    PageCause {
-        kind: "GROUND".to_owned(),
-        topic: topics::POLICY.to_owned(),
-        partition: 0,
-        offset,
-    }
+    policy_cause("GROUND", offset)
 }
 
 /// An agreement or a pin on `control.policy`.
 pub fn widening_cause((offset, widening): &(i64, Widening)) -> PageCause {
     let kind = match widening {
-        Widening::Sources(..) => "AGREEMENT",
+        Widening::Sources(..) => AGREEMENT,
         Widening::Rules => "RULES",
     };
+    policy_cause(kind, *offset)
+}
+
+/// Parties of an agreement that stand differently, on `control.policy`.
+pub fn turn_cause(turn: &Turn) -> PageCause {
+    policy_cause(AGREEMENT, turn.offset)
+}
+
+const AGREEMENT: &str = "AGREEMENT";
+
+fn policy_cause(kind: &str, offset: i64) -> PageCause {
     PageCause {
         kind: kind.to_owned(),
         topic: topics::POLICY.to_owned(),
         partition: 0,
-        offset: *offset,
+        offset,
     }
 }
 
@@ -237,13 +243,9 @@ impl Partition {
 
     pub(super) fn has_events(&self, handle: Handle) -> bool {
         let subject = Subject::Handle(handle);
-        self.topics.iter().any(|topic| {
-            topic
-                .history
-                .events(&subject, topic.position)
-                .next()
-                .is_some()
-        })
+        self.topics
+            .iter()
+            .any(|topic| topic.history.has_event(&subject, topic.position))
     }
 
     /// Writes the handle's subject records where they do not stand as they should: one per purpose that its organisation takes part in.
