@@ -16,6 +16,7 @@
 
 pub mod callers;
 pub mod config;
+pub mod kept_file;
 pub mod keystore;
 pub mod metrics;
 pub mod process;
