@@ -102,7 +102,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "schemas",
         ],
     ),
-    // What people type: signs agreements as a party, runs the auditor in its own process and starts the local cluster.
+    // What people type: signs agreements as a party, runs the auditor and, to evaluate it, identity's linking in its own process, and starts the
+    // local cluster.
     (
         "walbrook-cli",
         &[
@@ -111,6 +112,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "event",
             "eventlog",
             "eventlog-kafka",
+            "identity",
             "matching",
             "policy",
             "proto",

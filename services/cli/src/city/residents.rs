@@ -354,8 +354,9 @@ fn upn(number: u64) -> String {
     format!("{letter}{digits}")
 }
 
-/// Bits that look random, from bits that do not (the finaliser of SplitMix64).
-fn mixed(bits: u64) -> u64 {
+/// Bits that look random, from bits that do not (the finaliser of SplitMix64): others for each.
+#[must_use]
+pub fn mixed(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)

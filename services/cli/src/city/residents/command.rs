@@ -62,11 +62,30 @@ pub struct PeopleArgs {
     pub truth: PathBuf,
 }
 
-/// Writes both files.
+/// Writes both files and says what went wrong in them.
 ///
 /// # Errors
 /// When the day is none, or a file cannot be written.
 pub fn run(args: &PeopleArgs) -> Result<Exit, Failure> {
+    let written = write(args)?;
+    report(args, &written);
+    Ok(Exit::Done)
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Households the records come from.
+    pub households: u64,
+    /// Records with each kind of error.
+    pub errors: BTreeMap<&'static str, u64>,
+}
+
+/// Writes both files.
+///
+/// # Errors
+/// When the day is none, or a file cannot be written.
+pub fn write(args: &PeopleArgs) -> Result<Written, Failure> {
     let today: Day = match &args.today {
         Some(text) => text
             .parse()
@@ -75,25 +94,25 @@ pub fn run(args: &PeopleArgs) -> Result<Exit, Failure> {
     };
     let create = |path: &PathBuf| {
         csv::Writer::from_path(path).map_err(|error| {
-            Failure::new(
-                Exit::Input,
-                format!("cannot write {}: {error}", path.display()),
-            )
+            let problem = format!("cannot write {}: {error}", path.display());
+            Failure::new(Exit::Input, problem)
         })
     };
     let (mut records, mut truths) = (create(&args.out)?, create(&args.truth)?);
     let failed = |error: csv::Error| Failure::new(Exit::Internal, error);
     let bar = progress(args.records, "records");
-    let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
     records.write_record(RECORD_COLUMNS).map_err(failed)?;
     truths.write_record(TRUTH_COLUMNS).map_err(failed)?;
     let people = Records::new(Residents::new(args.seed, today), args.records);
-    let households = people.households();
+    let mut written = Written {
+        households: people.households(),
+        errors: BTreeMap::new(),
+    };
     for (number, (held, truth)) in (1_u64..).zip(people) {
         write_record(&mut records, number, &held).map_err(failed)?;
         write_truth(&mut truths, number, &held, &truth).map_err(failed)?;
         for error in truth.errors {
-            *counts.entry(error).or_default() += 1;
+            *written.errors.entry(error).or_default() += 1;
         }
         bar.inc(1);
     }
@@ -102,8 +121,7 @@ pub fn run(args: &PeopleArgs) -> Result<Exit, Failure> {
         file.flush()
             .map_err(|error| Failure::new(Exit::Internal, error))?;
     }
-    report(args, households, &counts);
-    Ok(Exit::Done)
+    Ok(written)
 }
 
 /// Writes one record.
@@ -160,10 +178,10 @@ pub fn write_truth(
     ])
 }
 
-fn report(args: &PeopleArgs, households: u64, counts: &BTreeMap<&'static str, u64>) {
+fn report(args: &PeopleArgs, written: &Written) {
     let mut rows = table(["what is wrong", "records", "because"]);
     numbers(&mut rows, 1..2);
-    for (error, count) in counts {
+    for (error, count) in &written.errors {
         let why = rates::ALL
             .iter()
             .find(|(word, _)| word == error)
@@ -172,7 +190,7 @@ fn report(args: &PeopleArgs, households: u64, counts: &BTreeMap<&'static str, u6
     }
     println!("{rows}");
     println!(
-        "{} records of people in {households} households; the same for seed {} and this day on every machine",
-        args.records, args.seed
+        "{} records of people in {} households; the same for seed {} and this day on every machine",
+        args.records, written.households, args.seed
     );
 }
