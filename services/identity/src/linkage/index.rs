@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use walbrook_domain::{Day, Handle, PersonId};
-use walbrook_matching::{Counts, blocks};
+use walbrook_matching::{Counts, Features, blocks};
 use words::Words;
 
 /// Records by handle, and every way in which they are looked up.
@@ -22,6 +22,8 @@ use words::Words;
 #[derive(Debug, Default, Clone)]
 pub struct Index {
     slots: Vec<Option<Arc<PersonRecord>>>,
+    /// What a record is compared by, beside each slot.
+    rows: Vec<Row>,
     free: Vec<Slot>,
     handles: Slots,
     tokens: Slots,
@@ -44,6 +46,15 @@ pub struct Index {
     waiting: Waiting,
     words: Words,
     hasher: RandomState,
+}
+
+/// What a record is compared by, close together: a search looks at hundreds of records that it then leaves alone, and whatever it would have to fetch from
+/// elsewhere for each of them is what it would take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Row {
+    pub(super) features: Features,
+    /// The organisation that holds it, by number: records are compared under an agreement only.
+    pub(super) organisation: u32,
 }
 
 /// Which ways of finding a record a change concerns.
@@ -185,6 +196,16 @@ impl Index {
     }
 
     fn enter_said(&mut self, slot: Slot, record: &PersonRecord) {
+        let row = Row {
+            features: *record.features(),
+            organisation: self.words.number(&record.organisation),
+        };
+        if self.rows.len() < self.slots.len() {
+            self.rows.resize(self.slots.len(), Row::default());
+        }
+        if let Some(place) = self.rows.get_mut(slot as usize) {
+            *place = row;
+        }
         let features = record.features();
         for (_, key) in record.strong_keys() {
             self.strong.add(key, slot);

@@ -1,31 +1,83 @@
 //! What the model says: whom a record is compared with, and how sure it is.
 
-use super::command::Turn;
+use super::command::{MatchingCover, Turn};
 use super::demographics::Strategy;
+use super::index::Index;
 use super::record::{Found, PersonRecord};
-use super::search::{Comparable, Lead};
+use super::search::Lead;
 use super::step::Core;
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use walbrook_domain::Handle;
+use super::table::Slot;
+use foldhash::fast::RandomState;
+use std::collections::HashSet;
+use walbrook_domain::Organisation;
 use walbrook_matching::{BlockKey, Outcome, Waterfall, blocks, explain};
+
+/// What the cover says of one organisation and the others, by their numbers, asked once for each.
+struct ByNumber<'a> {
+    organisation: &'a Organisation,
+    cover: &'a dyn MatchingCover,
+    strategy: Strategy,
+    known: Vec<Option<bool>>,
+}
+
+impl<'a> ByNumber<'a> {
+    fn new(
+        organisation: &'a Organisation,
+        cover: &'a dyn MatchingCover,
+        strategy: Strategy,
+    ) -> Self {
+        Self {
+            organisation,
+            cover,
+            strategy,
+            known: Vec::new(),
+        }
+    }
+
+    /// Whether records of the organisation of this number may be compared.
+    fn with(&mut self, number: u32, index: &Index) -> bool {
+        let at = number as usize;
+        if let Some(Some(may)) = self.known.get(at) {
+            return *may;
+        }
+        let may = index.organisation(number).is_some_and(|other| {
+            other == self.organisation || self.cover.allows(self.organisation, other, self.strategy)
+        });
+        if self.known.len() <= at {
+            self.known.resize(at + 1, None);
+        }
+        if let Some(place) = self.known.get_mut(at) {
+            *place = Some(may);
+        }
+        may
+    }
+}
 
 impl Core {
     /// The records that the model thinks are, or may be, the same person. Bounded: keys that too many records share are left out, and no more
     /// than so many records are compared, those of the rarest keys first. Pairs that wait already are compared whatever has become of their keys.
     pub(super) fn likely_leads(&self, record: &PersonRecord, turn: &Turn<'_>) -> Vec<Lead> {
         let strategy = Strategy::FellegiSunter;
-        let mut comparable = Comparable::new(&record.organisation, turn.cover, strategy);
+        let mut comparable = ByNumber::new(&record.organisation, turn.cover, strategy);
         let frequencies = self.index.besides(record);
+        let mine = *record.features();
         let mut leads = Vec::new();
-        for other in self.comparisons(record) {
-            if other.person == record.person || !comparable.with(&other.organisation) {
-                continue;
-            }
-            let (mine, theirs) = (record.features(), other.features());
-            let Some(scored) = self.model.candidate(mine, theirs, &frequencies) else {
+        for slot in self.comparisons(record) {
+            let Some(row) = self.index.row(slot) else {
                 continue;
             };
+            if !comparable.with(row.organisation, &self.index) {
+                continue;
+            }
+            let Some(scored) = self.model.candidate(&mine, &row.features, &frequencies) else {
+                continue;
+            };
+            let Some(other) = self.index.in_slot(slot) else {
+                continue;
+            };
+            if other.person == record.person {
+                continue;
+            }
             let found = match self.model.outcome(&scored) {
                 Outcome::NoMatch => continue,
                 Outcome::LowConfidenceMatch => Found::LowConfidenceMatch,
@@ -44,15 +96,15 @@ impl Core {
         leads
     }
 
-    /// The records that one is compared with, each once.
-    fn comparisons(&self, record: &PersonRecord) -> Vec<&Arc<PersonRecord>> {
-        let mut seen: BTreeSet<Handle> = BTreeSet::from([record.handle]);
+    /// The slots of the records that one is compared with, each once.
+    fn comparisons(&self, record: &PersonRecord) -> Vec<Slot> {
+        let mut seen: HashSet<Slot, RandomState> = HashSet::default();
+        seen.extend(self.index.slot_of(record.handle));
         let mut all = Vec::new();
         let waiting = record.candidates.iter().map(|candidate| candidate.other);
         for other in waiting.chain(self.index.waiting().because_of(record.handle)) {
-            if seen.insert(other) {
-                all.extend(self.index.record(other));
-            }
+            let slot = self.index.slot_of(other);
+            all.extend(slot.filter(|slot| seen.insert(*slot)));
         }
         let mut keys: Vec<(usize, BlockKey)> = blocks(record.features())
             .iter()
@@ -61,12 +113,12 @@ impl Core {
             .collect();
         keys.sort_unstable();
         for (_, key) in keys {
-            for other in self.index.with_block(key) {
+            for slot in self.index.block(key) {
                 if all.len() >= self.rules.comparisons {
                     return all;
                 }
-                if seen.insert(other.handle) {
-                    all.push(other);
+                if seen.insert(*slot) {
+                    all.push(*slot);
                 }
             }
         }

@@ -2,11 +2,12 @@
 
 use super::super::demographics::Key;
 use super::super::record::{Join, PersonRecord, Token};
+use super::super::table::Slot;
 use super::super::waiting::Waiting;
-use super::Index;
+use super::{Index, Row};
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use walbrook_domain::{Day, Handle, PersonId};
+use walbrook_domain::{Day, Handle, Organisation, PersonId};
 use walbrook_matching::{BlockKey, Frequencies, Value};
 
 impl Index {
@@ -62,9 +63,29 @@ impl Index {
         self.all(self.exact.get(&key))
     }
 
-    /// Records with this key, in no order.
-    pub fn with_block(&self, key: BlockKey) -> impl Iterator<Item = &Arc<PersonRecord>> {
-        self.all(self.blocks.get(key.0))
+    /// The slots of the records with this key, in no order.
+    pub(in super::super) fn block(&self, key: BlockKey) -> &[Slot] {
+        self.blocks.get(key.0)
+    }
+
+    /// What the record in a slot is compared by.
+    pub(in super::super) fn row(&self, slot: Slot) -> Option<&Row> {
+        self.rows.get(slot as usize)
+    }
+
+    /// The record in a slot.
+    pub(in super::super) fn in_slot(&self, slot: Slot) -> Option<&Arc<PersonRecord>> {
+        self.at(slot)
+    }
+
+    /// The slot of a record.
+    pub(in super::super) fn slot_of(&self, handle: Handle) -> Option<Slot> {
+        self.slot(handle)
+    }
+
+    /// The organisation of a row's number.
+    pub(in super::super) fn organisation(&self, number: u32) -> Option<&Organisation> {
+        self.words.organisation(number)
     }
 
     /// How many records have this key.
