@@ -117,7 +117,23 @@ impl Book {
     /// told: every p is past it.
     pub fn restore_grounds(&mut self, grounds: Grounds, offset: i64) {
         self.state.restore_grounds(grounds, offset);
+        self.changes.begins_at(offset);
         self.applied_below(offset);
+    }
+
+    /// Changes below are not known here any more: a p that has not come so far cannot be decided by this process.
+    pub const fn causes_from(&self) -> i64 {
+        self.changes.from()
+    }
+
+    /// How many changes of grounds are held.
+    pub fn causes_held(&self) -> usize {
+        self.changes.grounds()
+    }
+
+    /// Forgets changes below an offset that every p is past; committed positions never go back.
+    pub fn forget_causes_below(&mut self, offset: i64) {
+        self.changes.forget_below(offset);
     }
 
     /// Says that everything below `offset` was applied.

@@ -317,6 +317,7 @@ pub fn build(
     let built = Built::Anew {
         partition: Box::new(adopted.partition),
         records_read: adopted.records_read,
+        from_snapshot: adopted.from_snapshot,
     };
     Ok((built, Some(adopted.transactor)))
 }

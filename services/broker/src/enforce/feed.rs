@@ -116,6 +116,11 @@ impl Feed {
         )
     }
 
+    /// Forgets causes below an offset that every p is past.
+    pub fn forget_causes_below(&self, offset: i64) {
+        self.book.write().forget_causes_below(offset);
+    }
+
     /// The control plane, held still.
     pub fn read(&self) -> RwLockReadGuard<'_, Book> {
         self.book.read()

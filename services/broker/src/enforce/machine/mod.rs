@@ -88,6 +88,8 @@ pub enum Built {
         partition: Box<Partition>,
         /// Records read for it.
         records_read: u64,
+        /// Whether a snapshot stood for the older part.
+        from_snapshot: bool,
     },
 }
 
