@@ -15,6 +15,8 @@ mod dry_run;
 mod forwarding;
 mod gateway;
 mod grounds;
+mod identities;
+mod identity_processes;
 mod lifecycle;
 mod merges;
 mod moves;

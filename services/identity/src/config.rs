@@ -2,6 +2,9 @@
 
 use crate::linkage::Rules;
 use crate::lookup::Bounds;
+use std::path::Path;
+use std::sync::Arc;
+use walbrook_matching::Model;
 use walbrook_runtime::config::{Common, Section, Settings};
 
 /// Resolved settings.
@@ -69,6 +72,12 @@ impl Settings for Config {
             count(defaults.comparisons),
         );
         let advertise = advertised(section);
+        let model = match section.path("linkage.model") {
+            None => Some(defaults.model),
+            Some(path) => model(&path)
+                .map_err(|problem| section.fault("linkage.model", problem))
+                .ok(),
+        };
         let without = section.texts("linkage.without_demographics");
         let organisation = section.integer("lookups.organisation_per_second", 1..=1_000_000, 500);
         let reader = section.integer("lookups.reader_per_minute", 1..=1_000_000, 120);
@@ -79,6 +88,7 @@ impl Settings for Config {
                 members_cap: usize::try_from(members_cap?).ok()?,
                 postcode_records: usize::try_from(postcode?).ok()?,
                 block_records: usize::try_from(block?).ok()?,
+                model: model?,
                 comparisons: usize::try_from(comparisons?).ok()?,
                 without_demographics: without.into_iter().collect(),
             },
@@ -89,4 +99,13 @@ impl Settings for Config {
             },
         })
     }
+}
+
+/// The matching model of a file.
+fn model(path: &Path) -> Result<Arc<Model>, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let model = Model::read(&text)
+        .map_err(|error| format!("{} is no matching model: {error}", path.display()))?;
+    Ok(Arc::new(model))
 }

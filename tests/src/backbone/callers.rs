@@ -131,6 +131,15 @@ impl Backbone {
         ))
     }
 
+    /// The system's own reviewer of pairs that the rules could not decide.
+    #[must_use]
+    pub fn reviewer(&self) -> IdentityClient<Connection> {
+        IdentityClient::new(self.connect(
+            "identity",
+            TokenRequest::new("WALBROOK:local", "reviewer", role::REVIEWER),
+        ))
+    }
+
     /// A reader of views in a role.
     #[must_use]
     pub fn views(&self, organisation: &str, role: &str, name: &str) -> ViewsClient<Connection> {

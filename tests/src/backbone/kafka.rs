@@ -1,12 +1,15 @@
 //! What a test reads from and writes to the log itself, and how it knows that the broker is through.
 
 use super::Backbone;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use walbrook_auditor::{Checked, LiveSource, Log, LogSource, Report};
-use walbrook_event::headers;
+use walbrook_event::{framing, headers};
 use walbrook_eventlog::position::Position;
 use walbrook_eventlog::{Appender, Ends, NewRecord, Positions, Record, TopicPartition, topics};
+use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::identity::v1::LinkRecord;
 
 /// How long Kafka may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -83,6 +86,21 @@ impl Backbone {
                 .expect("its records");
         }
         found
+    }
+
+    /// The last link record of each handle.
+    ///
+    /// # Panics
+    /// When one cannot be read.
+    #[must_use]
+    pub fn links(&self) -> BTreeMap<Vec<u8>, LinkRecord> {
+        let records = self.records("control.links").into_iter();
+        let read = records.map(|record| {
+            let (_, body) = framing::unframe(record.value.as_deref()).expect("framed");
+            let link = LinkRecord::decode_exact(body).expect("a link record");
+            (link.handle.clone(), link)
+        });
+        read.collect()
     }
 
     /// Releases of an event type on a purpose's topic.

@@ -208,6 +208,7 @@ fn date(text: &str) -> Option<Date> {
 mod tests {
     use super::*;
     use std::path::Path;
+    use walbrook_domain::Organisation;
 
     fn sample(number: &str) -> Option<Demographics> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -233,6 +234,62 @@ mod tests {
         );
         assert_eq!(patient.birth_date, Date::new(2010, 10, 22));
         assert_eq!((patient.postcode.as_str(), patient.uprn), ("", None));
+    }
+
+    /// What identity writes on `control.links` when a gateway asks for the patient's handle, in that one call.
+    fn restrictions_on_the_link(patient: &Demographics) -> Vec<String> {
+        use walbrook_identity::linkage::{
+            Answer, Command, Core, Entropy, LinkItem, MatchingCover, Token, Turn, wire,
+        };
+        struct Ids(u8);
+        impl Entropy for Ids {
+            fn id(&mut self) -> [u8; 16] {
+                self.0 += 1;
+                [self.0; 16]
+            }
+        }
+        struct Nobody;
+        impl MatchingCover for Nobody {
+            fn covers(&self, _: &Organisation, _: &Organisation) -> bool {
+                false
+            }
+        }
+        let stated = wire::stated(walbrook_proto::identity::v1::Demographics {
+            given_name: patient.given_name.clone(),
+            family_name: patient.family_name.clone(),
+            birth_date: patient.birth_date,
+            nhs_number: patient.nhs_number.clone().unwrap_or_default(),
+            restricted: patient.restricted,
+            ..Default::default()
+        });
+        let item = LinkItem {
+            token: Token([7; 32]),
+            organisation: "ODS:RRV".parse().unwrap(),
+            agency: "health".into(),
+            id_scheme: "NHS_NUMBER".into(),
+            stated: Some(stated.unwrap()),
+            previous: None,
+        };
+        let mut core = Core::default();
+        let turn = Turn {
+            now: walbrook_domain::Instant(0),
+            entropy: &mut Ids(0),
+            cover: &Nobody,
+        };
+        let Ok(Answer::Linked(handle)) = core.step(Command::Link(item), turn) else {
+            panic!("not linked");
+        };
+        assert!(core.committed().links.contains(&handle), "in the same step");
+        wire::link_record(core.index(), handle).unwrap().restrictions
+    }
+
+    #[test]
+    fn a_restricted_patient_is_restricted_on_the_link_within_the_same_call() {
+        let (Some(restricted), Some(open)) = (sample("9000000025"), sample("9000000009")) else {
+            return;
+        };
+        assert_eq!(restrictions_on_the_link(&restricted), ["RESTRICTED"]);
+        assert!(restrictions_on_the_link(&open).is_empty());
     }
 
     #[test]

@@ -4,7 +4,9 @@ use super::demographics::{Stated, Strategy};
 use super::record::{Found, Token};
 use super::reviewing::{Explained, Page, Pair, Reviewer, Verdict, Wanted};
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 use walbrook_domain::{Day, Handle, Instant, Organisation, PersonId};
+use walbrook_matching::Model;
 
 /// Whether two organisations' records may be compared: a signed matching agreement in force covers both. Within one organisation they may
 /// be compared always; that is not asked here.
@@ -36,8 +38,22 @@ pub struct Rules {
     pub block_records: usize,
     /// Records that one record is compared with at most.
     pub comparisons: usize,
+    /// What is not surely the same is compared with this model.
+    pub model: Arc<Model>,
     /// Agencies whose unknown subjects are taken without demographics; all others are asked for them.
     pub without_demographics: BTreeSet<String>,
+}
+
+/// The model that is part of the program.
+fn shipped() -> Arc<Model> {
+    static SHIPPED: LazyLock<Arc<Model>> = LazyLock::new(|| {
+        #[expect(
+            clippy::expect_used,
+            reason = "the file is part of the program, and a test reads it"
+        )]
+        Arc::new(Model::shipped().expect("the shipped model can be read"))
+    });
+    Arc::clone(&SHIPPED)
 }
 
 impl Default for Rules {
@@ -47,6 +63,7 @@ impl Default for Rules {
             postcode_records: 300,
             block_records: 200,
             comparisons: 400,
+            model: shipped(),
             without_demographics: BTreeSet::new(),
         }
     }

@@ -7,7 +7,7 @@ use super::index::Index;
 use super::record::{Found, PersonRecord, Token};
 use super::said::Said;
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use walbrook_domain::{Day, Handle, Instant, PersonId};
 use walbrook_matching::Model;
 
@@ -26,18 +26,6 @@ pub struct Core {
     undo: Vec<(Handle, Option<Arc<PersonRecord>>)>,
 }
 
-/// The model that is part of the program.
-fn shipped() -> Arc<Model> {
-    static SHIPPED: LazyLock<Arc<Model>> = LazyLock::new(|| {
-        #[expect(
-            clippy::expect_used,
-            reason = "the file is part of the program, and a test reads it"
-        )]
-        Arc::new(Model::shipped().expect("the shipped model can be read"))
-    });
-    Arc::clone(&SHIPPED)
-}
-
 impl Default for Core {
     fn default() -> Self {
         Self::new(Index::default(), Rules::default())
@@ -45,22 +33,22 @@ impl Default for Core {
 }
 
 impl Core {
-    /// A core over an index that was read from the log, with the model that is shipped.
+    /// A core over an index that was read from the log.
     pub fn new(index: Index, rules: Rules) -> Self {
-        Self::with_model(index, rules, shipped())
+        Self {
+            index,
+            touched: BTreeSet::new(),
+            model_word: rules.model.word().into(),
+            model: Arc::clone(&rules.model),
+            rules,
+            changes: Changes::default(),
+            undo: Vec::new(),
+        }
     }
 
     /// A core with a model of one's own.
     pub fn with_model(index: Index, rules: Rules, model: Arc<Model>) -> Self {
-        Self {
-            index,
-            rules,
-            touched: BTreeSet::new(),
-            model_word: model.word().into(),
-            model,
-            changes: Changes::default(),
-            undo: Vec::new(),
-        }
+        Self::new(index, Rules { model, ..rules })
     }
 
     /// The state, with what the batch in work changed.
