@@ -9,7 +9,7 @@ use walbrook_tests::records::{event_id, ground};
 use walbrook_tests::shelf::Shelf;
 
 /// Events of the history, over both partitions.
-const HISTORY: u128 = 40_000;
+const HISTORY: u128 = 100_000;
 /// Events sent behind it in small steps, some of which the killed broker decides.
 const STEP: u128 = 400;
 const STEPS: u128 = 100;

@@ -28,6 +28,7 @@ type Files = BTreeMap<i32, Vec<u8>>;
 pub struct Uses {
     pub kept: usize,
     pub found: usize,
+    pub gone_on: usize,
     pub passed_over: usize,
 }
 

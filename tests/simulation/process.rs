@@ -301,6 +301,9 @@ impl Process {
                 Duration::ZERO,
             )
         };
+        if let Ok((Built::Anew { from_snapshot, .. }, _)) = &built {
+            self.disk.uses.lock().expect("a disk").gone_on += usize::from(*from_snapshot);
+        }
         member.reports.push((job.number, job.attempt, built));
     }
 

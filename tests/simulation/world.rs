@@ -277,6 +277,7 @@ impl World {
             let uses = *disk.uses.lock().expect("a disk");
             sum.kept += uses.kept;
             sum.found += uses.found;
+            sum.gone_on += uses.gone_on;
             sum.passed_over += uses.passed_over;
         }
         sum
