@@ -195,7 +195,9 @@ impl Residents {
     /// The services that hold a record of somebody, a bit for each.
     fn held_by(&self, member: &Resident) -> u32 {
         let mut rng = self.chance(
-            member.number / super::MOST_MEMBERS << 8 | 0x80 | member.number % super::MOST_MEMBERS,
+            ((member.number / super::MOST_MEMBERS) << 8)
+                | 0x80
+                | (member.number % super::MOST_MEMBERS),
         );
         let age = member.age_on(self.today);
         let tenants = super::mixed(member.number / super::MOST_MEMBERS) % 100 < 45;

@@ -124,14 +124,14 @@ pub fn svg(lines: &[Line], title: &str) -> String {
     out
 }
 
-/// Where the axis begins: the tenth below the least figure. The points are compared with each other, not with nothing.
+/// Where the axis begins: the twentieth below the least figure. The points are compared with each other, not with nothing.
 fn least(lines: &[Line]) -> f64 {
     let shown = lines.iter().filter_map(|line| line.shown.as_ref());
     let values = shown
         .flat_map(|figures| [figures.pairs.precision, figures.pairs.recall])
         .flatten();
     let lowest = values.fold(1.0_f64, f64::min);
-    ((lowest * 10.0).floor() / 10.0).min(0.9).max(0.0)
+    ((lowest * 20.0).floor() / 20.0).clamp(0.0, 0.9)
 }
 
 fn mark(out: &mut String, x: f64, y: usize, colour: &str, round: bool) {
