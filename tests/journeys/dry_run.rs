@@ -81,7 +81,7 @@ async fn foretell(backbone: &Backbone) -> Forecast {
             };
             let before = ends(backbone);
             let mut source = backbone.source();
-            let forecast = run(source.as_mut(), &asked, &mut |_| {});
+            let forecast = run(source.as_mut(), &asked, &walbrook_event::Plain, &mut |_| {});
             let forecast = forecast.map_err(|error| error.to_string())?;
             let after = ends(backbone);
             let moved: Vec<_> = before

@@ -7,17 +7,26 @@ use walbrook_auditor::dry_run::inference::How;
 use walbrook_auditor::dry_run::{Asked, DryRunError, Forecast, Progress, run};
 use walbrook_domain::control::{ControlFact, GroundKind, GroundState, PinFact, PinKind};
 use walbrook_domain::{Day, EventId, Handle, Instant, PersonId};
-use walbrook_event::framing::frame;
+use walbrook_event::framing::{frame, unframe};
+use walbrook_event::{Plain, Seal, headers};
 use walbrook_eventlog::memory::MemoryLog;
-use walbrook_eventlog::{Appender, Ends, NewRecord, TopicPartition, topics};
+use walbrook_eventlog::{Appender, Ends, NewRecord, TopicPartition, murmur2_partition, topics};
 use walbrook_policy::agreement::{Agreement, sha256};
+use walbrook_policy::outcome::{Outcome, Reason};
+use walbrook_proto::audit::v1::{DecisionEntry, DecisionPage};
 use walbrook_proto::avro::AvroRecord as _;
 use walbrook_proto::identity::v1::{LinkMember, LinkRecord};
 use walbrook_tests::records::{
     CAMDEN, City, ISLINGTON, document, event_id, ground, organisation, schema_id,
 };
+use walbrook_tests::seal::Mixed;
 
 const PARTITIONS: i32 = 2;
+
+fn partition_of(handle: Handle) -> i32 {
+    murmur2_partition(handle.as_bytes(), PARTITIONS)
+}
+
 /// The machine's clock of these tests.
 const NOW: Instant = Instant(1_780_000_600_000_000);
 const EVENT: &str = "housing.RentArrearsChanged";
@@ -118,6 +127,45 @@ impl Town {
         )]);
     }
 
+    /// The next offset of a partition.
+    fn ends_of(&self, at: &TopicPartition) -> i64 {
+        let mut ends = self.log.clone();
+        let at = std::slice::from_ref(at);
+        ends.high_watermarks(at, std::time::Duration::ZERO).unwrap()[0]
+    }
+
+    /// A page that sends one record of `raw.housing` to quarantine, as far as a dry run looks at it.
+    fn quarantine(&self, partition: i32, offset: i64) -> NewRecord {
+        let page = DecisionPage {
+            kind: "LIVE".into(),
+            raw_topic: "raw.housing".into(),
+            partition,
+            first_offset: offset,
+            last_offset: offset,
+            entries: vec![DecisionEntry {
+                first_offset: offset,
+                offset_count: 1,
+                agreement_index: -1,
+                outcome: Outcome::Quarantine.code(),
+                reason: Reason::Unreadable.code(),
+                ..DecisionEntry::default()
+            }],
+            decided_at: Some(prost_types::Timestamp::default()),
+            cursor_before: "-".into(),
+            cursor_after: "-".into(),
+            ..DecisionPage::default()
+        };
+        let value = frame(schema_id(DecisionPage::FULL_NAME), &page.to_vec().unwrap());
+        NewRecord {
+            topic: self.city.topic(topics::DECISIONS).into(),
+            partition: Some(partition),
+            key: Some(format!("raw.housing/{partition}").into_bytes().into()),
+            value: Some(value.into()),
+            headers: walbrook_eventlog::Headers::new(),
+            timestamp_ms: None,
+        }
+    }
+
     fn ends(&self) -> Vec<(String, i64)> {
         let mut ends = self.log.clone();
         let table = topics::table(&self.city.namespace, PARTITIONS);
@@ -144,6 +192,10 @@ impl Town {
     }
 
     fn asked(&self, asked: Asked) -> Result<Forecast, DryRunError> {
+        self.asked_through(&Plain, asked)
+    }
+
+    fn asked_through(&self, seal: &dyn Seal, asked: Asked) -> Result<Forecast, DryRunError> {
         let table = topics::table(&self.city.namespace, PARTITIONS);
         let counts = move |name: &str| {
             let topic = table.iter().find(|topic| topic.name == name);
@@ -157,7 +209,7 @@ impl Town {
         );
         let before = self.ends();
         let (mut total, mut read) = (0, 0);
-        let answer = run(&mut source, &asked, &mut |progress| match progress {
+        let answer = run(&mut source, &asked, seal, &mut |progress| match progress {
             Progress::Total(records) => total = records,
             Progress::Read => read += 1,
         });
@@ -208,6 +260,53 @@ fn events_people_and_fields_are_counted_once() {
         AtOnceChange::default(),
         "a new agreement reaches nothing back"
     );
+}
+
+#[test]
+fn what_stands_in_quarantine_uses_up_no_id() {
+    let town = Town::new();
+    let broken = town.city.arrears(handle(2), event_id(20), 1_200, None);
+    let (schema, body) = unframe(broken.value.as_deref()).unwrap();
+    let cut = frame(schema, &body[..body.len() - 1]);
+    let raw = TopicPartition::new(broken.topic.clone(), partition_of(handle(2)));
+    let at = town.ends_of(&raw);
+    town.append(vec![NewRecord {
+        value: Some(cut.into()),
+        ..broken
+    }]);
+    let (is, partition) = (at, raw.partition);
+    // Sent again, corrected, under the same id: counted once the broker's page says where the first stands.
+    town.arrears(2, event_id(20), None);
+    let counted = |town: &Town| {
+        let found = town.ask(&proposal("not-needed")).unwrap();
+        (found.replayed.events, found.replayed.unreadable)
+    };
+    assert_eq!(counted(&town), (4, 1), "until then it is taken for a retry");
+    town.append(vec![town.quarantine(partition, is)]);
+    assert_eq!(counted(&town), (5, 1));
+}
+
+#[test]
+fn bodies_are_opened_through_the_seal() {
+    let town = Town::new();
+    let mut sealed = town.city.arrears(handle(3), event_id(30), 1_200, None);
+    let (schema, body) = unframe(sealed.value.as_deref()).unwrap();
+    let closed = Mixed.seal(handle(3).as_bytes(), body.to_vec()).unwrap();
+    sealed.value = Some(frame(schema, &closed.body).into());
+    sealed.headers.set(headers::KEY, closed.key_id.into_bytes());
+    town.append(vec![sealed]);
+    let events = |seal: &dyn Seal| {
+        let asked = Asked {
+            agreement: Agreement::read(&proposal("not-needed")).unwrap(),
+            parties: None,
+            since: None,
+            now: NOW,
+        };
+        town.asked_through(seal, asked).unwrap().replayed.events
+    };
+    assert_eq!(events(&Plain), 4);
+    // Only what it sealed opens through this one.
+    assert_eq!(events(&Mixed), 1);
 }
 
 #[test]

@@ -132,6 +132,7 @@ pub enum Manner {
     /// Suspensions of the agreement that asks for no consent, by a log of which the broker that leads `control.policy` has a clock behind the
     /// others': what is accepted before a record may bear a later time.
     ClocksApart,
+    #[allow(dead_code, reason = "what the replay tests run")]
     /// Everything, and the log's clock is never set back further than the audit of the epoch allows for: it goes by the log's times.
     Audited,
 }

@@ -1,14 +1,18 @@
 //! The raw records of one topic and partition, read as the broker had to read them, and their index.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 use walbrook_domain::{EventType, Instant};
+use walbrook_event::framing::unframe;
 use walbrook_event::history::{Entry, History};
 use walbrook_event::raw::{RawEvent, RawRecord, ReadError, Rule, SubjectKind};
 use walbrook_event::{Seal, headers};
 use walbrook_eventlog::Record;
-use walbrook_proto::avro::SubjectOf;
+use walbrook_policy::Outcome;
+use walbrook_proto::audit::v1::DecisionPage;
+use walbrook_proto::avro::{AvroRecord as _, SubjectOf};
 
 use crate::log::header;
 
@@ -39,6 +43,33 @@ pub struct Raw {
     by_offset: HashMap<i64, usize>,
 }
 
+/// The runs of offsets of one partition that its pages send to quarantine, by raw topic.
+#[derive(Debug, Default)]
+pub struct QuarantineRuns(BTreeMap<String, Vec<Range<i64>>>);
+
+impl QuarantineRuns {
+    /// Takes in a page. One that cannot be read is a difference where it is walked.
+    pub fn note(&mut self, record: &Record) {
+        let page = unframe(record.value.as_deref())
+            .ok()
+            .and_then(|(_, body)| DecisionPage::decode_exact(body).ok());
+        let Some(page) = page else { return };
+        for entry in &page.entries {
+            if entry.outcome == Outcome::Quarantine.code() {
+                let run = entry.first_offset..entry.first_offset + i64::from(entry.offset_count);
+                let of_topic = self.0.entry(page.raw_topic.clone()).or_default();
+                of_topic.push(run);
+            }
+        }
+    }
+
+    /// Whether a page sends this record there.
+    pub fn covers(&self, topic: &str, offset: i64) -> bool {
+        let mut runs = self.0.get(topic).into_iter().flatten();
+        runs.any(|run| run.contains(&offset))
+    }
+}
+
 /// Whom events of a type are about, as the contracts say.
 pub fn subject_kind(event_type: &EventType) -> Option<SubjectKind> {
     let event = walbrook_proto::event(event_type.as_str())?.event?;
@@ -50,11 +81,6 @@ pub fn subject_kind(event_type: &EventType) -> Option<SubjectKind> {
 }
 
 impl Raw {
-    /// Reads a partition of the topic `raw.<agency>`.
-    pub fn read(topic: &str, records: &[Record], seal: &dyn Seal) -> Self {
-        Self::read_but(topic, records, seal, &|_| false)
-    }
-
     /// Reads a partition of the topic `raw.<agency>`. What pages say is in quarantine is not in the index: its id is not used up, and it corrects
     /// nothing. Whether it belongs there is checked where its page is.
     pub fn read_but(

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use walbrook_domain::control::ControlRecord;
 use walbrook_domain::{Handle, Instant};
-use walbrook_event::framing::unframe;
 use walbrook_proto::audit::v1::DecisionPage;
-use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::LinkRecord;
 
 use crate::control::Control;
@@ -16,28 +14,9 @@ use crate::log::{Log, Place, decode};
 use crate::pages::{Chain, decided_at};
 use crate::pseudonyms::Pseudonyms;
 use crate::queue::{Events, Queue, Reach, Through};
-use crate::raw::Raw;
+use crate::raw::{QuarantineRuns, Raw};
 use crate::report::{Checked, Report};
 use crate::standing::{Name, Standing};
-
-/// The runs of offsets of each raw topic that pages send to quarantine.
-fn quarantined(log: &Log, number: i32) -> BTreeMap<String, Vec<std::ops::Range<i64>>> {
-    let mut runs: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for record in log.records("audit.decisions", number) {
-        let page = unframe(record.value.as_deref())
-            .ok()
-            .and_then(|(_, body)| DecisionPage::decode_exact(body).ok());
-        // A page that cannot be read is a difference where it is walked.
-        let Some(page) = page else { continue };
-        for entry in &page.entries {
-            if entry.outcome == walbrook_policy::Outcome::Quarantine.code() {
-                let run = entry.first_offset..entry.first_offset + i64::from(entry.offset_count);
-                runs.entry(page.raw_topic.clone()).or_default().push(run);
-            }
-        }
-    }
-    runs
-}
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
@@ -109,12 +88,14 @@ impl<'a, 'b> Walk<'a, 'b> {
     pub fn new(shared: &'b mut Shared<'a>, number: i32) -> Self {
         let log = shared.log;
         let topics = log.topics("raw.");
-        let quarantined = quarantined(log, number);
+        let mut quarantined = QuarantineRuns::default();
+        for page in log.records("audit.decisions", number) {
+            quarantined.note(page);
+        }
         let mut raws = BTreeMap::new();
         for topic in &topics {
-            let of_topic = quarantined.get(topic).map_or(&[][..], Vec::as_slice);
             let raw = Raw::read_but(topic, log.records(topic, number), log.seal(), &|offset| {
-                of_topic.iter().any(|run| run.contains(&offset))
+                quarantined.covers(topic, offset)
             });
             let traces = raw
                 .slots

@@ -24,6 +24,7 @@ pub mod tally;
 pub mod worlds;
 
 use walbrook_domain::{Day, Instant, Organisation};
+use walbrook_event::Seal;
 use walbrook_eventlog::topics;
 use walbrook_policy::Agreement;
 use walbrook_policy::state::Illegal;
@@ -82,13 +83,14 @@ pub enum DryRunError {
     NoRules,
 }
 
-/// Answers. `progress` is told of the number of records to read first, then of each one read.
+/// Answers. Personal values are opened through `seal`; `progress` is told of the number of records to read first, then of each one read.
 ///
 /// # Errors
 /// When the log cannot be read, or the control plane would refuse the proposal.
 pub fn run(
     source: &mut dyn LogSource,
     asked: &Asked,
+    seal: &dyn Seal,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Forecast, DryRunError> {
     let partitions = source.partitions(topics::LINKS)?;
@@ -100,6 +102,7 @@ pub fn run(
     let mut tally = tally::Tally::default();
     let mut replay = replay::Replay {
         asked,
+        seal,
         worlds,
         people,
         tally: &mut tally,
@@ -128,7 +131,8 @@ pub struct Plan {
 impl Plan {
     fn new(source: &mut dyn LogSource, partitions: i32) -> Result<Self, AuditError> {
         let mut wanted = vec![(topics::POLICY, 0)];
-        for topic in [topics::LINKS].into_iter().chain(topics::RAW) {
+        let per_p = [topics::LINKS, topics::DECISIONS].into_iter();
+        for topic in per_p.chain(topics::RAW) {
             wanted.extend((0..partitions).map(|partition| (topic, partition)));
         }
         let mut stretches = Vec::with_capacity(wanted.len());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use walbrook_domain::{Instant, PersonId};
 use walbrook_event::history::{Standing, Subject as Of};
 use walbrook_event::raw::RawEvent;
-use walbrook_event::{FieldValue, Plain};
+use walbrook_event::{FieldValue, Seal};
 use walbrook_eventlog::{Record, topics};
 use walbrook_policy::facts::{EventFacts, Precedence};
 
@@ -17,13 +17,15 @@ use super::{Asked, DryRunError, Plan, Progress};
 use crate::control::{Control, PinnedEvent, Verdict};
 use crate::derive::{Fields, subject};
 use crate::links::Links;
-use crate::raw::{Raw, Slot, entry};
+use crate::raw::{QuarantineRuns, Raw, Slot, entry};
 use crate::source::LogSource;
 
 /// A run over the log.
 pub struct Replay<'t> {
     /// What was asked.
     pub asked: &'t Asked,
+    /// The seam that personal values were written through.
+    pub seal: &'t dyn Seal,
     /// Both worlds.
     pub worlds: Worlds,
     /// Everybody.
@@ -51,6 +53,11 @@ impl Replay<'_> {
         partition: i32,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), DryRunError> {
+        let mut quarantined = QuarantineRuns::default();
+        source.read_all(&plan.of(topics::DECISIONS, Some(partition)), &mut |page| {
+            progress(Progress::Read);
+            quarantined.note(&page);
+        })?;
         let stretches: Vec<_> = topics::RAW
             .into_iter()
             .flat_map(|topic| plan.of(topic, Some(partition)))
@@ -62,7 +69,9 @@ impl Replay<'_> {
             of_topic.push(record);
         })?;
         for (topic, records) in records {
-            let raw = Raw::read(&topic, &records, &Plain);
+            let raw = Raw::read_but(&topic, &records, self.seal, &|offset| {
+                quarantined.covers(&topic, offset)
+            });
             drop(records);
             self.topic(&topic, &raw, partition);
         }

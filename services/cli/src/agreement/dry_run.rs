@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use walbrook_auditor::dry_run::{self, Asked, DryRunError, Forecast, Progress};
 use walbrook_domain::{Day, Organisation, Purpose};
-use walbrook_event::{Key, PurposeKey};
+use walbrook_event::{Key, Plain, PurposeKey};
 use walbrook_policy::Agreement;
 use walbrook_policy::agreement::Faults;
 use walbrook_runtime::keystore::{FileKeyStore, KeyStore as _};
@@ -75,10 +75,15 @@ pub(super) async fn run(args: DryRunArgs) -> Result<Exit, Failure> {
     let forecast = blocking(move || {
         let mut source = source(&place)?;
         let bar = bar();
-        let answer = dry_run::run(source.as_mut(), &asked, &mut |progress| match progress {
-            Progress::Total(records) => bar.set_length(records),
-            Progress::Read => bar.inc(1),
-        });
+        let answer = dry_run::run(
+            source.as_mut(),
+            &asked,
+            &Plain,
+            &mut |progress| match progress {
+                Progress::Total(records) => bar.set_length(records),
+                Progress::Read => bar.inc(1),
+            },
+        );
         bar.finish_and_clear();
         answer.map_err(refused)
     })
