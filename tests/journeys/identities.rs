@@ -291,7 +291,7 @@ fn records_of_two_councils_meet_only_while_a_matching_agreement_covers_both() {
             agreement_id: signed.agreement.clone(),
             version: signed.version,
             standing: "TERMINATED".into(),
-            reason: "the parties part".into(),
+            reason: "party-leaves".into(),
             ..SetStandingRequest::default()
         };
         backbone
