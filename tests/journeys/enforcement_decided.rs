@@ -118,7 +118,10 @@ impl Town {
             if let Some(read) = broker.takeover_records(partition) {
                 return read;
             }
-            assert!(Monotonic::now() < deadline, "p={partition} is not taken over");
+            assert!(
+                Monotonic::now() < deadline,
+                "p={partition} is not taken over"
+            );
             std::thread::yield_now();
         }
     }

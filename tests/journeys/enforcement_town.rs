@@ -320,7 +320,13 @@ impl Town {
     /// A broker in threads of this process, with a data folder.
     pub fn start_member_on(&self, data: &Path) -> InThread {
         let clients = Arc::new(self.clients());
-        start(&self.kafka, &self.city, Limits::default(), clients, Some(data))
+        start(
+            &self.kafka,
+            &self.city,
+            Limits::default(),
+            clients,
+            Some(data),
+        )
     }
 
     /// How far the snapshot of p in a data folder reaches, 0 without one.

@@ -121,7 +121,10 @@ pub fn foreign() -> &'static Files {
 /// Which one was ahead of it.
 pub fn check(world: &World) -> Result<(), Broken> {
     let mut pages = BTreeMap::new();
-    for record in world.log.committed_records(&world.city.topic(topics::DECISIONS)) {
+    for record in world
+        .log
+        .committed_records(&world.city.topic(topics::DECISIONS))
+    {
         let (_, body) = unframe(record.value.as_deref()).expect("framed");
         let page = DecisionPage::decode_exact(body).expect("a page");
         let at = page.decided_at.unwrap_or_default();

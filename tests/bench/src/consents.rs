@@ -146,7 +146,10 @@ fn restored(place: &Backbone) -> usize {
 }
 
 /// The resident set of a process in bytes.
-fn resident(pid: u32) -> Result<f64, NoFigure> {
+///
+/// # Errors
+/// When the system does not say.
+pub fn resident(pid: u32) -> Result<f64, NoFigure> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kib: Option<f64> = status
         .lines()

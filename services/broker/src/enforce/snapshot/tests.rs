@@ -12,9 +12,7 @@ use crate::enforce::links::Link;
 use crate::enforce::standing::{Released, SubjectStanding};
 use crate::kept_file::Hashed;
 use std::os::unix::fs::PermissionsExt;
-use walbrook_domain::{
-    AgreementVersion, EventId, Handle, LinkStatus, PersonId, Restriction,
-};
+use walbrook_domain::{AgreementVersion, EventId, Handle, LinkStatus, PersonId, Restriction};
 use walbrook_event::history::{Entry, Subject};
 use walbrook_event::{Key, Plain, PurposeKey};
 use walbrook_eventlog::{Namespace, topics};
