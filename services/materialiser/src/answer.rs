@@ -42,9 +42,10 @@ pub enum Subject {
     Everyone,
     /// One person by pseudonym.
     Person(Pseudonym),
-    /// One person, found by the reader's own record: answered only where the view holds a subject record of that handle.
+    /// One person, found by the reader's own record: answered only where the view holds a subject record of that handle. Identity answers with
+    /// pseudonyms that nobody has when it may not say, so this looks the same from here.
     OwnRecord(Pseudonym, HandlePseudonym),
-    /// A record of the reader's own organisation that nobody knows.
+    /// A record of the reader's own organisation for which nobody was asked, because the reader does not act in a role of its token.
     Unknown,
 }
 
@@ -60,6 +61,8 @@ impl Subject {
 /// A read, checked for form.
 #[derive(Debug, Clone)]
 pub struct Ask {
+    /// The read's id: identity puts it on record with the look-up that comes before.
+    pub read_id: String,
     /// Who reads.
     pub viewer: Viewer,
     /// The case, where the reader names one.
@@ -168,7 +171,6 @@ impl Reads {
     }
 
     async fn rounds(&self, served: &Arc<Served>, ask: Ask) -> Result<Answer, ReadError> {
-        let read_id = uuid::Uuid::new_v4().to_string();
         let ask = Arc::new(ask);
         for _ in 0..MOST_ROUNDS {
             let through = served.bound.check(Monotonic::now())?;
@@ -177,7 +179,7 @@ impl Reads {
                 return Err(ReadError::NotPinned);
             }
             let computed = self.compute(served, &agreements, &ask).await?;
-            let record = record(&read_id, served, &ask, &agreements, &computed, through.wall);
+            let record = record(served, &ask, &agreements, &computed, through.wall);
             let asked = Monotonic::now();
             let (recorded, end) =
                 tokio::join!(self.audit.read(&record, clock::now()), self.book.end());
@@ -197,7 +199,7 @@ impl Reads {
             }
             let through = served.bound.check(Monotonic::now())?;
             return Ok(Answer {
-                read_id,
+                read_id: ask.read_id.clone(),
                 rows: computed.page.rows,
                 total: computed.page.total,
                 more: computed.page.more,
@@ -302,7 +304,6 @@ fn compute(
 }
 
 fn record(
-    read_id: &str,
     served: &Served,
     ask: &Ask,
     agreements: &Agreements,
@@ -319,7 +320,7 @@ fn record(
         ("ANSWERED", "ENTITLED")
     };
     audit::ReadRecord {
-        read_id: read_id.to_owned(),
+        read_id: ask.read_id.clone(),
         reader: ask.viewer.reader.clone(),
         organisation: ask.viewer.organisation.to_string(),
         role: ask.viewer.role.clone(),

@@ -63,16 +63,18 @@ impl Service {
         };
         let (served, evaluated_at) = faults.end(served, evaluated_at)?;
         let (viewer, role_held) = viewer(principal, &context)?;
+        let read_id = uuid::Uuid::new_v4().to_string();
         let subject = match (pseudonym, request.subject) {
             (Some(pseudonym), _) => Subject::Person(pseudonym),
             (None, Some(Asked::Local(local))) if role_held => self
                 .identity
-                .resolve(&viewer.organisation, &local, &served.view.purpose)
+                .resolve(&viewer, &local, &served.view.purpose, &read_id)
                 .await
                 .map_err(ReadError::Identity)?,
             _ => Subject::Unknown,
         };
         let ask = Ask {
+            read_id,
             viewer,
             case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
             operation: "GET",
@@ -126,6 +128,7 @@ impl Service {
             request.page_size
         };
         let ask = Ask {
+            read_id: uuid::Uuid::new_v4().to_string(),
             viewer,
             case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
             operation: "LIST",

@@ -3,11 +3,12 @@
 use crate::answer::Subject;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use walbrook_domain::{HandlePseudonym, Organisation, Pseudonym, Purpose};
+use walbrook_domain::{HandlePseudonym, Pseudonym, Purpose};
 use walbrook_proto::identity::v1::identity_client::IdentityClient;
 use walbrook_proto::identity::v1::{HandleForRequest, ResolveForReadRequest};
 use walbrook_proto::view::v1::LocalRecord;
 use walbrook_runtime::callers::Credential;
+use walbrook_view::Viewer;
 
 /// A client of identity; connects when it is first asked.
 #[derive(Debug, Clone)]
@@ -23,41 +24,44 @@ impl Identity {
         }
     }
 
-    /// Whom a record of `organisation` is about. Identity puts each look-up on record and limits their rate.
+    /// Whom a record of the viewer's organisation is about. Identity puts each look-up on record first, limits their rate, and answers with
+    /// pseudonyms that nobody has where it may not say.
     ///
     /// # Errors
     /// What identity said when it did not answer.
     pub async fn resolve(
         &self,
-        organisation: &Organisation,
+        viewer: &Viewer,
         record: &LocalRecord,
         purpose: &Purpose,
+        read_id: &str,
     ) -> Result<Subject, Box<tonic::Status>> {
         let request = ResolveForReadRequest {
             record: Some(HandleForRequest {
                 agency: record.agency.clone(),
-                organisation: organisation.to_string(),
+                organisation: viewer.organisation.to_string(),
                 id_scheme: record.id_scheme.clone(),
                 local_id: record.local_id.clone(),
             }),
             purpose: purpose.to_string(),
-            ..ResolveForReadRequest::default()
+            reader: viewer.reader.clone(),
+            role: viewer.role.clone(),
+            read_id: read_id.to_owned(),
         };
-        let found = match self.client.clone().resolve_for_read(request).await {
-            Ok(found) => found.into_inner(),
-            // An unknown record is an empty answer like any other.
-            Err(status) if status.code() == tonic::Code::NotFound => return Ok(Subject::Unknown),
-            Err(status) => return Err(Box::new(status)),
-        };
+        let found = self.client.clone().resolve_for_read(request).await;
+        let found = found.map_err(Box::new)?.into_inner();
         let person = found
             .person_pseudonym
             .and_then(|bytes| Pseudonym::try_from(bytes.as_slice()).ok());
         let handle = found
             .handle_pseudonym
             .and_then(|bytes| HandlePseudonym::try_from(bytes.as_slice()).ok());
-        Ok(match (person, handle) {
-            (Some(person), Some(handle)) => Subject::OwnRecord(person, handle),
-            _ => Subject::Unknown,
-        })
+        match (person, handle) {
+            (Some(person), Some(handle)) => Ok(Subject::OwnRecord(person, handle)),
+            // It always answers with both, whoever is asked about.
+            _ => Err(Box::new(tonic::Status::internal(
+                "identity answered without pseudonyms; check the versions of both",
+            ))),
+        }
     }
 }
