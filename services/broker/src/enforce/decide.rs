@@ -187,7 +187,12 @@ impl Partition {
         };
         let mut heard = Heard::default();
         let mut items = Vec::with_capacity(incoming.len());
-        for record in incoming {
+        let mut incoming = incoming.into_iter();
+        loop {
+            self.bring_near(work.writer.control, items.len(), incoming.as_slice());
+            let Some(record) = incoming.next() else {
+                break;
+            };
             work.transaction.events += 1;
             let item = match &record.content {
                 Content::Unreadable(unreadable) => {

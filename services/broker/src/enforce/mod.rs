@@ -21,6 +21,7 @@ pub mod links;
 pub mod machine;
 pub mod member;
 pub mod metrics;
+mod near;
 pub mod outgoing;
 pub mod page;
 pub mod partition;

@@ -236,8 +236,7 @@ impl Partition {
             .topics
             .iter()
             .find(|topic| topic.plain == "raw.social-care");
-        let known = social_care
-            .is_some_and(|topic| topic.history.events(&subject, i64::MAX).next().is_some());
+        let known = social_care.is_some_and(|topic| topic.history.has_event(&subject, i64::MAX));
         Some(&link.organisation).filter(|organisation| known && organisation.is_london_authority())
     }
 

@@ -287,8 +287,8 @@ fn the_corrected_event_is_looked_up_on_the_log_and_held_against_the_claim() {
     let town = Town::new();
     let written = |organisation: &str, event: &str| {
         Headers::new()
-            .with(headers::ID, event.to_owned())
-            .with(headers::ORGANISATION, organisation.to_owned())
+            .with(headers::ID, event)
+            .with(headers::ORGANISATION, organisation)
     };
     town.append("raw.housing", 2, written(CAMDEN, EVENT), vec![0]);
     town.append("raw.housing", 2, written("ODS:RRV", EVENT), vec![0]);

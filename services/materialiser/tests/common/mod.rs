@@ -326,7 +326,7 @@ impl Place {
     fn shared(&self, person: u8, full_name: &str, body: &[u8]) -> NewRecord {
         let key = [person; 16];
         let partition = walbrook_eventlog::murmur2_partition(&key, PARTITIONS);
-        let headers = Headers::new().with("ce_type", full_name.to_owned());
+        let headers = Headers::new().with("ce_type", full_name);
         self.record(TOPIC, partition, &key, framing::frame(1, body), headers)
     }
 

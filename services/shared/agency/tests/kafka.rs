@@ -330,7 +330,7 @@ fn record(topic: &str, schedule: PublicationSchedule) -> NewRecord {
     let fact = ControlFact::Agreement(AgreementFact::Schedule(schedule));
     let encoded = control::write(&fact, now(), "").expect("encoded");
     let mut written = Headers::new();
-    written.push(headers::TYPE, encoded.full_name.to_owned());
+    written.push(headers::TYPE, encoded.full_name);
     NewRecord {
         topic: topic.into(),
         partition: Some(0),

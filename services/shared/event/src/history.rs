@@ -160,7 +160,7 @@ impl Records {
     }
 
     fn subject(&self, row: &Row) -> Option<Subject> {
-        if row.source % 2 == 0 {
+        if row.source.is_multiple_of(2) {
             return Some(Subject::Handle(Handle::new(row.subject)));
         }
         let number = u32::try_from(u128::from_be_bytes(row.subject)).ok()?;

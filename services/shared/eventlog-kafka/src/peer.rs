@@ -4,6 +4,7 @@
 use crate::Kafka;
 use crate::connection::plain;
 use crate::message::owned_headers;
+use crate::transactor::is_drained;
 use bytes::Bytes;
 use rdkafka::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -347,15 +348,11 @@ fn give(
 }
 
 fn drain(producer: &BaseProducer<Reports>, topic: &str) -> Result<(), LogError> {
-    let deadline = Instant::now() + PATIENCE;
-    while producer.in_flight_count() > 0 {
-        producer.poll(Duration::from_millis(5));
-        if Instant::now() > deadline {
-            return Err(stuck(
-                topic,
-                format!("{} records stay unacknowledged", producer.in_flight_count()),
-            ));
-        }
+    if !is_drained(producer, PATIENCE) {
+        return Err(stuck(
+            topic,
+            format!("{} records stay unacknowledged", producer.in_flight_count()),
+        ));
     }
     match producer.context().failed.load(Ordering::Relaxed) {
         0 => Ok(()),

@@ -112,6 +112,24 @@ impl KafkaTransactor {
     }
 }
 
+/// Serves reports until everything handed to a producer is settled; false when that takes longer than `limit`. The client's own wait goes on when
+/// everything has come, and spins through its last millisecond.
+pub(crate) fn is_drained<C: ProducerContext>(producer: &BaseProducer<C>, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        producer.poll(Duration::ZERO);
+        if producer.in_flight_count() == 0 {
+            return true;
+        }
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
 fn fenced(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
@@ -214,24 +232,13 @@ impl Transactor for KafkaTransactor {
 
     fn drain(&mut self) -> Result<Vec<(TopicPartition, i64)>, LogError> {
         let producer = self.producer("drain")?;
-        let deadline = Instant::now() + DRAIN_LIMIT;
-        let mut pause = SHORTEST_PAUSE;
-        loop {
-            producer.poll(Duration::ZERO);
-            if producer.in_flight_count() == 0 {
-                break;
-            }
-            // The client's own wait goes on when everything has come, and spins through its last millisecond.
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            if Instant::now() > deadline {
-                return Err(LogError::new(
-                    Severity::Abort,
-                    "wait for acknowledgements",
-                    self.id.as_str(),
-                    "records stayed unacknowledged; is Kafka reachable and are enough replicas in sync?",
-                ));
-            }
+        if !is_drained(producer, DRAIN_LIMIT) {
+            return Err(LogError::new(
+                Severity::Abort,
+                "wait for acknowledgements",
+                self.id.as_str(),
+                "records stayed unacknowledged; is Kafka reachable and are enough replicas in sync?",
+            ));
         }
         let state = std::mem::take(&mut *producer.context().state.lock());
         if let Some(failure) = &state.failure {

@@ -37,8 +37,11 @@ fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
+/// Name and value as they are packed.
+type Packed<'a> = (&'a [u8], &'a [u8]);
+
 /// The first header of a packed list, and the rest of it.
-fn first(packed: &[u8]) -> Option<((&[u8], &[u8]), &[u8])> {
+fn first(packed: &[u8]) -> Option<(Packed<'_>, &[u8])> {
     let (lengths, rest) = packed.split_first_chunk::<8>()?;
     let lengths = u64::from_le_bytes(*lengths);
     let (name, value) = (lengths & u64::from(u32::MAX), lengths >> 32);
