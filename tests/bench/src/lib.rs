@@ -7,6 +7,8 @@
 //! - [`consents`]: memory and start of the broker with a consent of everybody.
 //! - [`ingest`]: one agency's gateway over one stream, against an idempotent producer that sends the same bytes.
 //! - [`get`]: reads of single rows in an open loop, each on record before its answer.
+//! - [`link_quality`]: how right linking is and how fast, against [`splink`] on the same records.
+//! - [`link_speed`]: identity's first load over gRPC, and what it does with a million records held.
 //! - [`town`]: a whole city as the workload. [`figure`]: what comes out.
 
 pub mod barrier;
@@ -18,10 +20,14 @@ pub mod enforce;
 pub mod figure;
 pub mod get;
 pub mod ingest;
+pub mod link_quality;
+pub mod link_speed;
 pub mod output;
 pub mod project;
 pub mod river;
+pub mod splink;
 pub mod streams;
+pub mod takeover;
 pub mod town;
 pub mod wide;
 pub mod withdrawal;
@@ -34,7 +40,7 @@ use std::process::ExitCode;
 pub const RUNS: usize = 5;
 
 /// Every figure, by what measures it: one preparation serves all figures of a line.
-pub const SUITE: [&[&str]; 7] = [
+pub const SUITE: [&[&str]; 10] = [
     &[project::SPEED, project::VS_AVRO],
     &[decide::NAME],
     &[enforce::VS_COPY, enforce::VS_STREAMS],
@@ -46,8 +52,21 @@ pub const SUITE: [&[&str]; 7] = [
         withdrawal::NAME,
     ],
     &[consents::MEMORY, consents::START],
+    &[takeover::NAME],
     &[ingest::NAME],
     &[get::NAME],
+    &[
+        link_speed::LOAD,
+        link_speed::KNOWN,
+        link_speed::STRONG,
+        link_speed::START,
+        link_speed::NEW,
+    ],
+    &[
+        link_quality::F1,
+        link_quality::PRECISION,
+        link_quality::SPEED,
+    ],
 ];
 
 /// Benchmarks on a real Kafka
@@ -133,10 +152,19 @@ async fn group(wanted: &[&'static str], args: &Args) -> Result<Vec<Figure>, NoFi
         consents::MEMORY | consents::START => consents::run(args, wanted).await,
         project::SPEED | project::VS_AVRO => project::run(args, wanted),
         decide::NAME => Ok(vec![decide::run(args)?]),
+        takeover::NAME => Ok(vec![takeover::run(args).await?]),
         ingest::NAME => Ok(vec![ingest::run(args).await?]),
         get::NAME => Ok(vec![get::run(args).await?]),
+        link_speed::LOAD
+        | link_speed::KNOWN
+        | link_speed::STRONG
+        | link_speed::START
+        | link_speed::NEW => link_speed::run(args, wanted).await,
         e2e::P50 | e2e::P99 | barrier::IDLE | barrier::BUSY | withdrawal::NAME => {
             latencies(args, wanted).await
+        }
+        link_quality::F1 | link_quality::PRECISION | link_quality::SPEED => {
+            link_quality::run(args, wanted).await
         }
         other => Err(NoFigure(format!("nothing measures {other}"))),
     }
