@@ -47,8 +47,8 @@ pub struct ListArgs {
           value_parser = ["POTENTIAL_MATCH", "LOW_CONFIDENCE_MATCH", "MANY_MATCH", "CONTRADICTED", "TWO_NHS_NUMBERS", "BIRTHS_FAR", "FULL"])]
     pub statuses: Vec<String>,
     /// Only pairs of which this organisation holds a record
-    #[arg(long, value_name = "ORGANISATION", default_value = "")]
-    pub organisation: String,
+    #[arg(long = "organisation", value_name = "ORGANISATION", default_value = "")]
+    pub holder: String,
     /// At most so many
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     pub limit: usize,
@@ -177,7 +177,7 @@ async fn list(args: ListArgs) -> Result<Exit, Failure> {
             page_size: i32::try_from(wanted).unwrap_or(1),
             page_token: std::mem::take(&mut page_token),
             statuses: args.statuses.clone(),
-            organisation: args.organisation.clone(),
+            organisation: args.holder.clone(),
             blind: args.blind,
         };
         let answer = client.list_reviews(request).await;
@@ -247,4 +247,14 @@ async fn decide(
     };
     super::show(done, &answer.positions);
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_argument_has_a_name_of_its_own() {
+        crate::Cli::command().debug_assert();
+    }
 }

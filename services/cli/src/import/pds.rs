@@ -280,7 +280,9 @@ mod tests {
             panic!("not linked");
         };
         assert!(core.committed().links.contains(&handle), "in the same step");
-        wire::link_record(core.index(), handle).unwrap().restrictions
+        wire::link_record(core.index(), handle)
+            .unwrap()
+            .restrictions
     }
 
     #[test]

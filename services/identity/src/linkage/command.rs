@@ -97,6 +97,10 @@ pub enum Who {
 
 /// Something to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every command is a link: a box for each would cost more than the bytes it saves"
+)]
 pub enum Command {
     /// The handle of a subject; links it when it is new or says something new.
     Link(LinkItem),
