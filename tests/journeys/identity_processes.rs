@@ -1,0 +1,224 @@
+//! Two identity processes, and one that is killed: a first load comes out as if nothing had happened, and who is gone is replaced.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use tonic::Code;
+use walbrook_event::framing;
+use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::identity::v1::identity_client::IdentityClient;
+use walbrook_proto::identity::v1::{
+    Demographics, IdentityRecord, LinkItem, LinkRequest, LinkResponse,
+};
+use walbrook_runtime::callers::{TokenRequest, role};
+use walbrook_tests::acts::agreement_text;
+use walbrook_tests::backbone::{Backbone, Connection, Options, journey};
+use walbrook_tests::people::{CAMDEN, ISLINGTON};
+
+const SEED: u64 = 20_261_123;
+const RECORDS: usize = 2_400;
+const CALL: usize = 60;
+const KILLS: usize = 4;
+
+fn client(backbone: &Backbone, process: &str) -> IdentityClient<Connection> {
+    let caller = TokenRequest::new("WALBROOK:local", "housing", role::SERVICE);
+    IdentityClient::new(backbone.connect(process, caller))
+}
+
+fn token(number: usize) -> Vec<u8> {
+    Sha256::digest(format!("record {number}")).to_vec()
+}
+
+/// A number of the 999 range; `None` where its check digit would be ten.
+fn nhs_number(person: u32) -> Option<String> {
+    let nine = format!("999{person:06}");
+    let weighted = nine.bytes().zip((2..=10).rev());
+    let sum: u32 = weighted
+        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+        .sum();
+    match 11 - sum % 11 {
+        11 => Some(format!("{nine}0")),
+        10 => None,
+        check => Some(format!("{nine}{check}")),
+    }
+}
+
+/// Two councils' records of the same people, by their numbers alone: what is one person then follows from the records, not from the ids they are given.
+fn records() -> Vec<LinkItem> {
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    let record = |number: usize| {
+        let person = random.random_range(0..900_u32);
+        LinkItem {
+            token: token(number),
+            organisation: [CAMDEN, ISLINGTON][number % 2].to_owned(),
+            agency: "housing".to_owned(),
+            id_scheme: "LOCAL".to_owned(),
+            demographics: Some(Demographics {
+                nhs_number: nhs_number(person)
+                    .filter(|_| random.random_bool(0.8))
+                    .unwrap_or_default(),
+                restricted: random.random_bool(0.02),
+                ..Demographics::default()
+            }),
+            previous_token: Vec::new(),
+        }
+    };
+    (0..RECORDS).map(record).collect()
+}
+
+/// Links until there is an answer, as a gateway must: the same items again.
+async fn link(backbone: &Backbone, process: &str, items: &[LinkItem]) -> LinkResponse {
+    let request = || async {
+        let request = LinkRequest {
+            items: items.to_vec(),
+        };
+        match client(backbone, process).link(request).await {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(status) => {
+                let passing = [Code::Unavailable, Code::Cancelled, Code::Unknown];
+                assert!(passing.contains(&status.code()), "{status}");
+                Err(status.to_string())
+            }
+        }
+    };
+    backbone.until("an answer of identity", request).await
+}
+
+/// The persons on the log, each as its records' tokens: handles and persons are random in every namespace.
+fn persons(backbone: &Backbone) -> BTreeSet<BTreeSet<Vec<u8>>> {
+    let mut last: BTreeMap<Vec<u8>, IdentityRecord> = BTreeMap::new();
+    for record in backbone.records("identity.records") {
+        let (_, body) = framing::unframe(record.value.as_deref()).expect("framed");
+        let read = IdentityRecord::decode_exact(body).expect("an identity record");
+        last.insert(read.token.clone(), read);
+    }
+    let links = backbone.links();
+    assert_eq!(links.len(), last.len(), "every record has its link");
+    let mut persons: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> = BTreeMap::new();
+    for (token, record) in last {
+        assert_eq!(links[&record.handle].person, record.person);
+        persons.entry(record.person).or_default().insert(token);
+    }
+    persons.into_values().collect()
+}
+
+async fn start(keys: &Path) -> Backbone {
+    let options = Options::only(&["identity", "broker"]).with_keys(keys);
+    let backbone = Backbone::start(options).await;
+    backbone
+        .agree(&agreement_text("london-matching"), &[CAMDEN, ISLINGTON])
+        .await;
+    backbone
+}
+
+async fn load(backbone: &Backbone, kills: &[usize]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut handles = BTreeMap::new();
+    for (number, items) in records().chunks(CALL).enumerate() {
+        if kills.contains(&number) {
+            // While the call is on its way: before, in or after its transaction.
+            let pause = std::time::Duration::from_millis(number as u64 * 3 % 40);
+            let (answer, ()) = tokio::join!(link(backbone, "identity", items), async {
+                tokio::time::sleep(pause).await;
+                backbone.kill_9("identity");
+                backbone.relaunch("identity");
+            });
+            note(&mut handles, items, answer);
+        } else {
+            let answer = link(backbone, "identity", items).await;
+            note(&mut handles, items, answer);
+        }
+    }
+    handles
+}
+
+fn note(handles: &mut BTreeMap<Vec<u8>, Vec<u8>>, items: &[LinkItem], answer: LinkResponse) {
+    for (item, outcome) in items.iter().zip(answer.outcomes) {
+        assert!(outcome.linked);
+        handles.insert(item.token.clone(), outcome.handle);
+    }
+}
+
+#[test]
+fn a_first_load_comes_out_the_same_whatever_is_killed() {
+    journey(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        walbrook_tests::backbone::create_keys(&folder.path().join("keys"));
+        let undisturbed = start(&folder.path().join("keys")).await;
+        load(&undisturbed, &[]).await;
+        let expected = persons(&undisturbed);
+        drop(undisturbed);
+        assert!(
+            expected.iter().any(|person| person.len() > 3),
+            "people meet"
+        );
+
+        let disturbed = start(&folder.path().join("keys")).await;
+        let mut random = ChaCha8Rng::seed_from_u64(SEED);
+        let calls = RECORDS / CALL;
+        let kills: Vec<usize> = (0..KILLS).map(|_| random.random_range(0..calls)).collect();
+        let handles = load(&disturbed, &kills).await;
+        assert!(
+            persons(&disturbed) == expected,
+            "seed {SEED}, kills at {kills:?}"
+        );
+        // What was answered is what is on the log.
+        let links = disturbed.links();
+        assert!(handles.values().all(|handle| links.contains_key(handle)));
+        assert_eq!(handles.len(), RECORDS);
+    });
+}
+
+#[test]
+fn a_second_identity_process_takes_over() {
+    journey(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        walbrook_tests::backbone::create_keys(&folder.path().join("keys"));
+        let backbone = start(&folder.path().join("keys")).await;
+        backbone.launch("identity", "identity-2");
+        backbone.await_ready("identity-2");
+        let items = records();
+        let (known, new) = items.split_at(CALL);
+        let first = link(&backbone, "identity", known).await;
+        // Either process answers for both: what takes the writer is handed on to it, what is known is answered at once.
+        let said = |items: &[LinkItem]| -> Vec<LinkItem> {
+            let unsaid = items.iter().cloned().map(|mut item| {
+                item.demographics = None;
+                item
+            });
+            unsaid.collect()
+        };
+        assert_eq!(link(&backbone, "identity-2", known).await, first);
+        assert_eq!(link(&backbone, "identity-2", &said(known)).await, first);
+        let more = link(&backbone, "identity-2", &new[..CALL]).await;
+        assert_eq!(link(&backbone, "identity", &said(&new[..CALL])).await, more);
+
+        // Whichever of them writes is killed; the other one goes on with everything that was acknowledged.
+        let writes = |process: &str| {
+            let log = backbone.whole_log_of(process);
+            log.matches("this process writes links").count()
+        };
+        let (writer, other) = if writes("identity-2") > 0 {
+            ("identity-2", "identity")
+        } else {
+            ("identity", "identity-2")
+        };
+        let before = writes(other);
+        backbone.kill_9(writer);
+        // A replica needs no writer for what is known.
+        assert_eq!(link(&backbone, other, &said(known)).await, first);
+        let after = link(&backbone, other, &new[CALL..2 * CALL]).await;
+        assert_eq!(writes(other), before + 1, "it took over");
+        assert_eq!(link(&backbone, other, known).await, first);
+        assert_eq!(
+            persons(&backbone).iter().map(BTreeSet::len).sum::<usize>(),
+            3 * CALL
+        );
+
+        // The dead one comes back beside it, and answers.
+        backbone.relaunch(writer);
+        backbone.await_ready(writer);
+        assert_eq!(link(&backbone, writer, &new[CALL..2 * CALL]).await, after);
+    });
+}
