@@ -143,6 +143,33 @@ fn a_release_of_a_slice_that_is_not_on_the_topic() {
 }
 
 #[test]
+fn a_queue_that_stands_still_is_in_progress_for_a_day_and_no_longer() {
+    let limits = Limits {
+        events_a_handle: 100,
+        slice_offsets: 3,
+    };
+    let mut hand = Hand::new(1, limits);
+    for _ in 0..12 {
+        hand.send(handle(1));
+    }
+    hand.rest();
+    hand.later(DAY_MS);
+    hand.amend(DUTY, &NARROW, None);
+    hand.sign(DUTY);
+    hand.step(usize::MAX);
+    assert!(!hand.cursor().is_idle());
+    hand.later(DAY_MS);
+    hand.send(handle(1));
+    hand.audit();
+    hand.later(60_000);
+    hand.send(handle(1));
+    says(&hand.hold(), "queue");
+    // It goes on.
+    hand.rest();
+    hand.audit();
+}
+
+#[test]
 fn the_signature_that_demands_it_is_what_the_page_names() {
     let mut held = clean();
     let mut named = 0;

@@ -100,6 +100,7 @@ fn no_promise_is_broken_in_10_000_histories() {
 #[test]
 fn what_bears_a_later_time_than_a_suspension_goes_with_it() {
     run(1_355).unwrap();
+    run_of(16, Manner::ClocksApart).unwrap();
 }
 
 #[test]

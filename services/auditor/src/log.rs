@@ -177,6 +177,13 @@ impl Log {
             .map_or(0, |span| span.end)
     }
 
+    /// The newest timestamp of any record, ms.
+    pub fn newest_ms(&self) -> i64 {
+        let partitions = self.records.values().flatten();
+        let last = partitions.filter_map(|partition| partition.last());
+        last.map(|record| record.timestamp_ms).max().unwrap_or(0)
+    }
+
     /// Below this offset everything must be accounted for.
     pub fn settled(&self, topic: &str, partition: i32) -> i64 {
         self.spans

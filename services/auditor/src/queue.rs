@@ -2,7 +2,7 @@
 //!
 //! What must be queued follows from the control records; how far the queue is, its cursor on the pages says. Each page goes on where the one before
 //! it stood, nothing is left out, and of everything a page says is through stands exactly what is permitted then. What is not through yet is
-//! counted and is no difference.
+//! counted and is no difference, unless the queue has stood still for a day.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,7 @@ use walbrook_proto::audit::v1::DecisionPage;
 
 use crate::derive::{Derived, derive};
 use crate::log::{Place, printable};
+use crate::pages::decided_at;
 use crate::report::Checked;
 use crate::settle::{Permitted, Strictly};
 use crate::walk::{Group, Walk};
@@ -47,7 +48,12 @@ pub struct Queue {
     /// On the last page.
     said: Option<String>,
     cursor: Cursor,
+    /// The last page with which it moved: where it stands, and its decision time.
+    moved: Option<(Place, Instant)>,
 }
+
+/// How long a queue may stand still before that is a difference. Every transaction of p takes a slice of it.
+pub const QUEUE_STANDS_STILL_MS: i64 = 24 * 3_600_000;
 
 /// What a transaction's pages say is through.
 #[derive(Debug, Default)]
@@ -115,6 +121,11 @@ impl Walk<'_, '_> {
             return;
         };
         let before = std::mem::take(&mut self.queue.cursor);
+        if before != after
+            && let Some(at) = decided_at(page)
+        {
+            self.queue.moved = Some((place.clone(), at));
+        }
         match gone(before.scan.as_ref(), after.scan.as_ref()) {
             Some(stretches) => self.group.through.stretches.extend(stretches),
             None => self.shared.report.differ(
@@ -303,8 +314,27 @@ impl Walk<'_, '_> {
         self.compare(handle, &permitted, Some((&ids, strictly)), at);
     }
 
+    /// A queue that has not moved for long, by the newest record on the log, is not on its way.
+    fn stands_still(&mut self) {
+        let Some((place, moved_at)) = self.queue.moved.clone() else {
+            return;
+        };
+        let newest_ms = self.shared.log.newest_ms();
+        let still_ms = newest_ms.saturating_sub(moved_at.micros() / 1_000);
+        if !self.queue.cursor.is_idle() && still_ms > QUEUE_STANDS_STILL_MS {
+            let hours = |ms: i64| ms / 3_600_000;
+            self.shared.report.differ(
+                "queue",
+                place,
+                format!("to go on within {} hours", hours(QUEUE_STANDS_STILL_MS)),
+                format!("`{}` for {} hours", self.queue.cursor, hours(still_ms)),
+            );
+        }
+    }
+
     /// Counts what is queued when there are no more pages.
     pub(crate) fn count_queued(&mut self) {
+        self.stands_still();
         let reach = self.reach();
         let scan = self.queue.cursor.scan.as_ref();
         let left = scan.map(Scan::left).unwrap_or_default();
