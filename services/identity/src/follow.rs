@@ -185,7 +185,9 @@ impl Follower {
             if let Some(handle) = self.index.by_token(token).map(|old| old.handle) {
                 self.index.remove(handle);
             }
-            readers.inspect(|readers| readers.forget(token));
+            if let Some(readers) = readers {
+                readers.forget(token);
+            }
             return Ok(());
         };
         let mut read =
@@ -193,7 +195,9 @@ impl Follower {
         self.note(&read);
         self.index.intern(&mut read);
         let read = Arc::new(read);
-        readers.inspect(|readers| readers.publish([Arc::clone(&read)]));
+        if let Some(readers) = readers {
+            readers.publish([Arc::clone(&read)]);
+        }
         self.index.put(read);
         Ok(())
     }

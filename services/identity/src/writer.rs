@@ -8,12 +8,13 @@ mod desk;
 mod fresh;
 mod keeper;
 mod seat;
+mod succession;
 
 pub use desk::{Clock, Desk, Done, LiveCover, SystemClock, SystemEntropy};
 
 use crate::error::{CallError, JournalError};
-use crate::follow::{Follower, Held};
-use crate::journal::{Clients, Format, TRANSACTIONAL_ID};
+use crate::follow::Held;
+use crate::journal::{Clients, Format};
 use crate::linkage::{Answer, Command, Core, Directory, Entropy, Rules};
 use crate::metrics::{Metrics, Transaction};
 use crate::snapshot::Snapshot;
@@ -213,82 +214,6 @@ impl Writer {
             }
             Err(error) => error.into(),
         }
-    }
-
-    /// Follows until the seat is this process's, then takes over.
-    fn follow(
-        &mut self,
-        stop: &Shutdown,
-        ready: &dyn Fn(bool),
-    ) -> Result<(Reign, Seat), JournalError> {
-        // Taking over waits long for a log that is away, and cannot be told to stop meanwhile: first see that somebody answers.
-        let began = Monotonic::now();
-        let clients = Arc::clone(&self.clients);
-        let end = clients
-            .ends()?
-            .high_watermarks(&[self.format.identity_partition()], ANSWER)?;
-        let end = end.first().copied().unwrap_or(0);
-        let mut seat = Seat::join(clients.as_ref(), &self.format)?;
-        let held = self.held.take().or_else(|| {
-            let snapshot = self.keeper.snapshot()?;
-            snapshot.usable(clients.as_ref(), &self.format)
-        });
-        let mut follower = Follower::open(clients.as_ref(), &self.format, held)?;
-        self.directory.replace(follower.index());
-        let mut read_at = Monotonic::now();
-        let mut told = false;
-        while !seat.is_owner() {
-            if stop.is_requested() {
-                return Err(JournalError::Stopped);
-            }
-            seat.look()?;
-            if follower.read(FOLLOW, Some(&self.directory))? > 0 {
-                read_at = Monotonic::now();
-            }
-            let through = follower.applied_through();
-            self.fresh.applied(through);
-            // What a dead writer left open ends in a while, and holds nobody up: whatever may not be old waits for the end anyway.
-            if through >= end || read_at.elapsed() > HELD_UP {
-                self.standing.reads();
-                self.metrics
-                    .sizes(follower.index().len(), follower.index().person_count());
-                if seat.is_settled() && !seat.is_owner() && !told {
-                    tracing::info!(
-                        records = follower.index().len(),
-                        milliseconds = began.elapsed().as_millis(),
-                        "another identity process writes; this one follows it"
-                    );
-                    ready(true);
-                    told = true;
-                }
-            }
-            self.turn_away(Duration::ZERO, stop);
-        }
-        let mut transactor = clients.transactor(&self.format.namespace.name(TRANSACTIONAL_ID));
-        transactor.init()?;
-        follower.catch_up(clients.as_ref(), stop, Some(&self.directory))?;
-        self.fresh.applied(follower.applied_through());
-        self.keeper.changed(follower.from_log());
-        let from_log = follower.from_log();
-        let held = follower.into_held();
-        self.metrics
-            .sizes(held.index.len(), held.index.person_count());
-        tracing::info!(
-            records = held.index.len(),
-            persons = held.index.person_count(),
-            from_log,
-            milliseconds = began.elapsed().as_millis(),
-            "index rebuilt"
-        );
-        self.swept = None;
-        self.reviewed = (None, None);
-        let reign = Reign {
-            reached: Reached::of(&held),
-            core: Core::new(held.index, self.rules.clone()),
-            transactor,
-            is_alone: !seat.has_group(),
-        };
-        Ok((reign, seat))
     }
 
     fn reign(&mut self, mut reign: Reign, seat: &mut Seat, stop: &Shutdown) -> Ended {
