@@ -259,7 +259,7 @@ impl SharedTopics<'_> {
                     "headers",
                     Place::of(record),
                     "no other header",
-                    format!("`{}`", printable(&found.name)),
+                    format!("`{}`", printable(found.name)),
                 );
             }
         }
