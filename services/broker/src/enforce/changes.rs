@@ -91,12 +91,12 @@ impl Changes {
     pub fn forget_below(&mut self, offset: i64) {
         let older = |block: &Vec<Entry>| block.last().is_none_or(|entry| entry.offset < offset);
         let blocks = self.grounds.partition_point(older);
-        let forgotten = self
-            .grounds
-            .drain(..blocks)
-            .filter_map(|block| block.last().copied());
-        if let Some(last) = forgotten.last() {
-            self.begins_at(last.offset + 1);
+        let last = blocks
+            .checked_sub(1)
+            .and_then(|at| self.grounds.get(at)?.last());
+        if let Some(next) = last.map(|last| last.offset + 1) {
+            self.grounds.drain(..blocks);
+            self.begins_at(next);
             self.events = self.events.split_off(&self.from);
         }
     }

@@ -225,7 +225,7 @@ const CORRECTS: u8 = 2;
 fn put_entry(piece: &mut Out, words: &mut Dictionary, entry: &Entry, before: &mut (i64, i64)) {
     let place = matches!(entry.subject, Subject::Key(_));
     let corrects = entry.supersedes.is_some();
-    piece.raw(&[u8::from(place) * OF_A_PLACE | u8::from(corrects) * CORRECTS]);
+    piece.raw(&[(u8::from(place) * OF_A_PLACE) | (u8::from(corrects) * CORRECTS)]);
     piece.signed(entry.offset.wrapping_sub(before.0));
     piece.signed(entry.accepted_at_micros.wrapping_sub(before.1));
     *before = (entry.offset, entry.accepted_at_micros);

@@ -49,7 +49,7 @@ fn partition(setting: &Setting) -> Partition {
     let organisations =
         ["GSS:E09000007", "ODS:RRV"].map(|one| one.parse::<Organisation>().unwrap());
     for (index, topic) in (0_u8..).zip(&mut p.topics) {
-        for number in 0..u8::try_from(index * 3).unwrap() {
+        for number in 0..index * 3 {
             topic.history.observe(Entry {
                 offset: i64::from(number) * 3,
                 accepted_at_micros: 1_790_000_000_000_000 + i64::from(number) * 7 - 3,
