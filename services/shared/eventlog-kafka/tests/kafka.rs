@@ -81,7 +81,7 @@ fn record(at: &TopicPartition, value: &str) -> NewRecord {
         partition: Some(at.partition),
         key: Some(b"k".to_vec().into()),
         value: Some(value.as_bytes().to_vec().into()),
-        headers: Headers::new().with("ce_id", value.as_bytes().to_vec()),
+        headers: Headers::new().with("ce_id", value.as_bytes()),
         timestamp_ms: Some(1_000),
     }
 }
