@@ -131,6 +131,17 @@ fn odds(millibits: i32) -> u128 {
     }
 }
 
+/// The odds against two things together, of the odds against each: `−log2(2⁻ᵃ + 2⁻ᵇ)`, everything in thousandths of a bit.
+pub(crate) fn against_both(a: i32, b: i32) -> i32 {
+    let apart = a.abs_diff(b);
+    if apart > 12_000 {
+        return a.min(b);
+    }
+    let smaller = odds(-i32::try_from(apart).unwrap_or(0));
+    let sum = u64::try_from(((1 << 64) + smaller) >> 32).unwrap_or(u64::MAX);
+    a.min(b) - (log2_millibits(sum) - 32_000)
+}
+
 /// The smallest weight whose probability is at least `ten_thousandths`.
 pub(crate) fn millibits_of(ten_thousandths: i32) -> i32 {
     let (mut low, mut high) = (-20_001, 20_000);

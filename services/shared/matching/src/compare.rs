@@ -54,9 +54,9 @@ pub(crate) fn births(a: &Features, b: &Features) -> Level {
     // In years of twelve months of 31 days: near enough for how far apart two dates are.
     let count = |year: u32, month: u32, day: u32| year * 372 + month * 31 + day;
     match count(year_a, month_a, day_a).abs_diff(count(year_b, month_b, day_b)) {
-        ..=31 => birth::WITHIN_MONTH,
-        ..=372 => birth::WITHIN_YEAR,
-        ..=4_464 => birth::WITHIN_TWELVE_YEARS,
+        0..=31 => birth::WITHIN_MONTH,
+        32..=372 => birth::WITHIN_YEAR,
+        373..=4_464 => birth::WITHIN_TWELVE_YEARS,
         _ => birth::DIFFERENT,
     }
 }

@@ -27,7 +27,7 @@ pub struct Waterfall {
     pub model: String,
     /// The odds before anything was compared, thousandths of a bit.
     pub prior: i32,
-    /// One for each field of the model.
+    /// One for each field of the model, and one for [`Field::Relatives`].
     pub steps: Vec<Step>,
     /// Prior and steps together, thousandths of a bit.
     pub total: i32,
@@ -48,24 +48,34 @@ pub fn explain<F: Frequencies + ?Sized>(
 ) -> Waterfall {
     let scored = model.compare(a, b, held);
     let compared = |field: &Field| model.weight(*field, 0).is_some();
-    let steps = Field::ALL.into_iter().filter(compared).map(|field| {
-        let (millibits, rarity_millibits) = model.weights_of(field, scored.levels, a, b, held);
-        let said = scored.levels.at(field) != MISSING;
-        Step {
-            field,
-            level: if said {
-                scored.levels.word(field)
-            } else {
-                None
-            },
-            millibits,
-            rarity_millibits,
-        }
+    let mut steps: Vec<Step> = Field::ALL
+        .into_iter()
+        .filter(compared)
+        .map(|field| {
+            let (millibits, rarity_millibits) = model.weights_of(field, scored.levels, a, b, held);
+            let said = scored.levels.at(field) != MISSING;
+            Step {
+                field,
+                level: if said {
+                    scored.levels.word(field)
+                } else {
+                    None
+                },
+                millibits,
+                rarity_millibits,
+            }
+        })
+        .collect();
+    steps.push(Step {
+        field: Field::Relatives,
+        level: None,
+        millibits: scored.millibits - model.odds(scored.levels, a, b, held).strangers,
+        rarity_millibits: 0,
     });
     Waterfall {
         model: model.word().to_owned(),
         prior: model.prior(held.records()),
-        steps: steps.collect(),
+        steps,
         total: scored.millibits,
         probability: scored.probability_ten_thousandths,
         outcome: model.outcome(&scored),
@@ -106,7 +116,12 @@ impl Waterfall {
         ]];
         for step in &self.steps {
             so_far += step.millibits + step.rarity_millibits;
-            let level = step.level.unwrap_or("not known").replace('_', " ");
+            let unknown = if step.field == Field::Relatives {
+                ""
+            } else {
+                "not known"
+            };
+            let level = step.level.unwrap_or(unknown).replace('_', " ");
             let level = match step.rarity_millibits {
                 0 => level,
                 rarer if rarer > 0 => format!("{level}, rarer than most ({})", bits(rarer)),

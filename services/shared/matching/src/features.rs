@@ -324,7 +324,8 @@ fn births_far(a: u32, b: u32) -> bool {
     }
     let only_years = a & 0xFFFF == 0x0101 || b & 0xFFFF == 0x0101;
     let years = parts(a).0.abs_diff(parts(b).0);
-    !(only_years && years <= 2) && !(years == 1 && a & 0xFFFF == b & 0xFFFF)
+    let year_off = years == 1 && a & 0xFFFF == b & 0xFFFF;
+    !(year_off || only_years && years <= 2)
 }
 
 /// Up to eight characters in a number.

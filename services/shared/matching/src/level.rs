@@ -15,6 +15,8 @@ pub enum Field {
     Family,
     /// Given name.
     Given,
+    /// No field: that relatives look alike too. Stands in explanations only.
+    Relatives,
 }
 
 /// How many fields there are.
@@ -100,12 +102,14 @@ impl Field {
             Field::Town => "town",
             Field::Family => "family_name",
             Field::Given => "given_name",
+            Field::Relatives => "relatives",
         }
     }
 
     /// Reads the word.
     pub fn read(text: &str) -> Option<Self> {
-        Field::ALL.into_iter().find(|field| field.as_str() == text)
+        let all = Field::ALL.into_iter().chain([Field::Relatives]);
+        all.into_iter().find(|field| field.as_str() == text)
     }
 
     /// The word of one of its levels as the model file says it, for an answer that carries words.
@@ -122,6 +126,7 @@ impl Field {
             Field::Town => "town",
             Field::Family => "family name",
             Field::Given => "given name",
+            Field::Relatives => "relatives look alike too",
         }
     }
 
@@ -152,6 +157,7 @@ impl Field {
                 "different",
                 "swapped",
             ],
+            Field::Relatives => &[],
         }
     }
 

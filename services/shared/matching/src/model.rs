@@ -28,6 +28,8 @@ pub struct FieldModel {
     pub m: Vec<u64>,
     /// Among pairs of records of two people, where both have the field.
     pub u: Vec<u64>,
+    /// Among pairs of records of two people of one family or household, where both have the field.
+    pub r: Vec<u64>,
 }
 
 /// Where a model comes from.
@@ -52,6 +54,8 @@ pub struct Parameters {
     pub trained: Trained,
     /// How many other records of its person a record has on average, in millionths.
     pub others_millionths: u64,
+    /// How many records of its person's family or household a record has on average, in millionths; 0 where the model does not tell relatives.
+    pub relatives_millionths: u64,
     /// The odds before anything is compared are never better than among so many records: few records held make nobody easy to link.
     pub least_records: u32,
     /// The probability, in ten-thousandths, from which two records are linked without a person's look. At least [`MATCH`].
@@ -82,6 +86,10 @@ pub struct Model {
     word: String,
     /// Thousandths of a bit by field and level.
     weights: [[i32; MOST_LEVELS]; FIELDS],
+    /// The same against relatives instead of strangers.
+    against_relatives: [[i32; MOST_LEVELS]; FIELDS],
+    /// The odds of one person against relatives before anything is compared, thousandths of a bit.
+    relatives_prior: i32,
     /// The most that this field and those behind it can add.
     most_from: [i32; FIELDS + 1],
     /// The weight that a probability takes: automatic, potential, floor.
@@ -91,22 +99,43 @@ pub struct Model {
 /// The weight of a level lies between these, thousandths of a bit: no single field decides alone.
 const WEIGHTS: std::ops::RangeInclusive<i32> = -15_000..=24_000;
 
+/// The odds against relatives where the model knows none: so long that they never count.
+const NO_RELATIVES: i32 = 1_000_000;
+
 impl Model {
     /// Makes a model of its parameters.
     pub fn new(parameters: Parameters) -> Self {
         let mut weights = [[0; MOST_LEVELS]; FIELDS];
-        for (field, row) in parameters.fields.iter().zip(&mut weights) {
+        let mut against_relatives = weights;
+        let rows = weights.iter_mut().zip(&mut against_relatives);
+        for (field, (row, relatives)) in parameters.fields.iter().zip(rows) {
             let Some(field) = field else { continue };
+            for ((m, r), weight) in field.m.iter().zip(&field.r).zip(relatives) {
+                *weight = ratio_millibits((*m).max(1), (*r).max(1));
+            }
             for ((m, u), weight) in field.m.iter().zip(&field.u).zip(row) {
                 *weight = ratio_millibits((*m).max(1), (*u).max(1))
                     .clamp(*WEIGHTS.start(), *WEIGHTS.end());
             }
         }
+        // Less alike never says more, also where rates are too small to be rounded well.
+        for (field, row) in Field::ALL.into_iter().zip(&mut weights) {
+            let mut before = i32::MAX;
+            for weight in row.iter_mut().take(field.ordered()) {
+                *weight = before.min(*weight);
+                before = *weight;
+            }
+        }
         let mut model = Self {
             word: format!("{}@{}", parameters.name, parameters.version),
             floor_millibits: millibits_of(parameters.floor),
-            parameters,
             weights,
+            against_relatives,
+            relatives_prior: match parameters.relatives_millionths {
+                0 => NO_RELATIVES,
+                relatives => ratio_millibits(parameters.others_millionths.max(1), relatives),
+            },
+            parameters,
             most_from: [0; FIELDS + 1],
         };
         let mut most = 0;

@@ -49,6 +49,7 @@ struct Origin {
 #[serde(deny_unknown_fields)]
 struct Prior {
     others_per_record_millionths: u64,
+    relatives_per_record_millionths: u64,
     least_records: u32,
 }
 
@@ -80,6 +81,7 @@ struct Crowded {
 struct Pair {
     m_per_billion: u64,
     u_per_billion: u64,
+    r_per_billion: u64,
 }
 
 impl Model {
@@ -110,6 +112,7 @@ impl Model {
                 day: file.trained.day,
             },
             others_millionths: file.prior.others_per_record_millionths,
+            relatives_millionths: file.prior.relatives_per_record_millionths,
             least_records: file.prior.least_records,
             automatic: file.thresholds.automatic_ten_thousandths,
             automatic_precision: file.thresholds.automatic_precision_ten_thousandths,
@@ -127,8 +130,9 @@ impl Model {
     pub fn to_text(&self) -> String {
         let p = self.parameters();
         let mut out = String::from(
-            "# A Fellegi-Sunter model, written by `walbrook identity train`. m and u: how often the level is seen among pairs of records of one person,\n\
-             # and among pairs of records of two people, where both records have the field. Behind them their weight in bits: log2(m / u).\n",
+            "# A Fellegi-Sunter model, written by `walbrook identity train`. How often a level is seen among pairs of records of one person (m),\n\
+             # among pairs of records of two people (u), and of two people of one family or household (r), where both records have the field. Behind them the\n\
+             # weight against strangers in bits: log2(m / u).\n",
         );
         let quoted = |text: &str| toml::Value::from(text).to_string();
         // Writing to a string cannot fail.
@@ -137,7 +141,7 @@ impl Model {
             "name = {}\nversion = {}\n\n[trained]\non = {}\nrecords = {}\nday = {}\n\n\
              # How many other records of its person a record has: over the records held, or over `least_records`\n\
              # where fewer are held, this is the odds before anything is compared.\n\
-             [prior]\nothers_per_record_millionths = {}\nleast_records = {}\n\n\
+             [prior]\nothers_per_record_millionths = {}\nrelatives_per_record_millionths = {}\nleast_records = {}\n\n\
              # Linked without a person's look from `automatic`: where the estimated precision reaches 0.99, never below 0.95.\n\
              [thresholds]\nautomatic_ten_thousandths = {}\nautomatic_precision_ten_thousandths = {}\nfloor_ten_thousandths = {}\n\n\
              # How common a name is comes from the records held, and from this many more of average commonness.\n\
@@ -150,6 +154,7 @@ impl Model {
             p.trained.records,
             quoted(&p.trained.day),
             p.others_millionths,
+            p.relatives_millionths,
             p.least_records,
             p.automatic,
             p.automatic_precision,
@@ -163,13 +168,14 @@ impl Model {
         for (field, levels) in Field::ALL.into_iter().zip(&p.fields) {
             let Some(levels) = levels else { continue };
             let _ = write!(out, "\n[fields.{}]\n", field.as_str());
-            for ((word, m), u) in field.levels().iter().zip(&levels.m).zip(&levels.u) {
+            let rates = levels.m.iter().zip(&levels.u).zip(&levels.r);
+            for (word, ((m, u), r)) in field.levels().iter().zip(rates) {
                 let weight = ratio_millibits((*m).max(1), (*u).max(1));
                 let sign = if weight < 0 { "-" } else { "+" };
                 let (bits, tenths) = (weight.abs() / 1_000, weight.abs() % 1_000 / 100);
                 let _ = writeln!(
                     out,
-                    "{word} = {{ m_per_billion = {m}, u_per_billion = {u} }} # {sign}{bits}.{tenths}"
+                    "{word} = {{ m_per_billion = {m}, u_per_billion = {u}, r_per_billion = {r} }} # {sign}{bits}.{tenths}"
                 );
             }
         }
@@ -218,6 +224,12 @@ fn check(file: &File) -> Result<(), ModelError> {
             "expected 1 to a billion",
         ));
     }
+    if !(0..=1_000_000_000).contains(&file.prior.relatives_per_record_millionths) {
+        return Err(wrong(
+            "prior.relatives_per_record_millionths",
+            "expected 0 to a billion",
+        ));
+    }
     if !(1..=BILLION).contains(&file.rarity.rarest_name_per_billion) {
         return Err(wrong(
             "rarity.rarest_name_per_billion",
@@ -244,18 +256,19 @@ fn levels_of(field: Field, levels: &BTreeMap<String, Pair>) -> Result<FieldModel
     let mut out = FieldModel {
         m: Vec::new(),
         u: Vec::new(),
+        r: Vec::new(),
     };
     for word in field.levels() {
         let pair = levels
             .get(*word)
             .ok_or_else(|| wrong(at(word), "missing"))?;
-        if !(1..=BILLION).contains(&pair.m_per_billion)
-            || !(1..=BILLION).contains(&pair.u_per_billion)
-        {
-            return Err(wrong(at(word), "expected m and u of 1 to a billion"));
+        let rates = [pair.m_per_billion, pair.u_per_billion, pair.r_per_billion];
+        if rates.iter().any(|rate| !(1..=BILLION).contains(rate)) {
+            return Err(wrong(at(word), "expected m, u and r of 1 to a billion"));
         }
         out.m.push(pair.m_per_billion);
         out.u.push(pair.u_per_billion);
+        out.r.push(pair.r_per_billion);
     }
     Ok(out)
 }

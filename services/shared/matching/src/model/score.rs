@@ -1,7 +1,7 @@
 //! The score of a pair.
 
 use super::{BILLION, Held, Model};
-use crate::bits::{log2_millibits, probability_ten_thousandths, ratio_millibits};
+use crate::bits::{against_both, log2_millibits, probability_ten_thousandths, ratio_millibits};
 use crate::compare;
 use crate::features::Features;
 use crate::frequency::{Frequencies, Value};
@@ -18,6 +18,29 @@ pub struct Scored {
     pub levels: Levels,
     /// What keeps the pair from being linked without a person's look, whatever the score.
     pub held: Option<Held>,
+}
+
+/// Logarithms of the odds of one person, thousandths of a bit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Odds {
+    /// Against two people who have nothing to do with each other.
+    pub(crate) strangers: i32,
+    /// Against two people of one family or household.
+    pub(crate) relatives: i32,
+    /// The most that date of birth, address or e-mail added against strangers.
+    beyond_names: i32,
+}
+
+impl Odds {
+    /// Against either.
+    pub(crate) fn together(self) -> i32 {
+        against_both(self.strangers, self.relatives)
+    }
+
+    /// The odds that the two are of one family, against one person and against strangers.
+    pub(crate) fn of_one_family(self) -> i32 {
+        against_both(self.strangers - self.relatives, -self.relatives)
+    }
 }
 
 impl Model {
@@ -83,22 +106,48 @@ impl Model {
         b: &Features,
         held: &F,
     ) -> Scored {
-        let mut millibits = self.prior(held.records());
-        let mut beyond_names = 0;
-        for field in Field::ALL {
-            let (base, rarity) = self.weights_of(field, levels, a, b, held);
-            millibits += base + rarity;
-            if matches!(field, Field::Birth | Field::Place | Field::Email) {
-                beyond_names = beyond_names.max(base);
-            }
-        }
-        let held = holding(levels, beyond_names > 0);
+        let odds = self.odds(levels, a, b, held);
+        let millibits = odds.together();
         Scored {
             millibits,
             probability_ten_thousandths: probability_ten_thousandths(millibits),
             levels,
-            held,
+            held: holding(levels, odds.beyond_names > 0),
         }
+    }
+
+    /// The odds of one person against two strangers, and against two people of one family.
+    pub(crate) fn odds<F: Frequencies + ?Sized>(
+        &self,
+        levels: Levels,
+        a: &Features,
+        b: &Features,
+        held: &F,
+    ) -> Odds {
+        let mut odds = Odds {
+            strangers: self.prior(held.records()),
+            relatives: self.relatives_prior,
+            beyond_names: 0,
+        };
+        for field in Field::ALL {
+            let (base, rarity) = self.weights_of(field, levels, a, b, held);
+            odds.strangers += base + rarity;
+            if (base, rarity) != (0, 0) {
+                let row = self.against_relatives.get(field.index());
+                let level = usize::from(levels.at(field));
+                odds.relatives += row.and_then(|row| row.get(level)).copied().unwrap_or(0);
+            }
+            match field {
+                // Relatives share the family name because they are; the given name only as strangers do.
+                Field::Given => odds.relatives += rarity,
+                Field::Birth | Field::Place | Field::Email => {
+                    odds.beyond_names = odds.beyond_names.max(base);
+                }
+                Field::Town | Field::Family => {}
+                Field::Relatives => {}
+            }
+        }
+        odds
     }
 
     /// The odds, in thousandths of a bit, that a newcomer and one of the records held are the same person, before anything is compared. Falls as more
@@ -196,8 +245,7 @@ impl Model {
 fn holding(levels: Levels, beyond_names: bool) -> Option<Held> {
     let (birth, given) = (levels.at(Field::Birth), levels.at(Field::Given));
     let brothers = birth == birth::WITHIN_TWELVE_YEARS
-        && (levels.at(Field::Email) == MISSING || levels.at(Field::Email) == email::DIFFERENT)
-        && !matches!(given, name::EXACT | name::SWAPPED);
+        && !matches!(levels.at(Field::Email), email::EXACT..=email::MAILBOX);
     if birth == birth::DIFFERENT || brothers {
         Some(Held::BirthsDiffer)
     } else if matches!(given, name::SAME_INITIAL | name::DIFFERENT) {

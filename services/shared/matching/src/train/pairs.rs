@@ -15,7 +15,7 @@ const LONGEST_BUCKET: usize = 60;
 /// The most pairs kept: with more, only some records ask.
 const MOST_PAIRS: u64 = 3_000_000;
 
-/// Pairs drawn by chance.
+/// Pairs drawn by chance, at most; 500 for each record.
 const DRAWN: u64 = 3_000_000;
 
 /// How often each level was seen, by field.
@@ -77,7 +77,7 @@ impl Pairs {
 
     fn draw(&mut self, records: &[Features], seed: u64) {
         let count = records.len() as u64;
-        for turn in 0..DRAWN {
+        for turn in 0..DRAWN.min(count * 500) {
             let random = mix(seed ^ mix(turn));
             let pick = |half: u64| records.get(((half * count) >> 32) as usize);
             if let (Some(a), Some(b)) = (pick(random >> 32), pick(random & 0xFFFF_FFFF))
@@ -105,7 +105,7 @@ impl Pairs {
         self.each = total.div_ceil(MOST_PAIRS).max(1);
         for bucket in buckets() {
             for (place, (key, j)) in bucket.iter().enumerate() {
-                if mix(seed ^ u64::from(*j)) % self.each != 0 {
+                if !mix(seed ^ u64::from(*j)).is_multiple_of(self.each) {
                     continue;
                 }
                 for (_, i) in bucket.iter().take(place) {

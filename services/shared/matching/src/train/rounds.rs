@@ -5,14 +5,20 @@ use super::start;
 use crate::bits::{ONE, share};
 use crate::features::Features;
 use crate::frequency::Value;
-use crate::level::{FIELDS, Field, birth, name};
-use crate::model::{BILLION, FieldModel, MATCH, Model, Parameters};
+use crate::level::{FIELDS, Field, birth};
+use crate::model::{BILLION, FieldModel, Held, MATCH, Model, Parameters};
 
 /// How many pairs of one person the usual distribution of m counts for.
 const USUAL_PAIRS: u64 = 10;
 
 /// How many pairs drawn by chance the usual distribution of u counts for.
 const USUAL_DRAWN: u64 = 200;
+
+/// How many pairs of one family the usual distribution of r counts for.
+const USUAL_RELATIVES: u64 = 50;
+
+/// No level is rarer than this between people of one family, in billionths.
+const LEAST_R: u64 = 100_000;
 
 /// No level is rarer than this between two people, in billionths.
 const LEAST_U: u64 = 50;
@@ -44,6 +50,9 @@ struct Found {
     same: Seen,
     /// All of them.
     total: u64,
+    /// Shares of pairs that are of one family, by level, and all of them.
+    family: Seen,
+    family_total: u64,
     /// By probability from 9,500 on: pairs that nothing holds back, and their shares.
     sure: Vec<(u64, u64)>,
 }
@@ -53,6 +62,8 @@ impl Default for Found {
         Self {
             same: Seen::default(),
             total: 0,
+            family: Seen::default(),
+            family_total: 0,
             sure: vec![(0, 0); 501],
         }
     }
@@ -65,16 +76,20 @@ fn expect(records: &[Features], pairs: &Pairs, model: &Model) -> Found {
         else {
             continue;
         };
-        // People of one family share all but these two: they are no evidence of how often records of one person differ in them.
-        if pair.levels.at(Field::Birth) == birth::DIFFERENT
-            && pair.levels.at(Field::Given) == name::DIFFERENT
-        {
-            continue;
-        }
         let scored = model.score(pair.levels, a, b, &pairs.counts.besides(a));
-        let share = share(scored.millibits);
+        // People of one family share nearly all, people of one language names: whatever else such pairs are, they are not where records of one person
+        // are learnt from.
+        let share = match scored.held {
+            Some(Held::BirthsDiffer | Held::NamesAlone) => 0,
+            Some(Held::GivenNamesDiffer) if pair.levels.at(Field::Birth) > birth::YEAR => 0,
+            _ => self::share(scored.millibits),
+        };
         see(&mut found.same, pair.levels, share);
         found.total += share;
+        let odds = model.odds(pair.levels, a, b, &pairs.counts.besides(a));
+        let relatives = self::share(odds.of_one_family());
+        see(&mut found.family, pair.levels, relatives);
+        found.family_total += relatives;
         let above = usize::try_from(scored.probability_ten_thousandths - MATCH);
         if let (Ok(above), None) = (above, scored.held)
             && let Some((count, shares)) = found.sure.get_mut(above)
@@ -113,31 +128,34 @@ impl Found {
 fn maximise(pairs: &Pairs, found: &Found, before: &Parameters) -> Parameters {
     let mut next = before.clone();
     let records = u64::from(before.trained.records).max(1);
-    let shares = u128::from(found.total) * u128::from(pairs.each) * 2_000_000
-        / u128::from(ONE)
-        / u128::from(records);
-    next.others_millionths = u64::try_from(shares)
-        .unwrap_or(u64::MAX)
-        .clamp(1_000, 1_000_000_000);
-    for ((slot, field), (same, drawn)) in next
-        .fields
-        .iter_mut()
-        .zip(Field::ALL)
-        .zip(found.same.iter().zip(&pairs.drawn))
+    let per_record = |total: u64| {
+        let shares = u128::from(total) * u128::from(pairs.each) * 2_000_000 / u128::from(ONE);
+        let millionths = u64::try_from(shares / u128::from(records)).unwrap_or(u64::MAX);
+        millionths.clamp(1_000, 1_000_000_000)
+    };
+    next.others_millionths = per_record(found.total);
+    if before.relatives_millionths > 0 {
+        next.relatives_millionths = per_record(found.family_total);
+    }
+    let seen = found.same.iter().zip(&found.family).zip(&pairs.drawn);
+    for ((slot, field), ((same, family), drawn)) in next.fields.iter_mut().zip(Field::ALL).zip(seen)
     {
         let Some(distributions) = slot else { continue };
         let levels = field.levels().len();
         let usual = start::field(field);
         let same = same.get(..levels).unwrap_or_default();
-        distributions.m = distribution(same, ONE, &usual.m, USUAL_PAIRS, LEAST_M);
-        // Between two people: what was drawn, less what is of one person where every pair was looked at.
-        let less = |(drawn, same): (&u64, &u64)| {
-            (drawn * ONE).saturating_sub(if pairs.all { *same } else { 0 })
+        let family = family.get(..levels).unwrap_or_default();
+        distributions.m = distribution(same, &usual.m, USUAL_PAIRS, LEAST_M);
+        distributions.r = distribution(family, &usual.r, USUAL_RELATIVES, LEAST_R);
+        // Of one person or one family: what is left are strangers.
+        let close: Vec<u64> = same.iter().zip(family).map(|(a, b)| a + b).collect();
+        let less = |(drawn, close): (&u64, &u64)| {
+            (drawn * ONE).saturating_sub(if pairs.all { *close } else { 0 })
         };
-        let strangers: Vec<u64> = drawn.iter().zip(same).map(less).collect();
-        distributions.u = distribution(&strangers, ONE, &usual.u, USUAL_DRAWN, LEAST_U);
+        let strangers: Vec<u64> = drawn.iter().zip(&close).map(less).collect();
+        distributions.u = distribution(&strangers, &usual.u, USUAL_DRAWN, LEAST_U);
         if !pairs.all {
-            coincidences(field, pairs, same, &mut distributions.u);
+            coincidences(field, pairs, &close, &mut distributions.u);
         }
         in_order(field, distributions);
     }
@@ -145,11 +163,11 @@ fn maximise(pairs: &Pairs, found: &Found, before: &Parameters) -> Parameters {
 }
 
 /// Shares as billionths, the usual distribution counted in for so many.
-fn distribution(seen: &[u64], one: u64, usual: &[u64], for_many: u64, least: u64) -> Vec<u64> {
-    let total = u128::from(seen.iter().sum::<u64>()) + u128::from(for_many * one);
+fn distribution(seen: &[u64], usual: &[u64], for_many: u64, least: u64) -> Vec<u64> {
+    let total = u128::from(seen.iter().sum::<u64>()) + u128::from(for_many * ONE);
     let share = |(seen, usual): (&u64, &u64)| {
         let seen = u128::from(*seen) * u128::from(BILLION)
-            + u128::from(for_many * one) * u128::from(*usual);
+            + u128::from(for_many * ONE) * u128::from(*usual);
         u64::try_from(seen / total.max(1))
             .unwrap_or(BILLION)
             .clamp(least, BILLION)
@@ -164,7 +182,7 @@ fn coincidences(field: Field, pairs: &Pairs, same: &[u64], u: &mut [u64]) {
         Field::Family => &[(0, Value::Family)],
         Field::Place => &[(0, Value::Uprn), (1, Value::Postcode)],
         Field::Email => &[(0, Value::Email)],
-        Field::Town | Field::Birth => &[],
+        Field::Town | Field::Birth | Field::Relatives => &[],
     };
     for (level, what) in counted {
         let (agree, both) = pairs.same(*what);
