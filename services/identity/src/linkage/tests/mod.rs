@@ -5,6 +5,7 @@ mod laws;
 mod likely;
 mod lives;
 mod reviews;
+mod undisturbed;
 
 use super::demographics::Stated;
 use super::*;
