@@ -14,6 +14,8 @@ mod disk;
 #[allow(dead_code, reason = "shared with the simulation, which uses the rest")]
 #[path = "../simulation/group.rs"]
 mod group;
+#[path = "../simulation/memory.rs"]
+mod memory;
 #[allow(dead_code, reason = "shared with the simulation, which uses the rest")]
 #[path = "../simulation/process.rs"]
 mod process;

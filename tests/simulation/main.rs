@@ -16,6 +16,7 @@ mod bench;
 mod checker;
 mod disk;
 mod group;
+mod memory;
 #[cfg(feature = "planted-faults")]
 mod planted;
 mod process;
