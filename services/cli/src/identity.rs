@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod file;
 mod record;
 mod review;
+pub mod train;
 
 use clap::{Args, Subcommand};
 use walbrook_proto::identity::v1::identity_client::IdentityClient;
@@ -34,6 +35,8 @@ pub enum IdentityCommand {
     Unmerge(UnmergeArgs),
     /// Link a file of records in memory as identity does, and hold it against the truth
     Evaluate(evaluate::EvaluateArgs),
+    /// Train a matching model on records without labels, and write it as a file
+    Train(train::TrainArgs),
     /// Pairs of records that the rules could not decide: list, explain, accept, reject
     Review(review::ReviewArgs),
 }
@@ -80,6 +83,7 @@ pub async fn run(args: IdentityArgs) -> Result<Exit, Failure> {
         IdentityCommand::Approve(args) => approve::run(args).await,
         IdentityCommand::Unmerge(args) => unmerge(args).await,
         IdentityCommand::Evaluate(args) => evaluate::run(&args),
+        IdentityCommand::Train(args) => train::run(&args),
     }
 }
 
