@@ -28,7 +28,7 @@ use walbrook_broker::enforce::stamp::CommittedStamp;
 use walbrook_domain::Instant;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
 use walbrook_eventlog::{
-    Ends, LogError, NewReader, Record, Severity, TopicPartition, Transactor, topics,
+    Ends, LogError, NewRecord, Reader, Severity, TopicPartition, Transactor, topics,
 };
 use walbrook_tests::records::{self, City};
 
