@@ -22,7 +22,7 @@ pub struct TrainArgs {
     pub name: String,
     /// Its version: a model that was used is not changed but followed by the next version
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub version: u32,
+    pub model_version: u32,
     /// Which records these are, in words that may stand in the model file. Default: the file's name
     #[arg(long, value_name = "WORDS")]
     pub on: Option<String>,
@@ -55,7 +55,7 @@ pub fn run(args: &TrainArgs) -> Result<Exit, Failure> {
     let records: Vec<_> = rows.iter().map(|row| row.stated.features()).collect();
     let plan = Plan {
         name: args.name.clone(),
-        version: args.version,
+        version: args.model_version,
         on: args.on.clone().unwrap_or_else(|| name_of(&args.records)),
         day: args
             .today
