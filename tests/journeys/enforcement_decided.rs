@@ -137,8 +137,7 @@ impl Town {
                     .is_some_and(|text| text.starts_with("housing."))
             })
             .map(|record| {
-                ReleaseEnvelope::read(|name| record.headers.get(name).map(|value| value.as_ref()))
-                    .expect("a release")
+                ReleaseEnvelope::read(|name| record.headers.get(name)).expect("a release")
             })
             .filter(|release| release.agreement.as_str() == agreement)
             .map(|release| release.id)

@@ -28,7 +28,7 @@ fn like(record: &Record) -> NewRecord {
         headers: record.headers.clone(),
         timestamp_ms: None,
     };
-    copy.headers.set(headers::ID, &event_id());
+    copy.headers.set(headers::ID, event_id());
     copy
 }
 

@@ -207,7 +207,7 @@ fn fold(held: &Held, view: &View, number: i32) -> Partition {
         let (id, body) = unframe(record.value.as_deref()).expect("the wire format");
         let shared = SharedRecord {
             key: record.key.as_deref().expect("a key"),
-            header: &|name| record.headers.get(name).map(|value| value.as_ref()),
+            header: &|name| record.headers.get(name),
             timestamp_ms: record.timestamp_ms,
             body,
             schema: schemas.get(&id),

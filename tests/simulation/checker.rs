@@ -300,10 +300,8 @@ impl<'a> Walk<'a> {
             self.shelf.put(record);
             let about = record.headers.text(headers::TYPE).unwrap_or_default();
             if KINDS.iter().any(|(_, name)| *name == about) {
-                let release = ReleaseEnvelope::read(|name| {
-                    record.headers.get(name).map(|value| value.as_ref())
-                })
-                .expect("a release");
+                let release =
+                    ReleaseEnvelope::read(|name| record.headers.get(name)).expect("a release");
                 let key: [u8; 8] = record.key.as_deref().expect("a key")[..8]
                     .try_into()
                     .expect("16 bytes");

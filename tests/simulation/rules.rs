@@ -82,9 +82,8 @@ fn unreadable_records_go_to_quarantine_as_coordinates_only() {
     };
     let value = good.value.clone().unwrap();
     let (id, body) = unframe(Some(&value)).unwrap();
-    let without = |record: &mut NewRecord, name: &str| {
-        record.headers.retain(|header| header.name != name)
-    };
+    let without =
+        |record: &mut NewRecord, name: &str| record.headers.retain(|header| header.name != name);
     let replace = |record: &mut NewRecord, name: &str, text: &str| {
         record.headers.set(name, text);
     };
@@ -239,7 +238,7 @@ fn a_release_says_nothing_but_what_is_granted() {
         Some(event_id(1).to_string().as_str())
     );
     for header in release.headers.iter() {
-        let text = String::from_utf8_lossy(&header.value).to_string();
+        let text = String::from_utf8_lossy(header.value).to_string();
         for secret in [
             HANDLE.to_string(),
             PERSON.to_string(),

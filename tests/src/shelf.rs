@@ -52,10 +52,8 @@ impl Shelf {
             }
             "walbrook.shared.v1.Heartbeat" => {}
             _ => {
-                let release = ReleaseEnvelope::read(|name| {
-                    record.headers.get(name)
-                })
-                .expect("a release");
+                let release =
+                    ReleaseEnvelope::read(|name| record.headers.get(name)).expect("a release");
                 self.releases += 1;
                 let name = (
                     partition,

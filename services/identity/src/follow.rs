@@ -8,6 +8,7 @@ use crate::error::JournalError;
 use crate::journal::{self, Clients, Format, decode, unreadable};
 use crate::linkage::{Directory, Index, PersonRecord, wire};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -214,9 +215,8 @@ impl Follower {
             handles.extend(self.index.members(person).map(|member| member.handle));
         }
         for handle in handles {
-            if !before.contains_key(&handle) {
-                let said = self.expected(handle);
-                before.insert(handle, said);
+            if let Entry::Vacant(place) = before.entry(handle) {
+                place.insert(self.expected(handle));
             }
         }
         self.before = Some(before);

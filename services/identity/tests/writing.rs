@@ -16,17 +16,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use walbrook_domain::Handle;
 use walbrook_eventlog::{
-    Ends, GroupGeneration, InputPosition, LogError, Namespace, NewRecord, Reader, Severity,
-    TopicPartition, Transactor, murmur2_partition, topics,
+    Ends, GroupGeneration, InputPosition, LogError, NewRecord, Reader, Severity, TopicPartition,
+    Transactor, murmur2_partition, topics,
 };
-use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_eventlog_kafka::Kafka;
 use walbrook_identity::error::{CallError, JournalError};
 use walbrook_identity::follow::rebuild;
-use walbrook_identity::journal::{Clients, Format, Schema, TRANSACTIONAL_ID, subject};
+use walbrook_identity::journal::{Clients, Format, TRANSACTIONAL_ID};
 use walbrook_identity::linkage::demographics::Stated;
 use walbrook_identity::linkage::{Answer, Index};
 use walbrook_proto::avro::AvroRecord;
-use walbrook_proto::identity::v1::{IdentityRecord, LinkRecord};
 use walbrook_runtime::shutdown::Shutdown;
 
 /// The life of a writer: links in one transaction, merge, un-merge, and all of it again after a restart.

@@ -83,6 +83,10 @@ pub(crate) struct Valid {
 
 /// What keys the record.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event has a subject: a box would cost each an allocation"
+)]
 pub(crate) enum KeyedBy {
     /// A person's handle, still to be asked for.
     Subject(SubjectRef),

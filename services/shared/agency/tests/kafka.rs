@@ -264,8 +264,7 @@ async fn an_event_stands_on_kafka_when_its_receipt_comes() {
         EdAttendance::decode_exact(body).expect("avro"),
         valid_attendance()
     );
-    let envelope =
-        RawEnvelope::read(|name| record.headers.get(name)).expect("headers");
+    let envelope = RawEnvelope::read(|name| record.headers.get(name)).expect("headers");
     assert_eq!(
         (envelope.id.to_string(), envelope.organisation.to_string()),
         (event_id, "ODS:RRV".to_owned())

@@ -70,7 +70,11 @@ fn write_whole(
         return Err(error);
     }
     let mut options = OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    let file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     let mut out = Hashed::new(BufWriter::with_capacity(1 << 20, file));
     write(&mut out)?;
     let size = out.size;

@@ -44,8 +44,7 @@ async fn a_receipt_names_where_the_event_stands() {
         Some([1; 16].as_slice()),
         "the handle, 16 raw bytes"
     );
-    let envelope =
-        RawEnvelope::read(|name| record.headers.get(name)).expect("headers");
+    let envelope = RawEnvelope::read(|name| record.headers.get(name)).expect("headers");
     assert_eq!(envelope.organisation.to_string(), CAMDEN);
     assert_eq!(envelope.event_type.as_str(), "housing.RentArrearsChanged");
     assert_eq!(envelope.id.to_string(), id(1));
