@@ -1,6 +1,6 @@
 //! The single writer: one thread that owns the index, joins concurrent requests into one transaction, and answers only once it is committed.
 //!
-//! Which process it is, a group says ([`seat`]). The others follow what it commits, so that they answer from it and one of them can take over at once:
+//! Which process it is, a group says (`seat`). The others follow what it commits, so that they answer from it and one of them can take over at once:
 //! the transactional id first, which ends whatever the one before left open and fences it, then what is still unread, then it serves.
 
 mod batch;

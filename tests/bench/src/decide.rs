@@ -4,7 +4,7 @@
 //! Events and agreements are those of [`crate::wide`]: each event matches three of twelve agreements. Each of a million people has consented to one
 //! of the three, which permits and rests on that consent; the second lacks a consent, and the predicate of the third, over the body, is false.
 //! People come in random order, so that hardly a ground that is looked up is in the caches. Events are taken as the loop takes them: in batches that
-//! have just been read, the grounds of the next [`AHEAD`] brought near before they are decided; the time includes that. The specification asks for
+//! have just been read, the grounds of the next `AHEAD` brought near before they are decided; the time includes that. The specification asks for
 //! each event by itself. Every decision of a run is counted, and those of the first thousands are compared with the specification's.
 
 use crate::figure::{Better, Figure, Reference, load_average};

@@ -1,5 +1,5 @@
 //! `link.load_s`, `link.known_per_s`, `link.strong_per_s`, `link.start_s`: identity's first load of a city's services over gRPC until every link is durable,
-//! and what it does with them held. `link.new_record_p99_ms`: the linking step of one new record at as many held ([`step`]).
+//! and what it does with them held. `link.new_record_p99_ms`: the linking step of one new record at as many held (`step`).
 //!
 //! Records are the generator's, with its errors, compared under the repository's matching agreement with strong tokens and the shipped model. After the load
 //! every record must have its link on the log, and the persons on the log are measured against the generator's truth: a fast load that links wrongly is no

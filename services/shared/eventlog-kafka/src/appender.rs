@@ -15,7 +15,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::thread::JoinHandle;
+use std::thread::JoinHandle as Thread;
 use std::time::{Duration, Instant};
 use walbrook_eventlog::{Appender, Done, LogError, NewRecord, Severity, TopicPartition};
 
@@ -220,7 +220,7 @@ pub struct KafkaAppender {
     producer: Arc<BaseProducer<Reports>>,
     gate: Arc<Gate>,
     stop: Arc<AtomicBool>,
-    reports: Option<JoinHandle<()>>,
+    reports: Option<Thread<()>>,
 }
 
 impl KafkaAppender {

@@ -6,7 +6,7 @@
 //! - [`frequency`]: how often values occur among the records held.
 //! - [`block`]: the keys under which candidates are found.
 //! - [`model`]: a Fellegi–Sunter model, its file, its scores and what follows from them.
-//! - [`train`]: a model from records without labels.
+//! - [`mod@train`]: a model from records without labels.
 //! - [`mod@explain`]: how a score came about.
 
 mod bits;

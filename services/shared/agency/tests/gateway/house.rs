@@ -1,6 +1,5 @@
 //! A gateway with everything around it, of invented people and an agency that no city has.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -11,11 +10,11 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status, Streaming};
 use walbrook_agency::{
-    Agency, Body, Context, Findings, Frame, FrameReceipts, Gateway, Identity, IdentityError,
-    Limits, Parts, Rule, Schedules, Schemas,
+    Agency, Body, Context, Findings, Frame, FrameReceipts, Gateway, Identity, Limits, Parts, Rule,
+    Schedules, Schemas,
 };
 use walbrook_domain::control::{PublicationSchedule, ScheduleEntry};
-use walbrook_domain::{Handle, Instant, Organisation};
+use walbrook_domain::{Instant, Organisation};
 use walbrook_event::{Key, Plain, Seal};
 use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::{
@@ -26,12 +25,13 @@ use walbrook_proto::common::v1::{EventHead, Receipt};
 use walbrook_proto::housing::v1::housing_events_client::HousingEventsClient;
 use walbrook_proto::housing::v1::housing_events_server::{HousingEvents, HousingEventsServer};
 use walbrook_proto::housing::v1::{Event, PublishFrame, PublishRequest, RentArrearsChanged, event};
-use walbrook_proto::identity::v1::{LinkItem, LinkOutcome};
 use walbrook_runtime::callers::{Credential, Issuer, TokenRequest, role};
 use walbrook_runtime::metrics::Metrics;
 use walbrook_runtime::readiness::Readiness;
 use walbrook_runtime::server::{self, MAX_MESSAGE_BYTES, Services};
 use walbrook_runtime::shutdown::Shutdown;
+
+use crate::identity::People;
 
 pub use crate::people::{body, demographics, event, head, id, subject};
 
@@ -114,7 +114,7 @@ pub enum Step {
     Appended(Vec<u8>),
 }
 
-type Journal = Arc<Mutex<Vec<Step>>>;
+pub type Journal = Arc<Mutex<Vec<Step>>>;
 type Done = Box<dyn FnOnce(Result<Vec<(TopicPartition, i64)>, LogError>) + Send>;
 
 /// The in-memory log with a hand on its acknowledgements.
@@ -180,99 +180,6 @@ impl Appender for Log {
         } else {
             self.memory.append(records, done);
         }
-    }
-}
-
-/// An identity service that remembers what it was asked and gives each token a handle of its own.
-pub struct People {
-    journal: Journal,
-    pub asked: Mutex<Vec<LinkItem>>,
-    pub calls: Mutex<usize>,
-    handles: Mutex<BTreeMap<Vec<u8>, u8>>,
-    /// Handles that it was told have events, as often as it was told.
-    pub accepted: Mutex<Vec<Handle>>,
-    down: AtomicBool,
-    deaf: AtomicBool,
-    slow: AtomicBool,
-}
-
-impl People {
-    /// From now on a larger question is answered later than a smaller one, as by the real one, which writes a record for
-    /// each new subject.
-    pub fn set_slow(&self) {
-        self.slow.store(true, Ordering::SeqCst);
-    }
-
-    pub fn set_down(&self, down: bool) {
-        self.down.store(down, Ordering::SeqCst);
-    }
-
-    /// It links, but does not hear which subjects have events.
-    pub fn set_deaf(&self, deaf: bool) {
-        self.deaf.store(deaf, Ordering::SeqCst);
-    }
-
-    fn knows(&self, number: u8) -> bool {
-        self.accepted.lock().contains(&Handle::new([number; 16]))
-    }
-}
-
-impl Identity for People {
-    fn link(&self, items: Vec<LinkItem>) -> BoxFuture<'_, Result<Vec<LinkOutcome>, IdentityError>> {
-        Box::pin(async move {
-            // Others get their turn, as they do while the real one waits for the log.
-            tokio::task::yield_now().await;
-            if self.slow.load(Ordering::SeqCst) {
-                let subjects = u32::try_from(items.len()).expect("few");
-                tokio::time::sleep(Duration::from_millis(50) * subjects).await;
-            }
-            if self.down.load(Ordering::SeqCst) {
-                return Err(IdentityError::Unavailable {
-                    address: "nowhere".into(),
-                    message: "refused".into(),
-                });
-            }
-            *self.calls.lock() += 1;
-            let mut outcomes = Vec::new();
-            for item in items {
-                let known = self.handles.lock().contains_key(&item.token);
-                let outcome = if known || item.demographics.is_some() {
-                    let mut handles = self.handles.lock();
-                    let next = u8::try_from(handles.len() + 1).expect("few people");
-                    let number = *handles.entry(item.token.clone()).or_insert(next);
-                    self.journal.lock().push(Step::Linked(item.token.clone()));
-                    LinkOutcome {
-                        handle: vec![number; 16],
-                        linked: true,
-                        problem: String::new(),
-                        accepted: self.knows(number),
-                    }
-                } else {
-                    LinkOutcome {
-                        handle: Vec::new(),
-                        linked: false,
-                        problem: "demographics-needed".into(),
-                        accepted: false,
-                    }
-                };
-                self.asked.lock().push(item);
-                outcomes.push(outcome);
-            }
-            Ok(outcomes)
-        })
-    }
-
-    fn accepted(&self, handles: Vec<Handle>) -> BoxFuture<'_, Result<(), IdentityError>> {
-        Box::pin(async move {
-            if self.deaf.load(Ordering::SeqCst) {
-                return Err(IdentityError::Unavailable {
-                    address: "nowhere".into(),
-                    message: "refused".into(),
-                });
-            }
-            self.accepted.lock().extend(handles);
-            Ok(())
-        })
     }
 }
 

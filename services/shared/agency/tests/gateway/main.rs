@@ -13,6 +13,7 @@ mod callers;
 mod events;
 mod failures;
 mod house;
+mod identity;
 mod linking;
 mod people;
 mod places;

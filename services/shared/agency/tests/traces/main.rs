@@ -16,6 +16,8 @@
 
 #[path = "../gateway/house.rs"]
 mod house;
+#[path = "../gateway/identity.rs"]
+mod identity;
 #[path = "../gateway/people.rs"]
 mod people;
 
