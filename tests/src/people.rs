@@ -56,6 +56,17 @@ pub fn nhs_number(number: u32) -> String {
     format!("999{usable:06}{}", check(usable))
 }
 
+/// An ending for each number: names that differ in it do not look alike to identity's model, as long runs of one letter would.
+fn ending(mut number: usize) -> String {
+    const SYLLABLES: [&str; 8] = ["bo", "chi", "du", "fen", "gar", "ki", "lou", "mez"];
+    let mut ending = String::new();
+    while number > 0 {
+        ending.push_str(SYLLABLES[number % 8]);
+        number /= 8;
+    }
+    ending
+}
+
 impl Person {
     /// Person number `number`: the same number is the same person everywhere.
     #[must_use]
@@ -65,7 +76,7 @@ impl Person {
         Self {
             local_id: format!("P-{number}"),
             demographics: Demographics {
-                given_name: format!("{given}{}", "a".repeat(index / 64)),
+                given_name: format!("{given}{}", ending(index / 64)),
                 family_name: family.into(),
                 birth_date: Date::new(
                     1950 + (number % 50).cast_signed(),
