@@ -33,8 +33,13 @@ const KEEP: &str = "failed";
 /// Agencies with a service.
 const AGENCIES: [&str; 5] = ["police", "health", "housing", "tfl", "social-care"];
 /// Organisations beside the 33 London authorities that have a signing key in tests.
-const PARTIES: [&str; 3] = [
+const PARTIES: [&str; 8] = [
+    "ODS:R1H",
+    "ODS:RAL",
+    "ODS:RJ1",
+    "ODS:RV5",
     "ODS:RRV",
+    "ODS:RYJ",
     "POLICE_FORCE:metropolitan",
     "CHARITY:street-outreach",
 ];

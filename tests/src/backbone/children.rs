@@ -31,10 +31,6 @@ pub(super) struct Child {
     running: Option<Running>,
 }
 
-/// How long the broker's allocator keeps memory before it gives it back, in ms, as `walbrook up` sets it: what one batch frees the next one needs.
-/// Given back after a second it is faulted in and zeroed again with every burst of events, a sixth of what enforcement takes.
-const KEPT_MEMORY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "60000");
-
 /// Where a program is: beside this executable (a benchmark), or beside its folder (a test, in `deps`).
 fn program(service: &str) -> PathBuf {
     let own = std::env::current_exe().expect("this program");
@@ -60,7 +56,6 @@ impl Backbone {
         let program = program(if stand_in { "sealed" } else { service });
         let mut launch = Launch::new(name, program, log)
             .env("WALBROOK_SEALED", service)
-            .env(KEPT_MEMORY.0, KEPT_MEMORY.1)
             .arg("--local")
             .arg("--config")
             .arg(config.display().to_string())

@@ -57,9 +57,6 @@ pub(super) fn require_ports(services: &[Service]) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// How long the broker's allocator keeps memory before it gives it back, in ms: what one batch frees the next one needs.
-const KEPT_MEMORY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "60000");
-
 /// Starts one process; it is not ready yet.
 pub(super) fn start(
     service: Service,
@@ -71,7 +68,6 @@ pub(super) fn start(
     std::fs::create_dir_all(&data).map_err(failed("create", &data))?;
     let mut launch = Launch::new(service.name, program, folder.log(service.name))
         .arg("--local")
-        .env(KEPT_MEMORY.0, KEPT_MEMORY.1)
         .env("WALBROOK_KAFKA", &setting.kafka)
         .env("WALBROOK_REGISTRY", &setting.registry)
         .env("WALBROOK_NAMESPACE", &setting.namespace)

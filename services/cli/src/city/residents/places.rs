@@ -40,13 +40,13 @@ pub static AREAS: [Area; 8] = [
     area(
         "GSS:E09000008",
         "Croydon",
-        "ODS:RJ6",
+        "ODS:RV5",
         &["CR0", "CR2", "CR7", "SE25", "SW16"],
     ),
     area(
         "GSS:E09000009",
         "Ealing",
-        "ODS:R1K",
+        "ODS:RAL",
         &["W3", "W5", "W7", "W13", "UB1", "UB2"],
     ),
     area(
