@@ -56,13 +56,17 @@ impl Core {
         }
     }
 
-    /// Lets one pair wait, whatever else does: an operator wanted it and was refused.
+    /// Lets one pair wait, whatever else does: an operator wanted it and was refused. Not where somebody said before that the two are
+    /// different people: nobody could accept it.
     pub(super) fn ask(&mut self, a: Handle, b: Handle, found: Found, turn: &Turn<'_>) {
         let (Some(one), Some(other)) =
             (self.index.record(a).cloned(), self.index.record(b).cloned())
         else {
             return;
         };
+        if self.apart(one.person, other.person) {
+            return;
+        }
         let (record, candidate) = if one.sequence > other.sequence {
             (one, other)
         } else {

@@ -65,6 +65,15 @@ fn accepted_it_is_one_person_and_the_act_is_on_the_record() {
 }
 
 #[test]
+fn a_refused_merge_of_records_that_a_reviewer_told_apart_asks_nobody_again() {
+    let mut world = World::new();
+    let (a, b) = contradicted(&mut world);
+    assert!(world.verdict(OURS, (b, a), Decision::NeverSame).is_ok());
+    assert_eq!(world.merge(a, b), Err(Refused::BirthsFar));
+    assert_eq!(world.list(OURS).waiting, 0);
+}
+
+#[test]
 fn rejected_it_stays_apart_whatever_evidence_comes_until_an_operator_merges_on_record() {
     let mut world = World::new();
     let (a, b) = renamed(&mut world);
