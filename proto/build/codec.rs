@@ -140,7 +140,34 @@ fn event_impl(
     for field in &record.fields {
         visits(out, field)?;
     }
-    writeln!(out, "        let _ = visit;\n    }}\n}}")
+    writeln!(out, "        let _ = visit;\n    }}")?;
+    withheld(out, record)?;
+    writeln!(out, "}}")
+}
+
+/// The event without the fields that say where somebody is; the trait's own answer where a type has none.
+fn withheld(out: &mut String, record: &Record) -> Result<(), Error> {
+    let locating: Vec<_> = record.fields.iter().filter(|f| f.locates).collect();
+    if locating.is_empty() {
+        return Ok(());
+    }
+    let mut set = Vec::new();
+    let mut clear = String::new();
+    for field in locating {
+        let name = rust_name(&field.name);
+        if field.shape == Shape::Array {
+            set.push(format!("!self.{name}.is_empty()"));
+            write!(clear, " event.{name}.clear();")?;
+        } else {
+            set.push(format!("self.{name}.is_some()"));
+            write!(clear, " event.{name} = None;")?;
+        }
+    }
+    let set = set.join(" || ");
+    writeln!(
+        out,
+        "    fn without_whereabouts(&self) -> Option<Self> {{\n        if !({set}) {{ return None; }}\n        let mut event = self.clone();\n       {clear}\n        Some(event)\n    }}"
+    )
 }
 
 /// One field's part of `each_value`.

@@ -47,6 +47,8 @@ pub struct Field {
     pub shape: Shape,
     /// The code list that its values come from.
     pub codes: Option<String>,
+    /// It says where somebody is: left out for restricted records.
+    pub locates: bool,
 }
 
 /// The type of one value.
@@ -236,11 +238,18 @@ fn field_of(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<Field, Fau
         Some(_) => return Err(format!("{name}: only a string field has a code list")),
         None => None,
     };
+    let locates = option(pool, &options, "locates") == Some(Value::Bool(true));
+    if locates && !matches!(shape, Shape::Nullable | Shape::Array) {
+        return Err(format!(
+            "{name}: what is left out for restricted records must be optional, or a list"
+        ));
+    }
     Ok(Field {
         name: field.name().to_owned(),
         kind: type_of(name, field.kind())?,
         shape,
         codes,
+        locates,
     })
 }
 

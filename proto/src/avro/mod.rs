@@ -101,6 +101,13 @@ pub trait AvroEvent: AvroRecord {
     /// Visits every text, date and instant that is set, each item of a list by
     /// itself, and every field that must be set and is not.
     fn each_value<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Leaf<'a>));
+
+    /// The same event without what says where somebody lives, which practice
+    /// they are registered with or how to reach them (the option `locates`);
+    /// `None` when nothing of that is set.
+    fn without_whereabouts(&self) -> Option<Self> {
+        None
+    }
 }
 
 /// A value inside an event, for the rules that hold for all of them.

@@ -81,13 +81,17 @@ impl Service {
         }
         // Known subjects that say nothing new are answered from what is committed; the others wait for one transaction.
         let mut outcomes: Vec<Option<proto::LinkOutcome>> = Vec::with_capacity(items.len());
-        let mut commands = Vec::new();
+        let (mut commands, mut stated) = (Vec::new(), Vec::new());
         for item in items {
             let known = self.known(&item);
             if known.is_none() {
+                stated.push((
+                    item.token,
+                    item.stated.as_ref().map(|stated| stated.restricted),
+                ));
                 commands.push(Command::Link(item));
             }
-            outcomes.push(known.map(|(handle, accepted)| linked(handle, accepted)));
+            outcomes.push(known);
         }
         let written = u64::try_from(commands.len()).unwrap_or(u64::MAX);
         let known = u64::try_from(outcomes.len())
@@ -105,38 +109,50 @@ impl Service {
                 return Err(error);
             }
         };
-        let mut results = results.into_iter();
+        let mut results = results.into_iter().zip(stated);
         let mut answers = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             answers.push(match outcome {
                 Some(known) => known,
-                None => self.outcome(results.next())?,
+                None => {
+                    let (result, (token, stated)) = results.next().ok_or(CallError::NotWritten)?;
+                    // What was not said now stands as it was said before.
+                    let restricted = stated.or_else(|| {
+                        let entry = self.directory.get(token)?;
+                        Some(entry.said.is_restricted())
+                    });
+                    self.outcome(result, restricted.unwrap_or(false))?
+                }
             });
         }
         Ok(answers)
     }
 
-    /// The handle, when the subject is on the log and the item says nothing that is not there too; and whether an event about it was accepted.
-    fn known(&self, item: &LinkItem) -> Option<(Handle, bool)> {
+    /// What is answered when the subject is on the log and the item says nothing that is not there too.
+    fn known(&self, item: &LinkItem) -> Option<proto::LinkOutcome> {
         let entry = self.directory.get(item.token)?;
         let same = entry.organisation == item.organisation;
         let new = item
             .stated
             .as_ref()
             .is_some_and(|stated| !entry.said.says(stated));
-        (same && !new).then(|| (entry.handle, entry.accepted_at.is_some()))
+        (same && !new).then(|| {
+            let accepted = entry.accepted_at.is_some();
+            linked(entry.handle, accepted, entry.said.is_restricted())
+        })
     }
 
     fn outcome(
         &self,
-        result: Option<Result<Answer, CallError>>,
+        result: Result<Answer, CallError>,
+        restricted: bool,
     ) -> Result<proto::LinkOutcome, CallError> {
         match result {
-            Some(Ok(Answer::Linked(handle))) => {
+            Ok(Answer::Linked(handle)) => {
                 self.metrics.link(Link::Written, 1);
-                Ok(linked(handle, false))
+                Ok(linked(handle, false, restricted))
             }
-            Some(Ok(Answer::DemographicsNeeded)) => {
+            Ok(Answer::DemographicsNeeded) => {
                 self.metrics.link(Link::Unstated, 1);
                 let problem = "demographics-needed".to_owned();
                 Ok(proto::LinkOutcome {
@@ -144,14 +160,15 @@ impl Service {
                     linked: false,
                     problem,
                     accepted: false,
+                    restricted: false,
                 })
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 self.metrics.link(Link::Failed, 1);
                 Err(error)
             }
             // The writer answers each command in order.
-            Some(Ok(_)) | None => Err(CallError::NotWritten),
+            Ok(_) => Err(CallError::NotWritten),
         }
     }
 
@@ -169,12 +186,13 @@ impl Service {
     }
 }
 
-fn linked(handle: Handle, accepted: bool) -> proto::LinkOutcome {
+fn linked(handle: Handle, accepted: bool, restricted: bool) -> proto::LinkOutcome {
     proto::LinkOutcome {
         handle: handle.as_bytes().to_vec(),
         linked: true,
         problem: String::new(),
         accepted,
+        restricted,
     }
 }
 

@@ -54,6 +54,13 @@ impl Said {
         self.packed().and_then(unpack)
     }
 
+    /// Whether the record was said to be restricted.
+    pub fn is_restricted(&self) -> bool {
+        self.packed()
+            .and_then(<[u8]>::first)
+            .is_some_and(|flags| flags & 1 == 1)
+    }
+
     /// Whether exactly this was said.
     pub fn says(&self, stated: &Stated) -> bool {
         self.packed().is_some_and(|packed| packed == pack(stated))

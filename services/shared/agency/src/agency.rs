@@ -1,5 +1,8 @@
 //! What a named agency states: its event types, one match over its oneof, its rules.
 
+use std::any::Any;
+use std::marker::PhantomData;
+
 use walbrook_proto::avro::{AvroError, AvroEvent, SubjectOf};
 use walbrook_proto::common::v1::EventHead;
 
@@ -36,24 +39,30 @@ pub struct Body<'a> {
     pub(crate) schema: &'static str,
     /// Whom it is about.
     pub(crate) subject: SubjectOf,
-    content: Box<dyn Content + 'a>,
+    content: &'a dyn Content,
+    /// A function without state takes no place, so this box allocates nothing.
+    check: Box<dyn Check>,
 }
 
 impl<'a> Body<'a> {
-    /// A body and the check of its own rules. What holds for every body ([`facts`]) is checked before it. In a check,
-    /// fields are named relative to the message: `findings.add(&RULE, "decom")` becomes `care_episode.decom`.
-    pub fn of<M: AvroEvent>(
-        field: &'static str,
-        message: &'a M,
-        check: fn(&M, &Context<'_>, &mut Findings),
-    ) -> Self {
+    /// A body and the check of its own rules, a plain function. What holds for every body ([`facts`]) is checked before it. In
+    /// a check, fields are named relative to the message: `findings.add(&RULE, "decom")` becomes `care_episode.decom`.
+    pub fn of<M, C>(field: &'static str, message: &'a M, check: C) -> Self
+    where
+        M: AvroEvent + Any,
+        C: Fn(&M, &Context<'_>, &mut Findings) + 'static,
+    {
         Self {
             field,
             event_type: M::EVENT_TYPE,
             record: M::FULL_NAME,
             schema: M::SCHEMA,
             subject: M::SUBJECT,
-            content: Box::new(Checked { message, check }),
+            content: message,
+            check: Box::new(Own {
+                check,
+                message: PhantomData::<fn(&M)>,
+            }),
         }
     }
 
@@ -65,7 +74,8 @@ impl<'a> Body<'a> {
     /// Checks what holds for every body, then the agency's own rules.
     pub(crate) fn check(&self, context: &Context<'_>, findings: &mut Findings) {
         findings.within(self.field);
-        self.content.check(context, findings);
+        self.content.facts(context, findings);
+        self.check.check(self.content.any(), context, findings);
         findings.within("");
     }
 
@@ -73,31 +83,63 @@ impl<'a> Body<'a> {
     pub(crate) fn avro(&self) -> Result<Vec<u8>, AvroError> {
         self.content.avro()
     }
+
+    /// The Avro body without what says where the person is; `None` when nothing of that is set.
+    pub(crate) fn without_whereabouts(&self) -> Option<Result<Vec<u8>, AvroError>> {
+        self.content.without_whereabouts()
+    }
 }
 
 /// The parts of a typed body that the gateway uses without knowing its type.
 trait Content {
+    fn any(&self) -> &dyn Any;
     fn key(&self) -> Option<&str>;
-    fn check(&self, context: &Context<'_>, findings: &mut Findings);
+    fn facts(&self, context: &Context<'_>, findings: &mut Findings);
     fn avro(&self) -> Result<Vec<u8>, AvroError>;
+    fn without_whereabouts(&self) -> Option<Result<Vec<u8>, AvroError>>;
 }
 
-struct Checked<'a, M> {
-    message: &'a M,
-    check: fn(&M, &Context<'_>, &mut Findings),
-}
-
-impl<M: AvroEvent> Content for Checked<'_, M> {
-    fn key(&self) -> Option<&str> {
-        self.message.open_key()
+impl<M: AvroEvent + Any> Content for M {
+    fn any(&self) -> &dyn Any {
+        self
     }
 
-    fn check(&self, context: &Context<'_>, findings: &mut Findings) {
-        facts::check(self.message, context.occurred_day, context.today, findings);
-        (self.check)(self.message, context, findings);
+    fn key(&self) -> Option<&str> {
+        self.open_key()
+    }
+
+    fn facts(&self, context: &Context<'_>, findings: &mut Findings) {
+        facts::check(self, context.occurred_day, context.today, findings);
     }
 
     fn avro(&self) -> Result<Vec<u8>, AvroError> {
-        self.message.to_vec()
+        self.to_vec()
+    }
+
+    fn without_whereabouts(&self) -> Option<Result<Vec<u8>, AvroError>> {
+        AvroEvent::without_whereabouts(self).map(|event| event.to_vec())
+    }
+}
+
+/// An agency's own check of one type, without its type.
+trait Check {
+    fn check(&self, message: &dyn Any, context: &Context<'_>, findings: &mut Findings);
+}
+
+struct Own<M, C> {
+    check: C,
+    message: PhantomData<fn(&M)>,
+}
+
+impl<M, C> Check for Own<M, C>
+where
+    M: Any,
+    C: Fn(&M, &Context<'_>, &mut Findings),
+{
+    fn check(&self, message: &dyn Any, context: &Context<'_>, findings: &mut Findings) {
+        // Always so: a body is made of a message and a check of the same type.
+        if let Some(message) = message.downcast_ref() {
+            (self.check)(message, context, findings);
+        }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Known {
     pub(crate) demographics: Option<Digest>,
     /// Identity knows that an event about it was accepted.
     pub(crate) told: bool,
+    /// The organisation's own record of it is restricted.
+    pub(crate) restricted: bool,
 }
 
 /// Streams ask side by side, so the map is a concurrent one. What was not asked for in this generation or the one before is
@@ -114,6 +116,7 @@ mod tests {
             handle: Handle::new([number; 16]),
             demographics: None,
             told: false,
+            restricted: false,
         }
     }
 

@@ -57,7 +57,13 @@ impl Sender {
             .require_event(event_type)
             .map_err(|error| Rejected::Caller(error, "body"))?;
         let named = head.and_then(|head| head.organisation.as_ref());
-        let named = named.map(|named| format!("{}:{}", named.scheme, named.code));
+        // Its text is made only when it is another's.
+        let own = self.principal.organisation.as_str();
+        let other = named.filter(|named| {
+            let code = own.strip_prefix(named.scheme.as_str());
+            code.and_then(|rest| rest.strip_prefix(':')) != Some(&named.code)
+        });
+        let named = other.map(|named| format!("{}:{}", named.scheme, named.code));
         self.principal
             .require_organisation(named.as_deref())
             .map_err(|error| Rejected::Caller(error, "head.organisation"))
@@ -77,8 +83,20 @@ pub(crate) struct Valid {
     pub(crate) record: &'static str,
     pub(crate) schema: &'static str,
     pub(crate) avro: Vec<u8>,
+    /// The body without what says where the person is, when some of that is set: for a restricted record.
+    pub(crate) without_whereabouts: Option<Vec<u8>>,
     pub(crate) keyed_by: KeyedBy,
     pub(crate) findings: Findings,
+}
+
+impl Valid {
+    /// The person's record is restricted: where they are goes no further, and the sender is told.
+    pub(crate) fn leave_whereabouts_out(&mut self) {
+        if let Some(rest) = self.without_whereabouts.take() {
+            self.avro = rest;
+            self.findings.add(&head::RESTRICTED_LEFT_OUT, "body");
+        }
+    }
 }
 
 /// What keys the record.
@@ -127,10 +145,29 @@ fn check_parts(
         return Err(Rejected::Rules(findings));
     };
     numbers.received(body.event_type);
+    let head = validate(sender, scheduled, head, &body, now, &mut findings)?;
+    if findings.refuses() {
+        return Err(Rejected::Rules(findings));
+    }
+    valid(&body, head, findings)
+}
+
+/// Everything that is checked of one event. Allocates nothing unless something is found.
+///
+/// # Errors
+/// When the sender may not send it, or its organisation does not publish it; what breaks rules is in `findings`.
+pub(crate) fn validate<'a>(
+    sender: &Sender,
+    scheduled: Option<&Scheduled>,
+    head: Option<&'a wire::EventHead>,
+    body: &Body<'_>,
+    now: Instant,
+    findings: &mut Findings,
+) -> Result<Head<'a>, Rejected> {
     sender.may_send(head, body.event_type)?;
     // Before anything is read of a person: what is not published here goes no further.
     schedule::require(scheduled, &sender.organisation, body.event_type)?;
-    let head = head::read(head, body.subject, now, &mut findings);
+    let head = head::read(head, body.subject, now, findings);
     let context = Context {
         organisation: &sender.organisation,
         occurred: head.occurred.map(|occurred| occurred.at),
@@ -138,44 +175,47 @@ fn check_parts(
         today: now.london_day(),
         now,
     };
-    body.check(&context, &mut findings);
-    let text = text_key(&body, &mut findings);
-    if findings.refuses() {
-        return Err(Rejected::Rules(findings));
+    body.check(&context, findings);
+    if !matches!(body.subject, SubjectOf::Person) {
+        let key = body.key().unwrap_or_default();
+        findings.check(is_reference(key), &head::KEY_FORM, body.field);
     }
-    valid(&body, head, text, findings)
+    Ok(head)
 }
 
 /// The text that keys an event about no person.
-fn text_key(body: &Body<'_>, findings: &mut Findings) -> Option<String> {
+fn text_key(body: &Body<'_>) -> Option<String> {
     let kind = match body.subject {
         SubjectOf::Person => return None,
         SubjectOf::Area => "area",
         SubjectOf::Open => "open",
     };
-    let key = body.key().unwrap_or_default();
-    findings.check(is_reference(key), &head::KEY_FORM, body.field);
-    Some(format!("{kind}:{key}"))
+    Some(format!("{kind}:{}", body.key().unwrap_or_default()))
 }
 
 /// The parts of an event in which nothing was found wrong. A part that is missing all the same, or a body that cannot
 /// be written, is refused rather than guessed.
-fn valid(
-    body: &Body<'_>,
-    head: Head,
-    text: Option<String>,
-    mut findings: Findings,
-) -> Result<Valid, Rejected> {
+fn valid(body: &Body<'_>, head: Head<'_>, mut findings: Findings) -> Result<Valid, Rejected> {
     let keyed_by = head
         .subject
-        .map(KeyedBy::Subject)
-        .or(text.map(KeyedBy::Text));
+        .map(|stated| KeyedBy::Subject(stated.into()))
+        .or(text_key(body).map(KeyedBy::Text));
     let typed = EventType::new(body.event_type).ok();
-    let avro = body.avro().map_err(|cause| {
+    let written = body.avro().and_then(|avro| {
+        let open = body.without_whereabouts();
+        Ok((avro, open.transpose()?))
+    });
+    let written = written.map_err(|cause| {
         tracing::debug!(event_type = body.event_type, %cause, "a body that passed its rules cannot be written");
     });
-    match (head.event_id, head.occurred, keyed_by, typed, avro) {
-        (Some(event_id), Some(occurred), Some(keyed_by), Some(typed), Ok(avro)) => Ok(Valid {
+    match (head.event_id, head.occurred, keyed_by, typed, written) {
+        (
+            Some(event_id),
+            Some(occurred),
+            Some(keyed_by),
+            Some(typed),
+            Ok((avro, without_whereabouts)),
+        ) => Ok(Valid {
             event_id,
             occurred,
             supersedes: head.supersedes,
@@ -184,6 +224,7 @@ fn valid(
             record: body.record,
             schema: body.schema,
             avro,
+            without_whereabouts,
             keyed_by,
             findings,
         }),

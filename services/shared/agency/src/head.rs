@@ -18,7 +18,9 @@ use rules::{
     OCCURRED_TOO_LONG_AGO, SUBJECT_MISSING, SUBJECT_NOT_EXPECTED, SUBJECT_SCHEME_UNKNOWN,
     SUPERSEDES_ITSELF, SUPERSEDES_NOT_A_UUID, UPN_CHECK_LETTER,
 };
-pub(crate) use rules::{BODY_MISSING, BODY_NOT_WRITABLE, DEMOGRAPHICS_NEEDED, KEY_FORM};
+pub(crate) use rules::{
+    BODY_MISSING, BODY_NOT_WRITABLE, DEMOGRAPHICS_NEEDED, KEY_FORM, RESTRICTED_LEFT_OUT,
+};
 
 /// Kinds of local ids.
 const SCHEMES: [&str; 5] = ["LOCAL", "LA_CHILD_ID", "CHAIN_ID", "NHS_NUMBER", "UPN"];
@@ -37,16 +39,28 @@ pub(crate) struct Occurred {
     pub(crate) precision: Precision,
 }
 
-/// A head that was read. Absent parts were found wrong.
+/// A head that was read. Absent parts were found wrong. It borrows from the event: reading allocates nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Head {
+pub(crate) struct Head<'a> {
     pub(crate) event_id: Option<EventId>,
     pub(crate) occurred: Option<Occurred>,
     pub(crate) supersedes: Option<EventId>,
-    pub(crate) subject: Option<SubjectRef>,
+    pub(crate) subject: Option<Stated<'a>>,
 }
 
-/// A person as the sender knows them. Never printed.
+/// A person as the sender states them. Never printed.
+pub(crate) struct Stated<'a> {
+    scheme: &'static str,
+    subject: &'a Subject,
+}
+
+impl std::fmt::Debug for Stated<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Stated(…)")
+    }
+}
+
+/// A person as the gateway asks for them. Never printed.
 pub(crate) struct SubjectRef {
     pub(crate) scheme: &'static str,
     pub(crate) local_id: String,
@@ -59,13 +73,25 @@ impl std::fmt::Debug for SubjectRef {
     }
 }
 
+impl From<Stated<'_>> for SubjectRef {
+    fn from(stated: Stated<'_>) -> Self {
+        let Stated { scheme, subject } = stated;
+        let told = subject.demographics.as_ref();
+        Self {
+            scheme,
+            local_id: subject.local_id.clone(),
+            demographics: told.map(|told| demographics(told, scheme, &subject.local_id)),
+        }
+    }
+}
+
 /// Reads a head for an event about `kind`, naming everything that is wrong with it. Paths begin with `head`.
-pub(crate) fn read(
-    head: Option<&EventHead>,
+pub(crate) fn read<'a>(
+    head: Option<&'a EventHead>,
     kind: SubjectOf,
     now: Instant,
     findings: &mut Findings,
-) -> Head {
+) -> Head<'a> {
     findings.within("head");
     let read = match head {
         Some(head) => Head {
@@ -150,12 +176,12 @@ fn day(date: &Date) -> Option<Day> {
     date.days().map(Day)
 }
 
-fn subject(
-    subject: Option<&Subject>,
+fn subject<'a>(
+    subject: Option<&'a Subject>,
     kind: SubjectOf,
     now: Instant,
     findings: &mut Findings,
-) -> Option<SubjectRef> {
+) -> Option<Stated<'a>> {
     let subject = match (subject, kind) {
         (Some(subject), SubjectOf::Person) => subject,
         (None, SubjectOf::Person) => {
@@ -177,34 +203,25 @@ fn subject(
     );
     match scheme {
         Some("NHS_NUMBER") => {
-            let holds = number::nhs_number(&subject.local_id).is_some();
+            let holds = number::is_nhs_number(&subject.local_id);
             findings.check(holds, &NHS_NUMBER_CHECK_DIGIT, "subject.local_id");
         }
         Some("UPN") => {
-            let holds = number::upn(&subject.local_id).is_some();
+            let holds = number::is_upn(&subject.local_id);
             findings.check(holds, &UPN_CHECK_LETTER, "subject.local_id");
         }
         _ => {}
     }
-    let stated = subject.demographics.as_ref();
-    let demographics =
-        stated.map(|stated| demographics(stated, scheme, &subject.local_id, now, findings));
-    Some(SubjectRef {
+    if let Some(told) = &subject.demographics {
+        check_demographics(told, now, findings);
+    }
+    Some(Stated {
         scheme: scheme?,
-        local_id: subject.local_id.clone(),
-        demographics,
+        subject,
     })
 }
 
-/// What goes to identity. A number that fails its own check is noted and left out: it must neither link nor hide
-/// anybody. An NHS number that nobody verified is left out too: it is no ground to link by.
-fn demographics(
-    stated: &Demographics,
-    scheme: Option<&str>,
-    local_id: &str,
-    now: Instant,
-    findings: &mut Findings,
-) -> identity::Demographics {
+fn check_demographics(stated: &Demographics, now: Instant, findings: &mut Findings) {
     lengths(stated, findings);
     let birth_date = stated.birth_date.as_ref();
     let exists = birth_date.is_none_or(|date| {
@@ -215,30 +232,50 @@ fn demographics(
         &BIRTH_DATE_IMPOSSIBLE,
         "subject.demographics.birth_date",
     );
-
     let given = stated.nhs_number.as_deref().filter(|text| !text.is_empty());
-    let nhs_number = given.and_then(number::nhs_number);
-    let holds = given.is_none() || nhs_number.is_some();
     findings.check(
-        holds,
+        given.is_none_or(number::is_nhs_number),
         &NHS_NUMBER_CHECK_DIGIT,
         "subject.demographics.nhs_number",
     );
-
     let given = stated.upn.as_deref().filter(|text| !text.is_empty());
-    let upn = given.and_then(number::upn);
     findings.check(
-        given.is_none() || upn.is_some(),
+        given.is_none_or(number::is_upn),
         &UPN_CHECK_LETTER,
         "subject.demographics.upn",
     );
-    let own = |wanted: &str| (scheme == Some(wanted)).then(|| local_id.to_owned());
+    let locates = [&stated.email, &stated.town, &stated.uprn];
+    let locates = locates
+        .into_iter()
+        .flatten()
+        .chain(std::iter::once(&stated.postcode));
+    findings.check(
+        !stated.restricted || locates.into_iter().all(String::is_empty),
+        &RESTRICTED_LEFT_OUT,
+        "subject.demographics",
+    );
+}
 
+/// What goes to identity. A number that fails its own check is noted and left out: it must neither link nor hide
+/// anybody. An NHS number that nobody verified is left out too: it is no ground to link by. Of a restricted record neither address nor contact goes
+/// further, not even there.
+fn demographics(
+    stated: &Demographics,
+    scheme: &'static str,
+    local_id: &str,
+) -> identity::Demographics {
+    let nhs_number = stated.nhs_number.as_deref().and_then(number::nhs_number);
+    let upn = stated.upn.as_deref().and_then(number::upn);
+    let own = |wanted: &str| (scheme == wanted).then(|| local_id.to_owned());
+    let open = |text: Option<&String>| {
+        let text = text.filter(|_| !stated.restricted);
+        text.cloned().unwrap_or_default()
+    };
     identity::Demographics {
         given_name: stated.given_name.clone(),
         family_name: stated.family_name.clone(),
         birth_date: stated.birth_date,
-        postcode: stated.postcode.clone(),
+        postcode: open(Some(&stated.postcode)),
         nhs_number: nhs_number
             .filter(|_| stated.nhs_number_verified)
             .unwrap_or_default(),
@@ -251,9 +288,9 @@ fn demographics(
             .clone()
             .or_else(|| own("LA_CHILD_ID"))
             .unwrap_or_default(),
-        email: stated.email.clone().unwrap_or_default(),
-        town: stated.town.clone().unwrap_or_default(),
-        uprn: stated.uprn.clone().unwrap_or_default(),
+        email: open(stated.email.as_ref()),
+        town: open(stated.town.as_ref()),
+        uprn: open(stated.uprn.as_ref()),
     }
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Linked {
     pub(crate) handle: Handle,
     /// Its token, when identity does not know yet that an event about it was accepted.
     pub(crate) untold: Option<Token>,
+    /// The organisation's own record of it is restricted: what says where it is goes no further.
+    pub(crate) restricted: bool,
 }
 
 /// Keys of an agency's lookup tokens.
@@ -236,6 +238,7 @@ impl Linker {
                         .demographics
                         .or_else(|| before.as_ref()?.demographics),
                     told: outcome.accepted || before.is_some_and(|known| known.told),
+                    restricted: outcome.restricted,
                 };
                 self.cache.put(question.token, known);
                 known.linked(question.token)
@@ -275,6 +278,7 @@ impl Known {
         Linked {
             handle: self.handle,
             untold: (!self.told).then_some(token),
+            restricted: self.restricted,
         }
     }
 }

@@ -96,7 +96,7 @@ impl Shared {
             span: tracing::Span::current(),
         };
         for event in keyed {
-            let (event, key) = match event {
+            let (mut event, key) = match event {
                 Ok(keyed) => keyed,
                 Err(rejected) => {
                     prepared.fates.push(Err(rejected));
@@ -104,7 +104,11 @@ impl Shared {
                 }
             };
             match find(&key, &handles) {
-                Ok((key, sealed_for)) => {
+                Ok((key, linked)) => {
+                    if linked.is_some_and(|linked| linked.restricted) {
+                        event.leave_whereabouts_out();
+                    }
+                    let sealed_for = linked.map(|linked| linked.handle);
                     let named = self.named(&event).await?;
                     let (record, awaiting) =
                         self.record(sender, event, key, sealed_for, &named, trace_parent.clone())?;
@@ -216,12 +220,15 @@ impl Shared {
 fn find(
     key: &Key,
     handles: &[Result<Linked, Unknown>],
-) -> Result<(Bytes, Option<Handle>), Unknown> {
+) -> Result<(Bytes, Option<Linked>), Unknown> {
     match key {
         Key::Text(text) => Ok((text.clone(), None)),
         Key::Linked(place) => {
-            let handle = handles.get(*place).copied().unwrap_or(Err(Unknown))?.handle;
-            Ok((Bytes::copy_from_slice(handle.as_bytes()), Some(handle)))
+            let linked = handles.get(*place).copied().unwrap_or(Err(Unknown))?;
+            Ok((
+                Bytes::copy_from_slice(linked.handle.as_bytes()),
+                Some(linked),
+            ))
         }
     }
 }

@@ -7,19 +7,36 @@ const UPN_LETTERS: &[u8; 23] = b"ABCDEFGHJKLMNPQRTUVWXYZ";
 /// `None` when it is none, or a placeholder of ten equal digits.
 #[must_use]
 pub fn nhs_number(text: &str) -> Option<String> {
-    let digits: String = text
-        .chars()
-        .filter(|letter| !letter.is_whitespace() && *letter != '-')
-        .collect();
-    let values = digits
-        .chars()
-        .map(|letter| letter.to_digit(10))
-        .collect::<Option<Vec<u32>>>()?;
-    let (check, first_nine) = values.split_last().filter(|_| values.len() == 10)?;
+    nhs_digits(text).map(|digits| {
+        digits
+            .iter()
+            .map(|digit| char::from(b'0' + digit))
+            .collect()
+    })
+}
+
+/// Whether a text is an NHS number, as [`nhs_number`] says; allocates nothing.
+#[must_use]
+pub fn is_nhs_number(text: &str) -> bool {
+    nhs_digits(text).is_some()
+}
+
+fn nhs_digits(text: &str) -> Option<[u8; 10]> {
+    let mut digits = [0; 10];
+    let mut places = digits.iter_mut();
+    for letter in text.chars() {
+        if !letter.is_whitespace() && letter != '-' {
+            *places.next()? = u8::try_from(letter.to_digit(10)?).ok()?;
+        }
+    }
+    if places.next().is_some() {
+        return None;
+    }
+    let (check, first_nine) = digits.split_last()?;
     let sum: u32 = first_nine
         .iter()
         .zip((2..=10).rev())
-        .map(|(digit, weight)| digit * weight)
+        .map(|(digit, weight)| u32::from(*digit) * weight)
         .sum();
     let expected = match 11 - sum % 11 {
         11 => 0,
@@ -27,28 +44,38 @@ pub fn nhs_number(text: &str) -> Option<String> {
         other => other,
     };
     let placeholder = first_nine.iter().all(|digit| digit == check);
-    (expected == *check && !placeholder).then_some(digits)
+    (expected == u32::from(*check) && !placeholder).then_some(digits)
 }
 
 /// A unique pupil number whose check letter holds (weights 2 to 13, modulus 23), in capitals. The last place of a
 /// temporary one is a letter with its place in the same alphabet as value.
 #[must_use]
 pub fn upn(text: &str) -> Option<String> {
-    let code = text.trim().to_ascii_uppercase();
-    let (letter, rest) = code.as_bytes().split_first()?;
+    is_upn(text).then(|| text.trim().to_ascii_uppercase())
+}
+
+/// Whether a text is a UPN, as [`upn`] says; allocates nothing.
+#[must_use]
+pub fn is_upn(text: &str) -> bool {
+    upn_letter(text.trim().as_bytes()).unwrap_or(false)
+}
+
+/// Whether the check letter holds; `None` where there are not twelve places behind it that count.
+fn upn_letter(code: &[u8]) -> Option<bool> {
+    let (letter, rest) = code.split_first()?;
     if rest.len() != 12 {
         return None;
     }
     let mut sum = 0;
-    for (at, byte) in rest.iter().enumerate() {
+    for (at, byte) in rest.iter().map(u8::to_ascii_uppercase).enumerate() {
         let value = match byte {
             b'0'..=b'9' => usize::from(byte - b'0'),
-            _ if at == 11 => UPN_LETTERS.iter().position(|known| known == byte)?,
+            _ if at == 11 => UPN_LETTERS.iter().position(|known| *known == byte)?,
             _ => return None,
         };
         sum += value * (at + 2);
     }
-    (UPN_LETTERS.get(sum % 23) == Some(letter)).then_some(code)
+    Some(UPN_LETTERS.get(sum % 23) == Some(&letter.to_ascii_uppercase()))
 }
 
 /// A [`upn`] that stays with its pupil. A temporary one, with a letter at its end, is no ground to link by: another school

@@ -125,6 +125,13 @@ pub(super) static DEMOGRAPHICS_TOO_LONG: Rule = Rule::refuse(
     OURS,
 );
 
+/// A restricted record and what says where the person is.
+pub(crate) static RESTRICTED_LEFT_OUT: Rule = Rule::query(
+    "RESTRICTED_LEFT_OUT",
+    "Of a restricted record neither address, GP practice nor contact goes further: they were left out of this event.",
+    "PDS FHIR API: a patient with meta.security R; domain reference §4",
+);
+
 /// The rules that the gateway checks for every event, before an agency's own.
 pub static RULES: &[&Rule] = &[
     &HEAD_MISSING,
@@ -147,4 +154,5 @@ pub static RULES: &[&Rule] = &[
     &UPN_CHECK_LETTER,
     &BIRTH_DATE_IMPOSSIBLE,
     &DEMOGRAPHICS_TOO_LONG,
+    &RESTRICTED_LEFT_OUT,
 ];

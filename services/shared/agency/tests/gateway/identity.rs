@@ -44,6 +44,17 @@ impl People {
     fn knows(&self, number: u8) -> bool {
         self.accepted.lock().contains(&Handle::new([number; 16]))
     }
+
+    /// As the organisation stated it last, now or before.
+    fn restricted(&self, item: &LinkItem) -> bool {
+        let asked = self.asked.lock();
+        let before = asked.iter().filter(|one| one.token == item.token);
+        before
+            .chain([item])
+            .filter_map(|one| one.demographics.as_ref())
+            .next_back()
+            .is_some_and(|stated| stated.restricted)
+    }
 }
 
 impl Identity for People {
@@ -75,6 +86,7 @@ impl Identity for People {
                         linked: true,
                         problem: String::new(),
                         accepted: self.knows(number),
+                        restricted: self.restricted(&item),
                     }
                 } else {
                     LinkOutcome {
@@ -82,6 +94,7 @@ impl Identity for People {
                         linked: false,
                         problem: "demographics-needed".into(),
                         accepted: false,
+                        restricted: false,
                     }
                 };
                 self.asked.lock().push(item);

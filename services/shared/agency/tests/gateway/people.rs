@@ -44,6 +44,7 @@ pub fn event(number: u128, local_id: &str) -> Event {
             owed_weeks: Some(8),
             shortfall_pence: None,
             contact_made: true,
+            owed_months: None,
         })),
     }
 }

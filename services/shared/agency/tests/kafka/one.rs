@@ -22,6 +22,7 @@ impl Identity for One {
             linked: true,
             problem: String::new(),
             accepted: true,
+            restricted: false,
         };
         let outcomes = request
             .into_inner()
