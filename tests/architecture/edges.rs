@@ -36,6 +36,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("walbrook-housing", AGENCY),
     ("walbrook-tfl", AGENCY),
     ("walbrook-social-care", AGENCY),
+    ("walbrook-city", AGENCY),
     (
         "walbrook-identity",
         &[
@@ -187,6 +188,7 @@ const PROCESSES: &[&str] = &[
     "housing",
     "tfl",
     "social-care",
+    "city",
     "identity",
     "broker",
     "materialiser",

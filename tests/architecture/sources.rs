@@ -69,6 +69,7 @@ const NOT_ITS_BUSINESS: &[(&str, &[&str])] = &[
             "\"housing\"",
             "\"tfl\"",
             "\"social-care\"",
+            "\"city\"",
             "Agreement",
         ],
     ),

@@ -160,6 +160,7 @@ pub fn arrears(id: &str, person: &Person, pence: i64) -> Event {
         owed_weeks: Some(8),
         shortfall_pence: None,
         contact_made: true,
+        owed_months: None,
     };
     Event {
         head: Some(head(id, person, days_ago(10))),

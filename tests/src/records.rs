@@ -262,6 +262,7 @@ impl City {
             owed_weeks: Some(3),
             shortfall_pence: None,
             contact_made: false,
+            owed_months: None,
         };
         self.event(
             ("raw.housing", "housing.RentArrearsChanged"),

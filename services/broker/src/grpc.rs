@@ -1,6 +1,7 @@
 //! The control plane's calls: who may make them, and which record each means.
 
 mod agreements;
+mod datasets;
 mod grounds;
 mod schedules;
 
@@ -245,6 +246,21 @@ impl Control for Service {
             .schedules(&request.into_inner())
             .map_err(|error| status(&error))?;
         Ok(Response::new(listed))
+    }
+
+    async fn register_dataset(
+        &self,
+        request: Request<proto::RegisterDatasetRequest>,
+    ) -> Result<Response<proto::ControlReceipt>, Status> {
+        self.dataset(request).await
+    }
+
+    async fn list_datasets(
+        &self,
+        request: Request<proto::ListDatasetsRequest>,
+    ) -> Result<Response<proto::ListDatasetsResponse>, Status> {
+        Caller::of(&request, &[role::CONTROL, role::OPERATOR, role::AUDITOR, role::PRODUCER])?;
+        Ok(Response::new(self.datasets()?))
     }
 
     async fn get_receipt(

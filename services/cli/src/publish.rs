@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use std::collections::BTreeMap;
 use tokio_stream::StreamExt;
 use walbrook_proto::common::v1::{EventHead, EventOutcome, FrameReceipt};
-use walbrook_proto::{health, housing, police, social_care, tfl};
+use walbrook_proto::{city, health, housing, police, social_care, tfl};
 
 /// Events a frame.
 const FRAME: usize = 200;
@@ -24,6 +24,8 @@ pub enum Body {
     Tfl(tfl::v1::event::Body),
     /// Children's social care.
     SocialCare(social_care::v1::event::Body),
+    /// The city's open data.
+    City(city::v1::event::Body),
 }
 
 impl Body {
@@ -36,6 +38,7 @@ impl Body {
             Body::Housing(_) => "housing",
             Body::Tfl(_) => "tfl",
             Body::SocialCare(_) => "social-care",
+            Body::City(_) => "city",
         }
     }
 }
@@ -140,7 +143,7 @@ macro_rules! frames {
     }};
 }
 
-// Five generated clients of one shape have no common trait; the macro above is the one place that names the shape.
+// Six generated clients of one shape have no common trait; the macro above is the one place that names the shape.
 
 /// Opens one stream to an agency for one organisation (the connection's) and sends the events over it; the receipts come frame by frame.
 ///
@@ -170,6 +173,10 @@ pub async fn open(
             client
                 .publish_stream(frames!(housing, Housing, events))
                 .await?
+        }
+        "city" => {
+            let mut client = city::v1::city_events_client::CityEventsClient::new(connection);
+            client.publish_stream(frames!(city, City, events)).await?
         }
         "tfl" => {
             let mut client = tfl::v1::tfl_events_client::TflEventsClient::new(connection);

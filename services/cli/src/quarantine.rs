@@ -40,7 +40,7 @@ pub enum QuarantineCommand {
 /// What to list.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only this agency's (housing, health, police, social-care, tfl)
+    /// Only this agency's (city, housing, health, police, social-care, tfl)
     #[arg(long, value_name = "AGENCY")]
     pub agency: Option<String>,
     /// Those sent again too

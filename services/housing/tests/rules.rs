@@ -37,6 +37,7 @@ fn arrears(change: impl FnOnce(&mut RentArrearsChanged)) -> Vec<&'static str> {
         owed_weeks: Some(9),
         shortfall_pence: Some(0),
         contact_made: true,
+        owed_months: None,
     };
     change(&mut message);
     book().broken(&message, rules::rent_arrears_changed)

@@ -126,7 +126,7 @@ impl Lookup {
         if !topics::RAW.contains(&topics::raw(&request.agency).as_str()) {
             violations.push(violation(
                 "agency",
-                "expected police, health, housing, tfl or social-care",
+                "expected police, health, housing, tfl, social-care or city",
             ));
         }
         if request.id_scheme.is_empty() || request.local_id.is_empty() {

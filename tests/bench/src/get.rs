@@ -38,7 +38,7 @@ const ROLE: &str = "housing-options-officer";
 const CONNECTIONS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
 const COUNCILS: [&str; 3] = ["GSS:E09000007", "GSS:E09000022", "GSS:E09000033"];
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "identity",
     "broker",
     "materialiser",
@@ -47,6 +47,7 @@ const SERVICES: [&str; 8] = [
     "housing",
     "tfl",
     "social-care",
+    "city",
 ];
 
 /// A reader, and a row it may read.

@@ -7,7 +7,7 @@ use walbrook_testkit::cluster::{free_port, http_ok};
 use walbrook_testkit::process::{Launch, Running, tail};
 
 /// Every program a backbone consists of.
-pub const PROGRAMS: [&str; 9] = [
+pub const PROGRAMS: [&str; 10] = [
     "identity",
     "broker",
     "materialiser",
@@ -17,6 +17,7 @@ pub const PROGRAMS: [&str; 9] = [
     "housing",
     "tfl",
     "social-care",
+    "city",
 ];
 /// How long one may take to drain when it is asked to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);

@@ -17,6 +17,8 @@ use walbrook_schemas::{codelist, law};
 
 /// Projection rules of this build.
 const PROJECTION_RULES: u32 = 1;
+/// The package of what every agency's service takes.
+const ANY_AGENCY: &str = "common";
 /// Id of the first key of a purpose.
 const FIRST_KEY_ID: &str = "k1";
 
@@ -137,6 +139,10 @@ pub fn places(full_name: &str) -> Vec<String> {
             continue;
         };
         if info.full_name == full_name {
+            // What every agency's service takes stands on every raw topic.
+            if event.agency == ANY_AGENCY {
+                return topics::RAW.map(str::to_owned).to_vec();
+            }
             return vec![topics::raw(event.agency)];
         }
         if event.shared_name == full_name {

@@ -37,7 +37,7 @@ impl Service {
 }
 
 /// Every process, in the order they are started and listed. They wait for one another; the order is for people.
-pub const SERVICES: [Service; 9] = [
+pub const SERVICES: [Service; 10] = [
     Service {
         name: "identity",
         grpc_port: 7110,
@@ -73,6 +73,10 @@ pub const SERVICES: [Service; 9] = [
     Service {
         name: "social-care",
         grpc_port: 7105,
+    },
+    Service {
+        name: "city",
+        grpc_port: 7106,
     },
 ];
 

@@ -8,7 +8,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 use walbrook_proto::common::v1::event_outcome::Outcome;
 use walbrook_proto::common::v1::{EventHead, Receipt};
 use walbrook_proto::quarantine::v1::QuarantinedEvent;
-use walbrook_proto::{health, housing, police, social_care, tfl};
+use walbrook_proto::{city, health, housing, police, social_care, tfl};
 
 use crate::caller::CallerArgs;
 use crate::publish::{Body, Outgoing, publish};
@@ -80,7 +80,7 @@ pub(super) fn of_json(text: &str, quarantined: &QuarantinedEvent) -> Result<Outg
     })
 }
 
-/// Five generated messages of one shape have no common trait; this is the one place that takes them apart.
+/// Six generated messages of one shape have no common trait; this is the one place that takes them apart.
 fn typed(agency: &str, bytes: &[u8]) -> Result<(Option<EventHead>, Option<Body>), String> {
     let fault = |error: prost::DecodeError| error.to_string();
     Ok(match agency {
@@ -95,6 +95,10 @@ fn typed(agency: &str, bytes: &[u8]) -> Result<(Option<EventHead>, Option<Body>)
         "housing" => {
             let event = housing::v1::Event::decode(bytes).map_err(fault)?;
             (event.head, event.body.map(Body::Housing))
+        }
+        "city" => {
+            let event = city::v1::Event::decode(bytes).map_err(fault)?;
+            (event.head, event.body.map(Body::City))
         }
         "tfl" => {
             let event = tfl::v1::Event::decode(bytes).map_err(fault)?;

@@ -112,6 +112,7 @@ proptest! {
             owed_weeks: weeks,
             shortfall_pence: None,
             contact_made: made,
+            owed_months: None,
         };
         let mut expected = Vec::new();
         let mut field = |bit: u32, written: &dyn Fn(&mut Vec<u8>)| {

@@ -2,8 +2,9 @@
 
 use crate::Namespace;
 
-/// The five agencies' raw topics, without the namespace, in the order of their names.
-pub const RAW: [&str; 5] = [
+/// The six agencies' raw topics, without the namespace, in the order of their names.
+pub const RAW: [&str; 6] = [
+    "raw.city",
     "raw.health",
     "raw.housing",
     "raw.police",
@@ -31,7 +32,15 @@ pub const CHECKPOINTS: &str = "audit.checkpoints";
 /// The purposes that have a shared topic.
 pub const PURPOSES: [&str; 2] = ["children-in-care", "rough-sleeping"];
 /// The open datasets.
-pub const DATASETS: [&str; 1] = ["line-status"];
+pub const DATASETS: [&str; 7] = [
+    "ai-register",
+    "air-quality",
+    "air-quality-index",
+    "datasets",
+    "indicators",
+    "line-status",
+    "planning",
+];
 
 /// The raw topic of an agency, for example `raw.social-care`.
 pub fn raw(agency: &str) -> String {

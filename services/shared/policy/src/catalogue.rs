@@ -32,6 +32,8 @@ pub enum FieldKind {
     Day,
     /// An instant.
     Instant,
+    /// Bytes that nothing looks into: they are released or not, and no condition can name what is in them.
+    Bytes,
 }
 
 /// One field of an event type.
@@ -226,6 +228,7 @@ fn kind_of(avro: &Value) -> Option<FieldKind> {
             "boolean" => Some(FieldKind::Bool),
             "int" | "long" => Some(FieldKind::Integer),
             "string" => Some(FieldKind::Text),
+            "bytes" => Some(FieldKind::Bytes),
             _ => None,
         },
         Value::Array(union) => {

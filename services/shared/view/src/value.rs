@@ -42,6 +42,7 @@ pub const fn kind_name(kind: FieldKind) -> &'static str {
         FieldKind::Day => "date",
         FieldKind::Instant => "instant",
         FieldKind::TextList => "list of codes",
+        FieldKind::Bytes => "bytes",
     }
 }
 
