@@ -1,6 +1,10 @@
 //! What the rules of every agency must show, whichever agency it is: each has an input that only it catches, and ids that fit a header.
 //! The tests of the agency crates ask their rules through this, as the gateway asks them.
 
+mod checks;
+
+pub use checks::Checks;
+
 use crate::context::Context;
 use crate::facts;
 use crate::head;

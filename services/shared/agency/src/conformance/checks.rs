@@ -1,0 +1,42 @@
+//! The checks of a gateway by themselves: what is asked of one event before its subject is linked, and nothing else. For what
+//! measures them.
+
+use std::sync::Arc;
+
+use walbrook_domain::Instant;
+use walbrook_runtime::callers::{CallerError, Principal};
+
+use crate::check::{Sender, validate};
+use crate::schedule::Scheduled;
+use crate::{Agency, Findings, Schedules};
+
+/// The checks of one sender's events.
+#[derive(Debug)]
+pub struct Checks {
+    sender: Sender,
+    scheduled: Option<Arc<Scheduled>>,
+}
+
+impl Checks {
+    /// The checks of this caller's events, under what its organisation publishes now.
+    ///
+    /// # Errors
+    /// When the caller may not publish.
+    pub fn of(principal: Principal, schedules: &Schedules) -> Result<Self, CallerError> {
+        let sender = Sender::of(Arc::new(principal))?;
+        let scheduled = schedules.of(&sender.organisation);
+        Ok(Self { sender, scheduled })
+    }
+
+    /// Whether an event would be accepted, given that its subject can be linked. Allocates nothing for one in which nothing is found.
+    #[must_use]
+    pub fn accept<A: Agency>(&self, event: &A::Event, now: Instant) -> bool {
+        let Some(body) = A::body(event) else {
+            return false;
+        };
+        let (scheduled, head) = (self.scheduled.as_deref(), A::head(event));
+        let mut findings = Findings::new();
+        let head = validate(&self.sender, scheduled, head, &body, now, &mut findings);
+        head.is_ok() && !findings.refuses()
+    }
+}
