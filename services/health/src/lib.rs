@@ -36,6 +36,23 @@ impl Agency for Health {
             event::Body::CicHealthAssessment(m) => {
                 Body::of("cic_health_assessment", m, rules::cic_health_assessment)
             }
+            event::Body::InpatientDischarge(m) => {
+                Body::of("inpatient_discharge", m, rules::inpatient_discharge)
+            }
+            event::Body::DutyToReferSent(m) => {
+                Body::of("duty_to_refer_sent", m, rules::duty_to_refer_sent)
+            }
+            event::Body::GpRegistrationChanged(m) => {
+                Body::of("gp_registration_changed", m, rules::gp_registration_changed)
+            }
+            event::Body::MentalHealthReferral(m) => {
+                Body::of("mental_health_referral", m, rules::mental_health_referral)
+            }
+            event::Body::SubstanceTreatmentStarted(m) => Body::of(
+                "substance_treatment_started",
+                m,
+                rules::substance_treatment_started,
+            ),
         })
     }
 }

@@ -1,7 +1,20 @@
 //! Rules particular to the events of NHS bodies.
 
 use walbrook_agency::{Context, Findings, Rule, facts};
+use walbrook_domain::Day;
 use walbrook_proto::health::v1::{AccommodationStatusRecorded, CicHealthAssessment, EdAttendance};
+
+mod records;
+mod referral;
+
+pub use records::{
+    DESTINATION_UNFINISHED, DISCHARGE_ON_ANOTHER_DAY, DISCHARGE_WITHOUT_TIME, GP_PRACTICE_CODE,
+    PRIORITY_EXPECTED, REGISTRATION_SAYS_NOTHING, REGISTRATION_UNCHANGED, gp_registration_changed,
+    inpatient_discharge, mental_health_referral, substance_treatment_started,
+};
+pub use referral::{
+    CONSENT_AFTER_REFERRAL, HOMELESS_IN_SETTLED_HOME, REFERRER_NOT_LISTED, duty_to_refer_sent,
+};
 
 /// A site that cannot be an ODS code.
 pub static ODS_CODE: Rule = Rule::refuse(
@@ -53,12 +66,22 @@ pub static RULES: &[&Rule] = &[
     &ARRIVAL_ON_ANOTHER_DAY,
     &COMPLETED_AND_OUTCOME,
     &INITIAL_BY_PRACTITIONER,
+    &DISCHARGE_WITHOUT_TIME,
+    &DISCHARGE_ON_ANOTHER_DAY,
+    &DESTINATION_UNFINISHED,
+    &GP_PRACTICE_CODE,
+    &REGISTRATION_SAYS_NOTHING,
+    &REGISTRATION_UNCHANGED,
+    &PRIORITY_EXPECTED,
+    &REFERRER_NOT_LISTED,
+    &CONSENT_AFTER_REFERRAL,
+    &HOMELESS_IN_SETTLED_HOME,
 ];
 
 /// Checks an attendance.
 pub fn ed_attendance(m: &EdAttendance, context: &Context<'_>, findings: &mut Findings) {
     if !m.ods_site.is_empty() {
-        findings.check(is_ods(&m.ods_site), &ODS_CODE, "ods_site");
+        ods(&m.ods_site, "ods_site", findings);
     }
     let concepts = [
         ("attendance_source_snomed", &m.attendance_source_snomed),
@@ -74,10 +97,7 @@ pub fn ed_attendance(m: &EdAttendance, context: &Context<'_>, findings: &mut Fin
     }
     let arrived = m.arrival_at.as_ref().and_then(facts::london_day);
     facts::happened(arrived, context.today, "arrival_at", findings);
-    // A night's attendance may be recorded after midnight.
-    let near = arrived
-        .zip(context.occurred_day)
-        .is_none_or(|(arrived, occurred)| arrived == occurred || arrived.plus(1) == occurred);
+    let near = same_day_or_day_before(arrived, context.occurred_day);
     findings.check(near, &ARRIVAL_ON_ANOTHER_DAY, "arrival_at");
 }
 
@@ -125,6 +145,25 @@ fn snomed(concept: Option<&str>, field: &str, findings: &mut Findings) {
     if findings.check(shaped, &SNOMED_SHAPE, field) {
         findings.check(verhoeff(concept), &SNOMED_CHECK_DIGIT, field);
     }
+}
+
+/// A night's attendance may be recorded after midnight. What is not known passes.
+fn same_day_or_day_before(happened: Option<Day>, occurred: Option<Day>) -> bool {
+    happened
+        .zip(occurred)
+        .is_none_or(|(happened, occurred)| happened == occurred || happened.plus(1) == occurred)
+}
+
+/// Checks an ODS code, and says whether it can be one.
+fn ods(code: &str, field: &str, findings: &mut Findings) -> bool {
+    findings.check(is_ods(code), &ODS_CODE, field)
+}
+
+/// Whether an ODS code is a general practice's: a letter and five digits.
+fn is_practice(code: &str) -> bool {
+    let mut letters = code.bytes();
+    let first = letters.next().is_some_and(|byte| byte.is_ascii_uppercase());
+    first && code.len() == 6 && letters.all(|byte| byte.is_ascii_digit())
 }
 
 fn is_ods(code: &str) -> bool {

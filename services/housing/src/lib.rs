@@ -41,6 +41,17 @@ impl Agency for Housing {
             event::Body::RoughSleepingContact(m) => {
                 Body::of("rough_sleeping_contact", m, rules::rough_sleeping_contact)
             }
+            event::Body::DutyDecision(m) => Body::of("duty_decision", m, rules::duty_decision),
+            event::Body::TemporaryAccommodation(m) => Body::of(
+                "temporary_accommodation",
+                m,
+                rules::temporary_accommodation,
+            ),
+            event::Body::TenancyStarted(m) => {
+                Body::of("tenancy_started", m, rules::tenancy_started)
+            }
+            event::Body::TenancyEnded(m) => Body::of("tenancy_ended", m, rules::tenancy_ended),
+            event::Body::HostelStay(m) => Body::of("hostel_stay", m, rules::hostel_stay),
         })
     }
 }

@@ -6,6 +6,20 @@ use walbrook_proto::housing::v1::{
     HomelessnessApplication, PossessionNotice, RentArrearsChanged, RoughSleepingContact,
 };
 
+mod duties;
+mod tenancies;
+
+pub use duties::{
+    DUE_NOT_56_DAYS, DUE_WITHOUT_CLOCK, DUTY_NOT_OWED, DUTY_START_MISSING, END_AND_REASON,
+    END_REASON_OF_ANOTHER_DUTY, ENDED_BEFORE_56_DAYS, FAMILY_IN_BED_AND_BREAKFAST, GSS_CODE,
+    MAIN_DECISION_DISAGREES, PLACED_IN_DISAGREES, duty_decision, temporary_accommodation,
+};
+pub use tenancies::{
+    CHARGE_WITHOUT_PERIOD, EVICTED_OWING_NOTHING, LEFTREG_NOT_ASKED, LETTING_WITHOUT_AREA,
+    SHORTFALL_ABOVE_CHARGE, SIZE_OUT_OF_RANGE, STAY_WITHOUT_PROJECT, VOID_AFTER_START, hostel_stay,
+    tenancy_ended, tenancy_started,
+};
+
 /// A negative amount.
 pub static AMOUNT_NEGATIVE: Rule = Rule::refuse(
     "AMOUNT_NEGATIVE",
@@ -104,6 +118,25 @@ pub static RULES: &[&Rule] = &[
     &ROUGH_SLEEPING_DISAGREES,
     &REPEATED_CODE,
     &STATUS_NOT_VERIFIED,
+    &DUTY_START_MISSING,
+    &DUTY_NOT_OWED,
+    &DUE_NOT_56_DAYS,
+    &DUE_WITHOUT_CLOCK,
+    &ENDED_BEFORE_56_DAYS,
+    &END_AND_REASON,
+    &END_REASON_OF_ANOTHER_DUTY,
+    &MAIN_DECISION_DISAGREES,
+    &GSS_CODE,
+    &PLACED_IN_DISAGREES,
+    &FAMILY_IN_BED_AND_BREAKFAST,
+    &LETTING_WITHOUT_AREA,
+    &VOID_AFTER_START,
+    &SIZE_OUT_OF_RANGE,
+    &SHORTFALL_ABOVE_CHARGE,
+    &CHARGE_WITHOUT_PERIOD,
+    &LEFTREG_NOT_ASKED,
+    &EVICTED_OWING_NOTHING,
+    &STAY_WITHOUT_PROJECT,
 ];
 
 const MOST_LIKELY_PENCE: i64 = 10_000_000;
