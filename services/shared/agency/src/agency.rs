@@ -33,6 +33,8 @@ pub struct Body<'a> {
     pub(crate) field: &'static str,
     /// `police.MissingEpisode`.
     pub(crate) event_type: &'static str,
+    /// The type that its sender must be allowed, and have said that it publishes: its own, or the one it speaks of.
+    pub(crate) sent_as: &'static str,
     /// Avro full name.
     pub(crate) record: &'static str,
     /// Avro schema, the text that is registered.
@@ -55,6 +57,7 @@ impl<'a> Body<'a> {
         Self {
             field,
             event_type: M::EVENT_TYPE,
+            sent_as: M::EVENT_TYPE,
             record: M::FULL_NAME,
             schema: M::SCHEMA,
             subject: M::SUBJECT,

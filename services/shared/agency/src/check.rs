@@ -9,7 +9,7 @@ use walbrook_proto::common::v1 as wire;
 use walbrook_runtime::callers::{CallerError, Principal, role};
 
 use crate::facts::is_reference;
-use crate::head::{self, Head, Occurred, SubjectRef};
+use crate::head::{self, Head, Occurred, Stated, SubjectRef};
 use crate::numbers::Numbers;
 use crate::outcome::{Rejected, RejectedEvent};
 use crate::schedule::{self, Scheduled};
@@ -120,15 +120,51 @@ pub(crate) fn check<A: Agency>(
     now: Instant,
     numbers: &Numbers,
 ) -> Result<Valid, RejectedEvent> {
-    let head = A::head(event);
-    let checked = check_parts(sender, scheduled, head, A::body(event), now, numbers);
-    checked.map_err(|rejected| {
-        for rule in rejected.rules() {
-            numbers.refused(rule);
+    let (head, body) = (A::head(event), A::body(event));
+    let checked = check_parts(sender, scheduled, head, body, now, numbers);
+    checked.map_err(|rejected| refused(head, rejected, numbers))
+}
+
+/// Checks word that there is nothing to report of an event type of the agency: whoever may send events of the type may say it.
+pub(crate) fn check_heartbeat(
+    sender: &Sender,
+    scheduled: Option<&Scheduled>,
+    agency: &'static str,
+    said: &wire::HeartbeatRequest,
+    now: Instant,
+    numbers: &Numbers,
+) -> Result<Valid, RejectedEvent> {
+    let head = said.head.as_ref();
+    let message = said.nothing_to_report.as_ref();
+    let of = message.and_then(|message| walbrook_proto::event(&message.event_type)?.event);
+    let of = of.filter(|of| of.agency == agency);
+    let checked = match (message, of) {
+        (Some(_), None) => {
+            let mut findings = Findings::new();
+            findings.add(&head::NOT_AN_EVENT_TYPE, "nothing_to_report.event_type");
+            Err(Rejected::Rules(findings))
         }
-        let event_id = head.map(|head| head.event_id.chars().take(MOST_ID_LETTERS).collect());
-        (event_id.unwrap_or_default(), rejected)
-    })
+        (message, of) => {
+            let body = message.map(|message| Body {
+                sent_as: of.map_or("", |of| of.event_type),
+                ..Body::of("nothing_to_report", message, |_, _, _| {})
+            });
+            check_parts(sender, scheduled, head, body, now, numbers)
+        }
+    };
+    checked.map_err(|rejected| refused(head, rejected, numbers))
+}
+
+fn refused(
+    head: Option<&wire::EventHead>,
+    rejected: Rejected,
+    numbers: &Numbers,
+) -> RejectedEvent {
+    for rule in rejected.rules() {
+        numbers.refused(rule);
+    }
+    let event_id = head.map(|head| head.event_id.chars().take(MOST_ID_LETTERS).collect());
+    (event_id.unwrap_or_default(), rejected)
 }
 
 fn check_parts(
@@ -164,14 +200,15 @@ pub(crate) fn validate<'a>(
     now: Instant,
     findings: &mut Findings,
 ) -> Result<Head<'a>, Rejected> {
-    sender.may_send(head, body.event_type)?;
+    sender.may_send(head, body.sent_as)?;
     // Before anything is read of a person: what is not published here goes no further.
-    schedule::require(scheduled, &sender.organisation, body.event_type)?;
+    schedule::require(scheduled, &sender.organisation, body.sent_as)?;
     let head = head::read(head, body.subject, now, findings);
     let context = Context {
         organisation: &sender.organisation,
         occurred: head.occurred.map(|occurred| occurred.at),
         occurred_day: head.occurred.map(|occurred| occurred.at.london_day()),
+        birth_day: head.subject.as_ref().and_then(Stated::birth_day),
         today: now.london_day(),
         now,
     };

@@ -33,10 +33,22 @@ impl Rulebook {
     /// The ids that a message breaks, of the agency's rules and of those for every body.
     #[must_use]
     pub fn broken<M: AvroEvent>(&self, message: &M, check: Check<M>) -> Vec<&'static str> {
+        self.broken_of(message, check, None)
+    }
+
+    /// The same of a person whose birth date the event says.
+    #[must_use]
+    pub fn broken_of<M: AvroEvent>(
+        &self,
+        message: &M,
+        check: Check<M>,
+        birth_day: Option<Day>,
+    ) -> Vec<&'static str> {
         let context = Context {
             organisation: &self.organisation,
             occurred: Some(self.occurred.start()),
             occurred_day: Some(self.occurred),
+            birth_day,
             today: self.today,
             now: self.today.plus(1).start(),
         };

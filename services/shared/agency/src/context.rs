@@ -11,6 +11,8 @@ pub struct Context<'a> {
     pub occurred: Option<Instant>,
     /// The London day of the event.
     pub occurred_day: Option<Day>,
+    /// The day the person was born, when the event says who the person is; never kept.
+    pub birth_day: Option<Day>,
     /// The London day on which it arrived.
     pub today: Day,
     /// When it arrived.

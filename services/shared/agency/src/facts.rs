@@ -112,6 +112,16 @@ pub fn day(date: &Date) -> Option<Day> {
     date.days().map(Day)
 }
 
+/// The day on which somebody born on a day reaches an age; a 29 February counts as 1 March in other years.
+#[must_use]
+pub fn turns(born: Day, years: i32) -> Day {
+    let (year, month, day) = born.ymd();
+    let march = || Day::from_ymd(year + years, 3, 1);
+    Day::from_ymd(year + years, month, day)
+        .or_else(march)
+        .unwrap_or(born)
+}
+
 /// The London day of an instant that exists.
 #[must_use]
 pub fn london_day(at: &prost_types::Timestamp) -> Option<Day> {
@@ -131,6 +141,11 @@ pub fn is_reference(text: &str) -> bool {
             .first()
             .is_some_and(u8::is_ascii_alphanumeric)
         && text.bytes().all(allowed)
+}
+
+/// Checks a code as of another day than the event's own, for a field that tells what was before.
+pub fn code_on(list: &'static str, value: &str, on: Day, field: &str, findings: &mut Findings) {
+    code(list, value, plain(on), field, findings);
 }
 
 fn code(list: &'static str, value: &str, on: PlainDate, field: &str, findings: &mut Findings) {

@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 use tracing::Instrument;
 use walbrook_domain::Instant;
 use walbrook_event::Seal;
+use walbrook_event::raw::ANY_AGENCY;
 use walbrook_eventlog::{Appender, Namespace, topics};
 use walbrook_proto::common::v1 as wire;
 use walbrook_runtime::callers::principal;
@@ -130,7 +131,9 @@ impl<A: Agency> Gateway<A> {
     /// The first that it does not know, or that it could not be asked.
     pub async fn find_schemas(&self) -> Result<(), crate::SchemaError> {
         for record in walbrook_proto::records() {
-            if record.event.is_some_and(|event| event.agency == A::NAME) {
+            if record
+                .event
+                .is_some_and(|event| [A::NAME, ANY_AGENCY].contains(&event.agency)) {
                 self.shared
                     .schemas
                     .named(record.full_name, record.schema)

@@ -19,7 +19,8 @@ use rules::{
     SUPERSEDES_ITSELF, SUPERSEDES_NOT_A_UUID, UPN_CHECK_LETTER,
 };
 pub(crate) use rules::{
-    BODY_MISSING, BODY_NOT_WRITABLE, DEMOGRAPHICS_NEEDED, KEY_FORM, RESTRICTED_LEFT_OUT,
+    BODY_MISSING, BODY_NOT_WRITABLE, DEMOGRAPHICS_NEEDED, KEY_FORM, NOT_AN_EVENT_TYPE,
+    RESTRICTED_LEFT_OUT,
 };
 
 /// Kinds of local ids.
@@ -52,6 +53,14 @@ pub(crate) struct Head<'a> {
 pub(crate) struct Stated<'a> {
     scheme: &'static str,
     subject: &'a Subject,
+}
+
+impl Stated<'_> {
+    /// The day the person was born, where the event says so.
+    pub(crate) fn birth_day(&self) -> Option<Day> {
+        let told = self.subject.demographics.as_ref()?;
+        day(told.birth_date.as_ref()?)
+    }
 }
 
 impl std::fmt::Debug for Stated<'_> {

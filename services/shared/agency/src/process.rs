@@ -12,6 +12,7 @@ use walbrook_domain::Instant;
 use walbrook_event::{Key, Plain, Seal};
 use walbrook_eventlog::{LogError, Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender, Registry};
+use walbrook_proto::common::v1::heartbeats_server::HeartbeatsServer;
 use walbrook_runtime::callers::{Credential, CredentialError};
 use walbrook_runtime::config::{Section, Settings};
 use walbrook_runtime::keystore::{FileKeyStore, KeyStore, KeyStoreError, SecretKey};
@@ -21,7 +22,7 @@ use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait::{self, WaitError};
 
 use crate::{
-    Agency, AgencyKeys, Gateway, GrpcIdentity, Limits, Parts, RegistrySchemas, Schedules, schedule,
+    Agency, AgencyKeys, Gateway, GrpcIdentity, Heartbeats, Limits, Parts, RegistrySchemas, Schedules, schedule,
 };
 
 /// The part of readiness that says whether the publication schedules are known.
@@ -185,7 +186,10 @@ where
             Ok::<(), std::convert::Infallible>(())
         });
     let listener = server::bind(common.listen).await?;
-    let services = Services::new(verifier).with(make(gateway));
+    let heartbeats = HeartbeatsServer::new(Heartbeats(gateway.clone()));
+    let services = Services::new(verifier)
+        .with(heartbeats)
+        .with(make(gateway));
     tracing::info!(agency = A::NAME, listen = %common.listen, "serving");
     let (readiness, shutdown) = (context.readiness.clone(), context.shutdown.clone());
     services

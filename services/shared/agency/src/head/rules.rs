@@ -132,6 +132,13 @@ pub(crate) static RESTRICTED_LEFT_OUT: Rule = Rule::query(
     "PDS FHIR API: a patient with meta.security R; domain reference §4",
 );
 
+/// A heartbeat of something that the agency has no events of.
+pub(crate) static NOT_AN_EVENT_TYPE: Rule = Rule::refuse(
+    "NOT_AN_EVENT_TYPE",
+    "There is nothing to report only of an event type of this agency, for example housing.RentArrearsChanged.",
+    OURS,
+);
+
 /// The rules that the gateway checks for every event, before an agency's own.
 pub static RULES: &[&Rule] = &[
     &HEAD_MISSING,
@@ -155,4 +162,5 @@ pub static RULES: &[&Rule] = &[
     &BIRTH_DATE_IMPOSSIBLE,
     &DEMOGRAPHICS_TOO_LONG,
     &RESTRICTED_LEFT_OUT,
+    &NOT_AN_EVENT_TYPE,
 ];

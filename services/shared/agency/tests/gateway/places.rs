@@ -31,6 +31,7 @@ impl Agency for Places {
         Some(match event.body.as_ref()? {
             event::Body::OutreachNotified(m) => Body::of("outreach_notified", m, |_, _, _| {}),
             event::Body::LineStatusChanged(m) => Body::of("line_status_changed", m, |_, _, _| {}),
+            _ => return None,
         })
     }
 }
