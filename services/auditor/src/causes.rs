@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use walbrook_domain::{Day, Handle, HandlePseudonym, Instant, Pseudonym};
 use walbrook_event::history::{self, Standing as Precedes};
 use walbrook_policy::state::SubjectGrounds;
-use walbrook_proto::audit::v1::{DecisionPage, PageRetraction, PageSubject};
+use walbrook_proto::audit::v1::{DecisionPage, PageHeartbeat, PageRetraction, PageSubject};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::shared::v1::SubjectRecord;
@@ -235,19 +235,21 @@ impl Walk<'_, '_> {
     /// Each heartbeat is of a day on which the page's own records were accepted, and goes to every partition.
     pub(crate) fn heartbeats(&mut self, page: &DecisionPage, place: &Place, now: Instant) {
         for beat in &page.heartbeats {
+            let agency = page.raw_topic.strip_prefix("raw.").unwrap_or_default();
             let heard = self.raws.get(&page.raw_topic).and_then(|raw| {
                 let slots = raw.range(page.first_offset, page.last_offset).iter();
                 let same = slots.filter(|slot| {
                     slot.event.as_ref().is_ok_and(|event| {
                         event.envelope.organisation.to_string() == beat.organisation
-                            && event.envelope.event_type.as_str() == beat.event_type
+                            && event.heard(agency).is_some_and(|of| of.as_str() == beat.event_type)
                     })
                 });
                 same.map(|slot| slot.accepted_at.london_day().0).max()
             });
             let said = beat.last_accepted_on.as_ref().and_then(Date::days);
             // A batch that fills several pages says it on the last of them.
-            if said.is_none() || heard.is_some_and(|day| Some(day) > said) {
+            let never = said.is_none_or(|said| !self.ever_heard(page, beat, said));
+            if never || heard.is_some_and(|day| Some(day) > said) {
                 self.shared.report.differ(
                     "heartbeat",
                     place,
@@ -265,6 +267,21 @@ impl Walk<'_, '_> {
                 self.demand(&topic, key, place, now, What::Heartbeat(beat.clone()));
             }
         }
+    }
+
+    /// Whether the source was heard on that day, in the page's records or before them.
+    fn ever_heard(&self, page: &DecisionPage, beat: &PageHeartbeat, day: i32) -> bool {
+        let agency = page.raw_topic.strip_prefix("raw.").unwrap_or_default();
+        let raw = self.raws.get(&page.raw_topic);
+        // From the newest: it is nearly always the page's own.
+        let mut slots = raw.into_iter().flat_map(|raw| raw.range(0, page.last_offset).iter().rev());
+        slots.any(|slot| {
+            slot.accepted_at.london_day().0 == day
+                && slot.event.as_ref().is_ok_and(|event| {
+                    event.envelope.organisation.to_string() == beat.organisation
+                        && event.heard(agency).is_some_and(|of| of.as_str() == beat.event_type)
+                })
+        })
     }
 
     /// A correction takes what it replaces away, whether or not it may itself be released.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use walbrook_domain::control::{PinFact, PinKind};
 use walbrook_domain::{EventType, Purpose};
+use walbrook_event::raw::ANY_AGENCY;
 use walbrook_eventlog::{Namespace, topics};
 use walbrook_eventlog_kafka::{Registry, RegistryError};
 use walbrook_policy::Law;
@@ -17,8 +18,6 @@ use walbrook_schemas::{codelist, law};
 
 /// Projection rules of this build.
 const PROJECTION_RULES: u32 = 1;
-/// The package of what every agency's service takes.
-const ANY_AGENCY: &str = "common";
 /// Id of the first key of a purpose.
 const FIRST_KEY_ID: &str = "k1";
 

@@ -175,11 +175,10 @@ impl Partition {
         index: usize,
         incoming: Vec<Incoming>,
     ) -> Result<(), Stop> {
-        let Some((topic, full, first)) = self
-            .topics
-            .get(index)
-            .map(|topic| (topic.plain.clone(), Arc::clone(&topic.full), topic.position))
-        else {
+        let Some((topic, agency, full, first)) = self.topics.get(index).map(|topic| {
+            let (plain, agency) = (topic.plain.clone(), topic.agency.clone());
+            (plain, agency, Arc::clone(&topic.full), topic.position)
+        }) else {
             return Ok(());
         };
         let Some(last) = incoming.last().map(|record| record.offset) else {
@@ -199,7 +198,7 @@ impl Partition {
                     self.quarantine(work, index, record.offset, unreadable)?
                 }
                 Content::Event(event) => {
-                    heard.note(event, record.accepted_at);
+                    heard.note(&agency, event, record.accepted_at);
                     self.decide_event(work, index, &record, event)?
                 }
             };

@@ -53,10 +53,12 @@ impl Partition {
 pub(super) struct Heard(pub(super) BTreeMap<(Organisation, EventType), Day>);
 
 impl Heard {
-    pub(super) fn note(&mut self, event: &Readable, accepted_at: Instant) {
-        let envelope = &event.raw.envelope;
+    pub(super) fn note(&mut self, agency: &str, event: &Readable, accepted_at: Instant) {
+        let Some(event_type) = event.raw.heard(agency) else {
+            return;
+        };
         let day = accepted_at.london_day();
-        let source = (envelope.organisation.clone(), envelope.event_type.clone());
+        let source = (event.raw.envelope.organisation.clone(), event_type);
         let known = self.0.entry(source).or_insert(day);
         *known = (*known).max(day);
     }

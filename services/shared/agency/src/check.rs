@@ -145,9 +145,10 @@ pub(crate) fn check_heartbeat(
             Err(Rejected::Rules(findings))
         }
         (message, of) => {
-            let body = message.map(|message| Body {
-                sent_as: of.map_or("", |of| of.event_type),
-                ..Body::of("nothing_to_report", message, |_, _, _| {})
+            let body = message.map(|message| {
+                let mut body = Body::of("nothing_to_report", message, |_, _, _| {});
+                body.sent_as = of.map_or(body.sent_as, |of| of.event_type);
+                body
             });
             check_parts(sender, scheduled, head, body, now, numbers)
         }

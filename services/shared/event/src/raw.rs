@@ -6,6 +6,8 @@ use crate::history::{Entry, Subject};
 use crate::seal::{Seal, SealError};
 use sha2::{Digest, Sha256};
 use walbrook_domain::{EventType, Handle};
+use walbrook_proto::avro::{AvroEvent as _, AvroRecord as _};
+use walbrook_proto::common::v1::NothingToReport;
 
 /// Whom events of a type are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +40,9 @@ pub enum Rule {
     /// The value is larger than any event may be: what is released of it might not fit a record.
     TooLarge,
 }
+
+/// The package of event types that every agency's service takes.
+pub const ANY_AGENCY: &str = "common";
 
 /// The largest value of a raw record, in bytes. A record may have 1 MiB; a release of it carries headers of its own and a byte more for each field,
 /// and must fit too.
@@ -205,8 +210,9 @@ impl RawEvent {
         }
         let envelope = RawEnvelope::read(record.header)?;
         let spelt = |letter: u8| if letter == b'_' { b'-' } else { letter };
-        let agency = envelope.event_type.agency().bytes().map(spelt);
-        if !agency.eq(record.agency.bytes()) {
+        let of = envelope.event_type.agency();
+        // What every agency's service takes stands on every raw topic.
+        if of != ANY_AGENCY && !of.bytes().map(spelt).eq(record.agency.bytes()) {
             return Err(ReadError::Unreadable(Rule::WrongTopic));
         }
         let kind =
@@ -235,6 +241,19 @@ impl RawEvent {
             content_hash: self.content_hash(),
             supersedes: self.envelope.supersedes,
         }
+    }
+
+    /// The event type whose source was heard with this record: its own, or the one of which it says that there is nothing to report. `agency` is the
+    /// topic's, as topics spell it: nobody speaks for another agency's types.
+    pub fn heard(&self, agency: &str) -> Option<EventType> {
+        if self.envelope.event_type.as_str() != NothingToReport::EVENT_TYPE {
+            return Some(self.envelope.event_type.clone());
+        }
+        let said = NothingToReport::decode_exact(&self.body).ok()?;
+        let spoken_of = EventType::new(&said.event_type).ok()?;
+        let spelt = |letter: u8| if letter == b'_' { b'-' } else { letter };
+        let own = spoken_of.agency().bytes().map(spelt).eq(agency.bytes());
+        own.then_some(spoken_of)
     }
 
     /// Hash of what makes two records of one identity the same event: type, time, what it corrects, and the opened body. A retry carries another
