@@ -29,15 +29,33 @@ impl Agency for SocialCare {
         Some(match event.body.as_ref()? {
             event::Body::CareEpisode(m) => Body::of("care_episode", m, rules::care_episode),
             event::Body::ReviewHeld(m) => Body::of("review_held", m, rules::review_held),
-            event::Body::ContactReferral(m) => Body::of("contact_referral", m, |_, _, _| {}),
-            event::Body::AssessmentCompleted(m) => Body::of("assessment_completed", m, |_, _, _| {}),
-            event::Body::ChildProtection(m) => Body::of("child_protection", m, |_, _, _| {}),
-            event::Body::PlacementChanged(m) => Body::of("placement_changed", m, |_, _, _| {}),
-            event::Body::MissingEpisode(m) => Body::of("missing_episode", m, |_, _, _| {}),
-            event::Body::HealthOutcomes(m) => Body::of("health_outcomes", m, |_, _, _| {}),
-            event::Body::CareLeaverContact(m) => Body::of("care_leaver_contact", m, |_, _, _| {}),
-            event::Body::SocialWorkerVisit(m) => Body::of("social_worker_visit", m, |_, _, _| {}),
-            event::Body::DeprivationOfLiberty(m) => Body::of("deprivation_of_liberty", m, |_, _, _| {}),
+            event::Body::ContactReferral(m) => {
+                Body::of("contact_referral", m, rules::contact_referral)
+            }
+            event::Body::AssessmentCompleted(m) => {
+                Body::of("assessment_completed", m, rules::assessment_completed)
+            }
+            event::Body::ChildProtection(m) => {
+                Body::of("child_protection", m, rules::child_protection)
+            }
+            event::Body::PlacementChanged(m) => {
+                Body::of("placement_changed", m, rules::placement_changed)
+            }
+            event::Body::MissingEpisode(m) => {
+                Body::of("missing_episode", m, rules::missing_episode)
+            }
+            event::Body::HealthOutcomes(m) => {
+                Body::of("health_outcomes", m, rules::health_outcomes)
+            }
+            event::Body::CareLeaverContact(m) => {
+                Body::of("care_leaver_contact", m, rules::care_leaver_contact)
+            }
+            event::Body::SocialWorkerVisit(m) => {
+                Body::of("social_worker_visit", m, rules::social_worker_visit)
+            }
+            event::Body::DeprivationOfLiberty(m) => {
+                Body::of("deprivation_of_liberty", m, rules::deprivation_of_liberty)
+            }
         })
     }
 }

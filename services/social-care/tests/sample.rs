@@ -58,6 +58,7 @@ fn ids<M: AvroEvent>(
         organisation: &organisation,
         occurred,
         occurred_day,
+        birth_day: None,
         today,
         now: today.start(),
     };
