@@ -2,8 +2,9 @@
 //! after acks=all for each; against an idempotent producer that sends the same keys, values and headers.
 
 use crate::figure::{Better, Figure, Reference, load_average};
-use crate::{Args, NoFigure, RUNS, demand, town};
+use crate::{Args, NoFigure, RUNS, demand, receipt, town, unary};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio_stream::StreamExt;
 use walbrook_cli::publish::Body;
@@ -11,9 +12,9 @@ use walbrook_event::headers;
 use walbrook_eventlog::{Reader, Record, topics};
 use walbrook_eventlog_kafka::peer::BareProducer;
 use walbrook_proto::common::v1::event_outcome::Outcome;
-use walbrook_proto::housing::v1::{Event, PublishFrame};
+use walbrook_proto::housing::v1::{Event, PublishFrame, PublishRequest};
 use walbrook_tests::backbone::{Backbone, Options};
-use walbrook_tests::people::CAMDEN;
+use walbrook_tests::people::{CAMDEN, event_id};
 
 /// Its name.
 pub const NAME: &str = "ingest.vs_producer";
@@ -25,42 +26,110 @@ const FRAME: usize = 200;
 const LINGER: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs it.
+/// A housing service whose subjects are all known, and events about them.
+pub struct House {
+    /// Its processes.
+    pub backbone: Backbone,
+    known: Vec<Event>,
+    next: AtomicUsize,
+    /// SHA-256 of the city.
+    pub workload_hash: String,
+    /// When it began.
+    pub load_average: f64,
+    _keys: tempfile::TempDir,
+}
+
+impl House {
+    async fn start(args: &Args) -> Result<Self, NoFigure> {
+        let load_average = load_average();
+        let people = if args.full { PEOPLE.1 } else { PEOPLE.0 };
+        let folder = tempfile::tempdir()?;
+        let keys = &folder.path().join("keys");
+        town::create_keys(keys)?;
+        // The broker registers the schemas; then it is in the way.
+        let backbone =
+            Backbone::start(Options::only(&["identity", "broker", "housing"]).with_keys(keys))
+                .await;
+        town::stop(&backbone, &["broker"]);
+        let (first_sight, known) = housing(people, args.seed);
+        eprintln!(
+            "ingest: {} subjects, then {} events about them",
+            first_sight.len(),
+            known.len()
+        );
+        stream(&backbone, first_sight).await?;
+        Ok(Self {
+            backbone,
+            known,
+            next: AtomicUsize::new(0),
+            workload_hash: town::hash(people, args.seed),
+            load_average,
+            _keys: folder,
+        })
+    }
+
+    /// So many single calls: the city's events about known subjects, each a new one.
+    #[must_use]
+    pub fn requests(&self, calls: usize) -> Vec<PublishRequest> {
+        let first = self.next.fetch_add(calls, Ordering::Relaxed);
+        let events = self.known.iter().cycle();
+        let fresh = events.skip(first % self.known.len().max(1)).take(calls);
+        fresh
+            .map(|event| {
+                let mut event = event.clone();
+                if let Some(head) = &mut event.head {
+                    head.event_id = event_id();
+                }
+                PublishRequest { event: Some(event) }
+            })
+            .collect()
+    }
+
+    /// Where the raw topic ends now.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn ends(&self) -> Result<Vec<i64>, NoFigure> {
+        let partitions = town::partitions_of(&self.backbone, &topics::raw("housing"));
+        town::ends(&self.backbone.kafka, &partitions)
+    }
+}
+
+/// Runs what is wanted of a housing service's figures.
 ///
 /// # Errors
 /// Why there is no figure.
-pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
-    let load = load_average();
-    let people = if args.full { PEOPLE.1 } else { PEOPLE.0 };
-    let folder = tempfile::tempdir()?;
-    let keys = &folder.path().join("keys");
-    town::create_keys(keys)?;
-    // The broker registers the schemas; then it is in the way.
-    let backbone =
-        Backbone::start(Options::only(&["identity", "broker", "housing"]).with_keys(keys)).await;
-    town::stop(&backbone, &["broker"]);
-    let (first_sight, known) = housing(people, args.seed);
-    eprintln!(
-        "{NAME}: {} subjects, then {} events about them",
-        first_sight.len(),
-        known.len()
-    );
-    stream(&backbone, first_sight).await?;
+pub async fn run(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, NoFigure> {
+    let house = House::start(args).await?;
+    let mut figures = Vec::new();
+    if wanted.contains(&NAME) {
+        figures.push(streamed(&house).await?);
+    }
+    if wanted.contains(&unary::NAME) {
+        figures.push(unary::run(&house).await?);
+    }
+    if wanted.contains(&receipt::P50) || wanted.contains(&receipt::P99) {
+        figures.extend(receipt::run(&house, args.full, wanted).await?);
+    }
+    Ok(figures)
+}
+
+async fn streamed(house: &House) -> Result<Figure, NoFigure> {
+    let House {
+        backbone, known, ..
+    } = house;
     // One share more than runs: the first warms both sides up.
     let share = known.len() / (RUNS + 1);
     demand(share >= FRAME, || {
         format!("{} events are too few: use a larger city", known.len())
     })?;
-    let output = town::peer_topic(&backbone, "bench.ingest").await?;
+    let output = town::peer_topic(backbone, "bench.ingest").await?;
     let peer = BareProducer::new(&backbone.kafka, &output, LINGER)?;
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     for (number, events) in known.chunks_exact(share).take(RUNS + 1).enumerate() {
-        let before = town::ends(
-            &backbone.kafka,
-            &town::partitions_of(&backbone, &topics::raw("housing")),
-        )?;
-        let took = stream(&backbone, events.to_vec()).await?;
-        let records = verify(&backbone, &before, events)?;
+        let before = house.ends()?;
+        let took = stream(backbone, events.to_vec()).await?;
+        let records = verify(backbone, &before, events)?;
         let pace = peer.run(&records)?;
         demand(pace.records == u64::try_from(share).unwrap_or(0), || {
             format!(
@@ -86,13 +155,15 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
             name: "idempotent producer, the same bytes",
             values: peers,
         }),
-        workload_hash: town::hash(people, args.seed),
-        load_average: load,
+        workload_hash: house.workload_hash.clone(),
+        load_average: house.load_average,
     })
 }
 
+/// Events a second.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn rate_of(count: usize, took: Duration) -> f64 {
+#[must_use]
+pub fn rate_of(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
@@ -152,7 +223,14 @@ pub async fn stream(backbone: &Backbone, events: Vec<Event>) -> Result<Duration,
 }
 
 /// What came onto the log since: exactly the events sent, each once.
-fn verify(backbone: &Backbone, before: &[i64], events: &[Event]) -> Result<Vec<Record>, NoFigure> {
+///
+/// # Errors
+/// When it is anything else.
+pub fn verify(
+    backbone: &Backbone,
+    before: &[i64],
+    events: &[Event],
+) -> Result<Vec<Record>, NoFigure> {
     let partitions = town::partitions_of(backbone, &topics::raw("housing"));
     let starts: Vec<_> = partitions.into_iter().zip(before.iter().copied()).collect();
     let mut reader = backbone.kafka.reader()?;

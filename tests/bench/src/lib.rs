@@ -5,7 +5,9 @@
 //! - [`decide`], [`project`]: one event by the compiled tables, one body by the flat program.
 //! - [`e2e`], [`barrier`], [`withdrawal`]: latencies of a whole [`river`] under load.
 //! - [`consents`]: memory and start of the broker with a consent of everybody.
-//! - [`ingest`]: one agency's gateway over one stream, against an idempotent producer that sends the same bytes.
+//! - [`ingest`]: one agency's gateway over one stream, against an idempotent producer that sends the same bytes; by single calls ([`unary`]), against
+//!   a bare echo; and how soon a receipt comes ([`receipt`]).
+//! - [`validate`]: every check of one event.
 //! - [`get`]: reads of single rows in an open loop, each on record before its answer.
 //! - [`link_quality`]: how right linking is and how fast, against [`splink`] on the same records.
 //! - [`link_speed`]: identity's first load over gRPC, and what it does with a million records held.
@@ -24,11 +26,14 @@ pub mod link_quality;
 pub mod link_speed;
 pub mod output;
 pub mod project;
+pub mod receipt;
 pub mod river;
 pub mod splink;
 pub mod streams;
 pub mod takeover;
 pub mod town;
+pub mod unary;
+pub mod validate;
 pub mod wide;
 pub mod withdrawal;
 
@@ -40,7 +45,7 @@ use std::process::ExitCode;
 pub const RUNS: usize = 5;
 
 /// Every figure, by what measures it: one preparation serves all figures of a line.
-pub const SUITE: [&[&str]; 10] = [
+pub const SUITE: [&[&str]; 11] = [
     &[project::SPEED, project::VS_AVRO],
     &[decide::NAME],
     &[enforce::VS_COPY, enforce::VS_STREAMS],
@@ -53,7 +58,8 @@ pub const SUITE: [&[&str]; 10] = [
     ],
     &[consents::MEMORY, consents::START],
     &[takeover::NAME],
-    &[ingest::NAME],
+    &[validate::NAME],
+    &[ingest::NAME, unary::NAME, receipt::P50, receipt::P99],
     &[get::NAME],
     &[
         link_speed::LOAD,
@@ -153,7 +159,8 @@ async fn group(wanted: &[&'static str], args: &Args) -> Result<Vec<Figure>, NoFi
         project::SPEED | project::VS_AVRO => project::run(args, wanted),
         decide::NAME => Ok(vec![decide::run(args)?]),
         takeover::NAME => Ok(vec![takeover::run(args).await?]),
-        ingest::NAME => Ok(vec![ingest::run(args).await?]),
+        validate::NAME => Ok(vec![validate::run(args)?]),
+        ingest::NAME | unary::NAME | receipt::P50 | receipt::P99 => ingest::run(args, wanted).await,
         get::NAME => Ok(vec![get::run(args).await?]),
         link_speed::LOAD
         | link_speed::KNOWN

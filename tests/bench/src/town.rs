@@ -57,6 +57,7 @@ pub fn hash(people: usize, seed: u64) -> String {
             Body::Housing(body) => body.encode(&mut bytes),
             Body::Tfl(body) => body.encode(&mut bytes),
             Body::SocialCare(body) => body.encode(&mut bytes),
+            Body::City(body) => body.encode(&mut bytes),
         }
         let head = told.event.head.encode_to_vec();
         for part in [told.event.organisation.as_bytes(), &head, &bytes] {
