@@ -33,6 +33,26 @@ impl Agency for Police {
             event::Body::MissingEpisode(m) => {
                 Body::of("missing_episode", m, rules::missing_episode)
             }
+            event::Body::PoliceProtectionUsed(m) => {
+                Body::of("police_protection_used", m, rules::police_protection_used)
+            }
+            event::Body::CustodyReleased(m) => {
+                Body::of("custody_released", m, rules::custody_released)
+            }
+            event::Body::DomesticAbuseRiskAssessed(m) => Body::of(
+                "domestic_abuse_risk_assessed",
+                m,
+                rules::domestic_abuse_risk_assessed,
+            ),
+            event::Body::S136Detention(m) => Body::of("s136_detention", m, rules::s136_detention),
+            event::Body::BwvRecordRegistered(m) => {
+                Body::of("bwv_record_registered", m, rules::bwv_record_registered)
+            }
+            event::Body::StopSearch(m) => Body::of("stop_search", m, rules::stop_search),
+            event::Body::AsbIncident(m) => Body::of("asb_incident", m, rules::asb_incident),
+            event::Body::BiometricDeployment(m) => {
+                Body::of("biometric_deployment", m, rules::biometric_deployment)
+            }
         })
     }
 }

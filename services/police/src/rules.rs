@@ -1,7 +1,28 @@
 //! Rules particular to the police's events.
 
-use walbrook_agency::{Context, Findings, Rule};
+use prost_types::Timestamp;
+use walbrook_agency::{Context, Findings, Rule, facts};
 use walbrook_proto::police::v1::{MissingEpisode, ProtectionNotification};
+
+mod biometric;
+mod people;
+mod places;
+
+pub use biometric::{
+    DEPLOYMENT_OVER_A_DAY, LFR_1_BENEFIT, LFR_2_BIAS, LFR_3_NECESSITY, LFR_4_TRAINING,
+    LFR_5_GUIDELINES, LFR_ASSESSMENTS, biometric_deployment,
+};
+pub use people::{
+    DASH_SCORE, LONG_WAY_TO_SAFETY, MARAC_NOT_REFERRED, NO_ABODE_BUT_SETTLED, PLACE_OF_SAFETY_ODS,
+    PROTECTION_END_AND_REASON, PROTECTION_OVER_72_HOURS, REFERRAL_CONSENT_AND_CHOICE,
+    REFERRAL_NOT_OFFERED, SCORE_WITHOUT_DASH, custody_released, domestic_abuse_risk_assessed,
+    police_protection_used, s136_detention,
+};
+pub use places::{
+    GRID_SQUARE, MONTH_ONLY, POINT_IMPOSSIBLE, POINT_OUTSIDE_BRITAIN, RECORDING_OVER_A_DAY,
+    RETENTION_MISSING, VEHICLE_SEARCH_WITH_PERSON, asb_incident, bwv_record_registered,
+    stop_search,
+};
 
 /// A notice that says nothing about what it is about.
 pub static CATEGORY_MISSING: Rule = Rule::query(
@@ -45,6 +66,30 @@ pub static RULES: &[&Rule] = &[
     &BRAG_WITHOUT_CONCERN,
     &LOCATED_WHEREABOUTS_UNKNOWN,
     &INTERVIEW_BEFORE_RETURN,
+    &PROTECTION_OVER_72_HOURS,
+    &PROTECTION_END_AND_REASON,
+    &REFERRAL_CONSENT_AND_CHOICE,
+    &REFERRAL_NOT_OFFERED,
+    &NO_ABODE_BUT_SETTLED,
+    &DASH_SCORE,
+    &SCORE_WITHOUT_DASH,
+    &MARAC_NOT_REFERRED,
+    &PLACE_OF_SAFETY_ODS,
+    &LONG_WAY_TO_SAFETY,
+    &GRID_SQUARE,
+    &RECORDING_OVER_A_DAY,
+    &RETENTION_MISSING,
+    &VEHICLE_SEARCH_WITH_PERSON,
+    &MONTH_ONLY,
+    &POINT_IMPOSSIBLE,
+    &POINT_OUTSIDE_BRITAIN,
+    &LFR_1_BENEFIT,
+    &LFR_2_BIAS,
+    &LFR_3_NECESSITY,
+    &LFR_4_TRAINING,
+    &LFR_5_GUIDELINES,
+    &LFR_ASSESSMENTS,
+    &DEPLOYMENT_OVER_A_DAY,
 ];
 
 /// Checks a protection notice.
@@ -91,4 +136,25 @@ pub fn missing_episode(m: &MissingEpisode, _: &Context<'_>, findings: &mut Findi
         &INTERVIEW_BEFORE_RETURN,
         "prevention_interview_done",
     );
+}
+
+/// Checks that an instant does not come before another; `field` is the later one's.
+fn in_order(
+    start: &Option<Timestamp>,
+    end: &Option<Timestamp>,
+    field: &str,
+    findings: &mut Findings,
+) {
+    let at = |at: &Timestamp| (at.seconds, at.nanos);
+    let ordered = start
+        .as_ref()
+        .zip(end.as_ref())
+        .is_none_or(|(start, end)| at(start) <= at(end));
+    findings.check(ordered, &facts::ENDS_BEFORE_START, field);
+}
+
+/// Seconds of an instant that exists: of others nothing is computed, they have a rule of their own.
+fn seconds(at: &Option<Timestamp>) -> Option<i64> {
+    let at = at.as_ref()?;
+    facts::london_day(at).map(|_| at.seconds)
 }

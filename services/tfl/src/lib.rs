@@ -33,6 +33,25 @@ impl Agency for Tfl {
             event::Body::LineStatusChanged(m) => {
                 Body::of("line_status_changed", m, rules::line_status_changed)
             }
+            event::Body::RoadDisruption(m) => {
+                Body::of("road_disruption", m, rules::road_disruption)
+            }
+            event::Body::ArrivalPrediction(m) => {
+                Body::of("arrival_prediction", m, rules::arrival_prediction)
+            }
+            event::Body::BikePointStatus(m) => {
+                Body::of("bike_point_status", m, rules::bike_point_status)
+            }
+            event::Body::LiftDisruption(m) => {
+                Body::of("lift_disruption", m, rules::lift_disruption)
+            }
+            event::Body::CrowdingLive(m) => Body::of("crowding_live", m, rules::crowding_live),
+            event::Body::AirQualityForecast(m) => {
+                Body::of("air_quality_forecast", m, rules::air_quality_forecast)
+            }
+            event::Body::ConcessionGranted(m) => {
+                Body::of("concession_granted", m, rules::concession_granted)
+            }
         })
     }
 }

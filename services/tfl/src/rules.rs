@@ -3,6 +3,19 @@
 use walbrook_agency::{Context, Findings, Rule, facts};
 use walbrook_proto::tfl::v1::{LineStatusChanged, OutreachNotified};
 
+mod network;
+mod people;
+
+pub use network::{
+    COUNT_NEGATIVE, CROWDING_SHARE, LIFT_AND_STATION, MORE_ELECTRIC_THAN_ALL, MORE_THAN_DOCKS,
+    POINT_IMPOSSIBLE, POINT_OUTSIDE_LONDON, PREDICTION_DISAGREES, STOP_ID, VEHICLE_NUMBER,
+    arrival_prediction, bike_point_status, crowding_live, lift_disruption, road_disruption,
+};
+pub use people::{
+    BAND_NOT_THE_WORST, CONCESSION_NOT_SHARED, CONCESSION_TOO_LONG, FORECAST_DAYS,
+    air_quality_forecast, concession_granted,
+};
+
 /// A place that is neither a route nor a station.
 pub static ROUTE_OR_STATION: Rule = Rule::refuse(
     "ROUTE_OR_STATION",
@@ -25,7 +38,25 @@ pub static VALIDITY_FAR_FROM_EVENT: Rule = Rule::query(
 );
 
 /// All rules of this agency.
-pub static RULES: &[&Rule] = &[&ROUTE_OR_STATION, &LINE_ID, &VALIDITY_FAR_FROM_EVENT];
+pub static RULES: &[&Rule] = &[
+    &ROUTE_OR_STATION,
+    &LINE_ID,
+    &VALIDITY_FAR_FROM_EVENT,
+    &POINT_IMPOSSIBLE,
+    &POINT_OUTSIDE_LONDON,
+    &STOP_ID,
+    &VEHICLE_NUMBER,
+    &PREDICTION_DISAGREES,
+    &COUNT_NEGATIVE,
+    &MORE_THAN_DOCKS,
+    &MORE_ELECTRIC_THAN_ALL,
+    &LIFT_AND_STATION,
+    &CROWDING_SHARE,
+    &FORECAST_DAYS,
+    &BAND_NOT_THE_WORST,
+    &CONCESSION_NOT_SHARED,
+    &CONCESSION_TOO_LONG,
+];
 
 const FAR_DAYS: i32 = 60;
 
@@ -48,11 +79,7 @@ pub fn outreach_notified(m: &OutreachNotified, context: &Context<'_>, findings: 
 
 /// Checks the status of a line.
 pub fn line_status_changed(m: &LineStatusChanged, context: &Context<'_>, findings: &mut Findings) {
-    let shaped = m
-        .line_id
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    findings.check(shaped, &LINE_ID, "line_id");
+    line_id(&m.line_id, findings);
     let from = m.valid_from.as_ref().and_then(facts::london_day);
     let to = m.valid_to.as_ref().and_then(facts::london_day);
     facts::in_order(from, to, "valid_to", findings);
@@ -60,6 +87,13 @@ pub fn line_status_changed(m: &LineStatusChanged, context: &Context<'_>, finding
         .zip(context.occurred_day)
         .is_none_or(|(from, occurred)| (from.0 - occurred.0).abs() <= FAR_DAYS);
     findings.check(near, &VALIDITY_FAR_FROM_EVENT, "valid_from");
+}
+
+fn line_id(id: &str, findings: &mut Findings) {
+    let shaped = id
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    findings.check(shaped, &LINE_ID, "line_id");
 }
 
 /// Up to three letters, then up to three digits: 25, N29, SL10, EL1.
