@@ -42,11 +42,9 @@ impl Agency for Housing {
                 Body::of("rough_sleeping_contact", m, rules::rough_sleeping_contact)
             }
             event::Body::DutyDecision(m) => Body::of("duty_decision", m, rules::duty_decision),
-            event::Body::TemporaryAccommodation(m) => Body::of(
-                "temporary_accommodation",
-                m,
-                rules::temporary_accommodation,
-            ),
+            event::Body::TemporaryAccommodation(m) => {
+                Body::of("temporary_accommodation", m, rules::temporary_accommodation)
+            }
             event::Body::TenancyStarted(m) => {
                 Body::of("tenancy_started", m, rules::tenancy_started)
             }

@@ -123,11 +123,7 @@ pub fn duty_decision(m: &DutyDecision, context: &Context<'_>, findings: &mut Fin
 /// The 56 days of prevention and relief.
 fn clock(m: &DutyDecision, accepted: Option<Day>, ended: Option<Day>, findings: &mut Findings) {
     let clocked = matches!(m.duty.as_str(), "PREVENTION" | "RELIEF");
-    findings.check(
-        clocked || m.due_on.is_none(),
-        &DUE_WITHOUT_CLOCK,
-        "due_on",
-    );
+    findings.check(clocked || m.due_on.is_none(), &DUE_WITHOUT_CLOCK, "due_on");
     let Some(accepted) = accepted.filter(|_| clocked) else {
         return;
     };
@@ -140,9 +136,8 @@ fn clock(m: &DutyDecision, accepted: Option<Day>, ended: Option<Day>, findings: 
     findings.check(on_time, &DUE_NOT_56_DAYS, "due_on");
     let elapsed = m.end_reason.as_deref() == Some("56_DAYS_ELAPSED");
     // An end before the start has a rule of its own, too.
-    let early = ended.is_some_and(|ended| {
-        accepted <= ended && ended < accepted.plus(CLOCK_DAYS - 1)
-    });
+    let early =
+        ended.is_some_and(|ended| accepted <= ended && ended < accepted.plus(CLOCK_DAYS - 1));
     findings.check(!(elapsed && early), &ENDED_BEFORE_56_DAYS, "ended_on");
 }
 

@@ -69,7 +69,9 @@ pub fn tenancy_started(m: &TenancyStarted, context: &Context<'_>, findings: &mut
     let started = m.startdate.as_ref().and_then(facts::day);
     facts::happened(started, context.today, "startdate", findings);
     let void = m.voiddate.as_ref().and_then(facts::day);
-    let ordered = void.zip(started).is_none_or(|(void, started)| void <= started);
+    let ordered = void
+        .zip(started)
+        .is_none_or(|(void, started)| void <= started);
     findings.check(ordered, &VOID_AFTER_START, "voiddate");
     findings.check(m.la.is_some(), &LETTING_WITHOUT_AREA, "la");
     for (field, area) in [("la", &m.la), ("prevloc", &m.prevloc)] {
