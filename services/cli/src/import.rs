@@ -1,5 +1,6 @@
 //! `walbrook import`: real returns, row by row, through the agencies' own services.
 
+pub mod frame;
 pub mod pds;
 pub mod ssda903;
 

@@ -4,7 +4,7 @@ use crate::caller::{CallerArgs, Connection, refused};
 use crate::{Exit, Failure};
 use indicatif::ProgressBar;
 use std::collections::BTreeMap;
-use tokio_stream::StreamExt;
+use tokio_stream::{Stream, StreamExt};
 use walbrook_proto::common::v1::{EventHead, EventOutcome, FrameReceipt};
 use walbrook_proto::{city, health, housing, police, social_care, tfl};
 
@@ -29,6 +29,18 @@ pub enum Body {
 }
 
 impl Body {
+    /// Its protobuf form, the same bytes for the same content.
+    pub fn encode(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Body::Police(body) => body.encode(bytes),
+            Body::Health(body) => body.encode(bytes),
+            Body::Housing(body) => body.encode(bytes),
+            Body::City(body) => body.encode(bytes),
+            Body::Tfl(body) => body.encode(bytes),
+            Body::SocialCare(body) => body.encode(bytes),
+        }
+    }
+
     /// The service that takes it.
     #[must_use]
     pub fn agency(&self) -> &'static str {
@@ -121,29 +133,24 @@ async fn send_group(
 
 /// The frames of one agency: its own frame type around its own event type.
 macro_rules! frames {
-    ($package:ident, $variant:ident, $events:expr) => {{
-        let mut frames = Vec::new();
-        for (number, chunk) in $events.chunks(FRAME).enumerate() {
-            let events = chunk
-                .iter()
-                .filter_map(|event| match &event.body {
+    ($package:ident, $variant:ident, $batches:expr) => {{
+        let mut sequence = 0;
+        $batches.map(move |events: Vec<Outgoing>| {
+            sequence += 1;
+            let events = events
+                .into_iter()
+                .filter_map(|event| match event.body {
                     Body::$variant(body) => Some($package::v1::Event {
-                        head: Some(event.head.clone()),
-                        body: Some(body.clone()),
+                        head: Some(event.head),
+                        body: Some(body),
                     }),
                     _ => None,
                 })
                 .collect();
-            frames.push($package::v1::PublishFrame {
-                sequence: number as u64 + 1,
-                events,
-            });
-        }
-        tokio_stream::iter(frames)
+            $package::v1::PublishFrame { sequence, events }
+        })
     }};
 }
-
-// Six generated clients of one shape have no common trait; the macro above is the one place that names the shape.
 
 /// Opens one stream to an agency for one organisation (the connection's) and sends the events over it; the receipts come frame by frame.
 ///
@@ -154,39 +161,57 @@ pub async fn open(
     connection: Connection,
     events: Vec<Outgoing>,
 ) -> Result<tonic::Streaming<FrameReceipt>, tonic::Status> {
+    let frames: Vec<Vec<Outgoing>> = events.chunks(FRAME).map(<[Outgoing]>::to_vec).collect();
+    open_frames(agency, connection, tokio_stream::iter(frames)).await
+}
+
+// Six generated clients of one shape have no common trait; the macro above is the one place that names the shape.
+
+/// The same, each batch as one frame as it comes; the batches are taken no faster than the service takes frames.
+///
+/// # Errors
+/// When the service does not take the stream.
+pub async fn open_frames<S>(
+    agency: &str,
+    connection: Connection,
+    batches: S,
+) -> Result<tonic::Streaming<FrameReceipt>, tonic::Status>
+where
+    S: Stream<Item = Vec<Outgoing>> + Send + 'static,
+{
     let answer = match agency {
         "police" => {
             let mut client = police::v1::police_events_client::PoliceEventsClient::new(connection);
             client
-                .publish_stream(frames!(police, Police, events))
+                .publish_stream(frames!(police, Police, batches))
                 .await?
         }
         "health" => {
             let mut client = health::v1::health_events_client::HealthEventsClient::new(connection);
             client
-                .publish_stream(frames!(health, Health, events))
+                .publish_stream(frames!(health, Health, batches))
                 .await?
         }
         "housing" => {
             let mut client =
                 housing::v1::housing_events_client::HousingEventsClient::new(connection);
             client
-                .publish_stream(frames!(housing, Housing, events))
+                .publish_stream(frames!(housing, Housing, batches))
                 .await?
         }
         "city" => {
             let mut client = city::v1::city_events_client::CityEventsClient::new(connection);
-            client.publish_stream(frames!(city, City, events)).await?
+            client.publish_stream(frames!(city, City, batches)).await?
         }
         "tfl" => {
             let mut client = tfl::v1::tfl_events_client::TflEventsClient::new(connection);
-            client.publish_stream(frames!(tfl, Tfl, events)).await?
+            client.publish_stream(frames!(tfl, Tfl, batches)).await?
         }
         _ => {
             let mut client =
                 social_care::v1::social_care_events_client::SocialCareEventsClient::new(connection);
             client
-                .publish_stream(frames!(social_care, SocialCare, events))
+                .publish_stream(frames!(social_care, SocialCare, batches))
                 .await?
         }
     };
