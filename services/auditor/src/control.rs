@@ -128,8 +128,34 @@ pub fn check(records: &[ControlRecord], topic: &str, report: &mut Report) -> Sch
             );
         }
     }
+    if let Some(last) = records.last() {
+        check_commencements(&state, last, topic, report);
+    }
     schemas
 }
+
+/// A version that parties signed ahead is on record as commenced soon after its effective day began: past events are decided again because of it.
+fn check_commencements(
+    state: &PolicyState,
+    last: &ControlRecord,
+    topic: &str,
+    report: &mut Report,
+) {
+    let due = Instant(last.appended_at.micros() - COMMENCES_WITHIN_MICROS);
+    for (id, history) in state.book().agreements() {
+        for version in history.to_commence(due) {
+            report.differ(
+                "control",
+                Place::new(topic, 0, last.offset),
+                format!("a record that version {version} of {id} has commenced"),
+                "none, an hour after its effective day began",
+            );
+        }
+    }
+}
+
+/// The writer may be away for so long.
+const COMMENCES_WITHIN_MICROS: i64 = 3_600_000_000;
 
 fn new_state() -> PolicyState {
     PolicyState::new(Arc::new(walbrook_view::file::catalogue()))
@@ -302,8 +328,10 @@ impl Control {
         let pins = self.state.pins();
         let (name, pin) = pins.schema(id)?;
         let event = walbrook_proto::record(name)?.event?;
-        let shared = pins.get(PinKind::Schema, event.shared_name)?;
-        let projection = Projection::new(&pin.content, &shared.content).ok()?;
+        // An older version has the shared form of its own version: the newest that fits it.
+        let forms = pins.versions(event.shared_name).into_iter();
+        let mut fitting = forms.filter_map(|form| Projection::new(&pin.content, &form.content).ok());
+        let projection = fitting.next()?;
         Some(PinnedEvent {
             event_type: EventType::new(event.event_type).ok()?,
             fields: projection.fields().map(str::to_owned).collect(),

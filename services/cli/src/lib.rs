@@ -12,6 +12,7 @@ pub mod consent;
 pub mod demo;
 mod failure;
 pub mod ground;
+pub mod heartbeat;
 pub mod identity;
 pub mod import;
 pub mod keys;
@@ -72,6 +73,8 @@ pub enum Command {
     Identity(identity::IdentityArgs),
     /// Which keys there are, and the rotation of an agency's
     Keys(keys::KeysArgs),
+    /// Say that an organisation has nothing to report, so that its silence is not mistaken for absence
+    Heartbeat(heartbeat::HeartbeatArgs),
     /// Turn a real return into events
     Import(import::ImportArgs),
     /// Generate a synthetic city and send its events
@@ -116,6 +119,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Register(args) => register::run(args).await,
         Command::Identity(args) => identity::run(args).await,
         Command::Keys(args) => keys::run(&args),
+        Command::Heartbeat(args) => heartbeat::run(args).await,
         Command::Import(args) => import::run(args).await,
         Command::City(args) => city::run(args).await,
         Command::Settle(args) => settle::run(args).await,

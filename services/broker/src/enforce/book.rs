@@ -35,6 +35,8 @@ pub struct Book {
     /// Every turn, by offset; few.
     turns: Vec<Turn>,
     schemas: HashMap<i32, Arc<PinnedEvent>>,
+    /// The newest shared form that was there when a raw schema was paired, both by registry id.
+    paired: HashMap<i32, i32>,
     /// The agreements as tables. They are made again when records were applied, not with each of them.
     compiled: Compiled,
     /// Purposes of each organisation's subject records, made with the tables.
@@ -51,6 +53,7 @@ impl Book {
             widenings: Vec::new(),
             turns: Vec::new(),
             schemas: HashMap::new(),
+            paired: HashMap::new(),
             compiled: Compiled::default(),
             purposes: BTreeMap::new(),
         }
@@ -158,24 +161,27 @@ impl Book {
             .collect();
     }
 
-    /// Pairs every admitted raw schema with the newest shared form that fits it.
+    /// Pairs every admitted raw schema, older versions among them, with the newest shared form that fits it.
     fn pair_schemas(&mut self) {
         let pins = self.state.pins();
-        for (name, pin) in pins.of(PinKind::Schema) {
+        for (id, name, pin) in pins.schemas() {
             let Some(event) = walbrook_proto::record(name).and_then(|info| info.event) else {
                 continue;
             };
-            let Some(shared) = pins.get(PinKind::Schema, event.shared_name) else {
+            let Some(newest) = pins.get(PinKind::Schema, event.shared_name) else {
                 continue;
             };
-            let known = self.schemas.get(&pin.schema_id);
-            if known.is_some_and(|known| known.shared_id == shared.schema_id) {
+            if self.paired.get(&id) == Some(&newest.schema_id) {
                 continue;
             }
-            let (Ok(projection), Ok(event_type)) = (
-                Projection::new(&pin.content, &shared.content),
-                EventType::new(event.event_type),
-            ) else {
+            let forms = pins.versions(event.shared_name).into_iter();
+            let fitting = forms.filter_map(|form| {
+                let projection = Projection::new(&pin.content, &form.content).ok()?;
+                Some((form.schema_id, projection))
+            });
+            let (Some((shared_id, projection)), Ok(event_type)) =
+                (fitting.take(1).next(), EventType::new(event.event_type))
+            else {
                 tracing::warn!(
                     schema = name,
                     "the pinned schema does not pair with its shared form; its events go to quarantine"
@@ -186,10 +192,11 @@ impl Book {
                 event_type,
                 fields: projection.fields().map(str::to_owned).collect(),
                 projection,
-                shared_id: shared.schema_id,
+                shared_id,
                 shared_name: event.shared_name.to_owned(),
             };
-            self.schemas.insert(pin.schema_id, Arc::new(pinned));
+            self.paired.insert(id, newest.schema_id);
+            self.schemas.insert(id, Arc::new(pinned));
         }
     }
 

@@ -52,6 +52,21 @@ impl Pins {
             .map(|(name, pin)| (name.as_str(), pin))
     }
 
+    /// Every schema ever admitted, in the order of ids: registry id, name (record full name) and pin.
+    pub fn schemas(&self) -> impl Iterator<Item = (i32, &str, &Pin)> {
+        self.schemas
+            .iter()
+            .map(|(id, (name, pin))| (*id, name.as_str(), pin))
+    }
+
+    /// Every version ever admitted of a schema, the newest first.
+    pub fn versions(&self, name: &str) -> Vec<&Pin> {
+        let of_name = self.schemas.values().filter(|(of, _)| of == name);
+        let mut versions: Vec<&Pin> = of_name.map(|(_, pin)| pin).collect();
+        versions.sort_by_key(|pin| std::cmp::Reverse(pin.offset));
+        versions
+    }
+
     /// The decision rules in force; `None`: none pinned, so nothing may be decided.
     pub fn rules_version(&self) -> Option<u32> {
         self.of(PinKind::DecisionRules)
