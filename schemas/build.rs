@@ -99,9 +99,12 @@ fn lists(folder: &Path, out: &mut String) -> Result<()> {
             );
             if name == "london_authority" {
                 let (dfe, liia) = (cell(4), cell(5));
+                let days = [2, 3, 6, 7].map(|at| optional_day(&cell(at)));
+                let [first, last, gss, dfe_first] = days;
                 writeln!(
                     authorities,
-                    "    Authority {{ gss: {code:?}, name: {label:?}, dfe: {dfe:?}, liia: {liia:?} }},"
+                    "    Authority {{ gss: {code:?}, name: {label:?}, dfe: {dfe:?}, liia: {liia:?}, first_day: {}, last_day: {}, gss_first_day: {}, dfe_first_day: {} }},",
+                    first?, last?, gss?, dfe_first?
                 )?;
             }
             codes.push((code, code_text));

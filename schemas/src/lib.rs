@@ -6,12 +6,13 @@
 //! lists say for each code from and until which day it is in force; nothing
 //! here knows what a code means for anybody.
 
+mod authority;
 mod calendar;
 pub mod codelist;
 pub mod law;
 
+pub use authority::{Authority, authorities, authority};
 pub use calendar::{BankHoliday, PlainDate, bank_holidays, bank_holidays_text};
-pub use codelist::{Authority, authorities};
 
 /// One frozen schema file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +44,8 @@ pub fn find(full_name: &str) -> Option<&'static str> {
 }
 
 mod tables {
-    use crate::codelist::{Authority, Code, CodeList};
-    use crate::{BankHoliday, PlainDate, Schema};
+    use crate::codelist::{Code, CodeList};
+    use crate::{Authority, BankHoliday, PlainDate, Schema};
 
     include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 }

@@ -13,8 +13,8 @@ use std::fs;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use walbrook_schemas::codelist::{self, CodeFault, check};
-use walbrook_schemas::{PlainDate, all, authorities, bank_holidays, find};
+use walbrook_schemas::codelist::{self, CodeFault, Span, check};
+use walbrook_schemas::{PlainDate, all, authorities, authority, bank_holidays, find};
 
 const fn day(year: i32, month: u8, day: u8) -> PlainDate {
     PlainDate::of(year, month, day)
@@ -54,8 +54,9 @@ fn schemas_are_found_by_name_in_one_line() {
     assert!(all().is_sorted_by_key(|schema| (schema.full_name, schema.version)));
 }
 
+/// Domain reference §11, trap 1.
 #[test]
-fn placement_codes_change_with_the_collection_year() {
+fn trap_1_placement_codes_change_with_the_collection_year() {
     let (in_2017, in_2024, in_2025) = (day(2017, 6, 1), day(2025, 3, 31), day(2025, 4, 1));
     for (code, expected) in [
         ("U6", [true, true, true]),
@@ -90,6 +91,115 @@ fn placement_codes_change_with_the_collection_year() {
 }
 
 #[test]
+fn a_list_is_shown_as_of_a_collection_year_or_a_day() {
+    let list = codelist::list_at("ssda903/PLACE").unwrap();
+    assert_eq!(
+        (list.name, list.address().as_str()),
+        ("ssda903_place", "ssda903/PLACE")
+    );
+    let codes = |span: &str| -> Vec<&str> {
+        let codes = list.during(Span::parse(span).unwrap());
+        codes.map(|code| code.code).collect()
+    };
+    let changes = ["H5", "K3", "P2", "Z1", "Z11", "Z12", "Z13", "Z14"];
+    let among = |span| -> Vec<&str> {
+        let codes = codes(span);
+        changes
+            .into_iter()
+            .filter(|code| codes.contains(code))
+            .collect()
+    };
+    assert_eq!(among("2023/24"), ["H5", "P2", "Z1"]);
+    assert_eq!(among("2024"), ["H5", "K3", "P2", "Z1"]);
+    assert_eq!(among("2025"), ["K3", "Z11", "Z12", "Z13", "Z14"]);
+    assert_eq!(among("2025-03-31"), among("2024"));
+    assert_eq!(among("2025-04-01"), among("2025/26"));
+    assert_eq!(codes("2025").len(), codes("2024").len() + 1);
+    for wrong in [
+        "",
+        "25",
+        "2025/27",
+        "2025/",
+        "2025/6",
+        "2025-6-1",
+        "2025-13-01",
+        "-2025",
+        "2025-26",
+    ] {
+        assert_eq!(Span::parse(wrong), None, "{wrong}");
+    }
+    assert!(Span::parse("1999/00").is_some());
+}
+
+#[test]
+fn every_list_is_found_again_by_its_address() {
+    for list in codelist::lists() {
+        let address = list.address();
+        assert_eq!(address.matches('/').count(), 1, "{address}");
+        assert_eq!(codelist::list_at(&address).unwrap().name, list.name);
+    }
+    let known = codelist::list_at("social-care/PROTECTION_PHASE").unwrap();
+    assert_eq!(known.address(), "social-care/PROTECTION_PHASE");
+}
+
+#[test]
+fn every_code_of_the_returns_that_the_domain_reference_names_is_there() {
+    let codes = |name: &str| -> Vec<&str> {
+        let list = codelist::list_at(name).unwrap();
+        list.codes.iter().map(|code| code.code).collect()
+    };
+    for (name, count) in [
+        ("ssda903/RNE", 6),
+        ("ssda903/LS", 13),
+        ("ssda903/CIN", 8),
+        ("ssda903/PLACE", 32),
+        ("ssda903/PLACE_PROVIDER", 6),
+        ("ssda903/REASON_PLACE_CHANGE", 12),
+        ("ssda903/REC", 22),
+        ("ssda903/MISSING", 2),
+        ("ssda903/REVIEW_CODE", 8),
+        ("ssda903/SDQ_REASON", 5),
+        ("ssda903/IN_TOUCH", 6),
+        ("ssda903/ACTIV", 12),
+        ("ssda903/ACCOM", 31),
+        ("ssda903/ETHNIC", 20),
+        ("ssda903/SW_REASON", 10),
+        ("cin/REFERRAL_SOURCE", 22),
+        ("cin/ABUSE_CATEGORY", 5),
+        ("cin/CLOSURE_REASON", 9),
+        ("cin/DISABILITY", 13),
+        ("cin/PRIMARY_NEED", 10),
+    ] {
+        assert_eq!(codes(name).len(), count, "{name}");
+    }
+    let factors = codes("cin/ASSESSMENT_FACTOR");
+    for factor in [
+        "1A", "3B", "6C", "7A", "8F", "9A", "18B", "19C", "21", "24A",
+    ] {
+        assert!(factors.contains(&factor), "{factor}");
+    }
+    assert!(!factors.contains(&"7B") && !factors.contains(&"16B"));
+}
+
+/// Domain reference §11, trap 12.
+#[test]
+fn trap_12_the_code_of_a_body_that_was_merged_holds_on_the_days_before_and_not_after() {
+    for merged in ["QMJ", "QRV"] {
+        assert!(
+            check("nhs_icb", merged, day(2026, 3, 31)).is_ok(),
+            "{merged}"
+        );
+        let fault = check("nhs_icb", merged, day(2026, 4, 1)).unwrap_err();
+        assert!(
+            matches!(fault, CodeFault::NotInForce { last_day: Some(last), .. } if last == day(2026, 3, 31))
+        );
+        let before = check("nhs_icb", merged, day(2022, 6, 30));
+        assert!(before.is_err(), "there were no boards before July 2022");
+    }
+    assert!(check("nhs_icb", "QMF", day(2026, 11, 23)).is_ok());
+}
+
+#[test]
 fn lists_are_sorted_and_every_code_is_in_force_on_some_day() {
     assert!(codelist::lists().is_sorted_by_key(|list| list.name));
     for list in codelist::lists() {
@@ -116,11 +226,27 @@ fn london_has_33_authorities() {
         (camden.name, camden.dfe, camden.liia),
         ("Camden", "202", "CAM")
     );
-    let numbers: BTreeSet<_> = authorities()
+    assert_eq!(camden.gss_first_day, Some(day(2011, 1, 1)));
+    let keys: [fn(&walbrook_schemas::Authority) -> &'static str; 3] =
+        [|one| one.gss, |one| one.dfe, |one| one.liia];
+    for by in keys {
+        let codes: BTreeSet<_> = authorities().iter().map(by).collect();
+        assert_eq!(codes.len(), 33);
+    }
+    let today = day(2026, 11, 23);
+    for code in ["E09000007", "202", "CAM"] {
+        assert_eq!(authority(code, today), Some(camden), "{code}");
+    }
+    assert_eq!(
+        authority("202", day(1965, 3, 31)),
+        None,
+        "boroughs since 1965"
+    );
+    assert_eq!(authority("E08000035", today), None, "Leeds");
+    let inner = authorities()
         .iter()
-        .map(|authority| authority.dfe)
-        .collect();
-    assert_eq!(numbers.len(), 33);
+        .filter(|authority| authority.dfe_first_day == Some(day(1990, 4, 1)));
+    assert_eq!(inner.count(), 13, "the City and twelve boroughs");
 }
 
 #[test]
