@@ -146,6 +146,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
+    // The reviewed list of every agency's rules, and nothing else.
+    (
+        "walbrook-rules",
+        &[
+            "agency",
+            "city",
+            "health",
+            "housing",
+            "police",
+            "social-care",
+            "tfl",
+        ],
+    ),
     // Measures whole processes beside their peers.
     (
         "walbrook-bench",

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod caller;
 pub mod city;
 pub mod cluster;
+pub mod codelist;
 pub mod consent;
 pub mod demo;
 mod failure;
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod publish;
 pub mod quarantine;
 pub mod register;
+pub mod rules;
 pub mod schedule;
 pub mod settle;
 pub mod table;
@@ -75,8 +77,12 @@ pub enum Command {
     Keys(keys::KeysArgs),
     /// Say that an organisation has nothing to report, so that its silence is not mistaken for absence
     Heartbeat(heartbeat::HeartbeatArgs),
+    /// The code lists that events are checked against, as of a collection year or a day
+    Codelist(codelist::CodelistArgs),
     /// Turn a real return into events
     Import(import::ImportArgs),
+    /// List the rules that events are checked by
+    Rules(rules::RulesArgs),
     /// Generate a synthetic city and send its events
     City(city::CityArgs),
     /// Wait until everything on the log is decided
@@ -120,7 +126,9 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Identity(args) => identity::run(args).await,
         Command::Keys(args) => keys::run(&args),
         Command::Heartbeat(args) => heartbeat::run(args).await,
+        Command::Codelist(args) => codelist::run(&args),
         Command::Import(args) => import::run(args).await,
+        Command::Rules(args) => rules::run(&args),
         Command::City(args) => city::run(args).await,
         Command::Settle(args) => settle::run(args).await,
         Command::Token(args) => token::run(&args),
