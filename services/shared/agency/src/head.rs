@@ -16,7 +16,7 @@ use rules::{
     BIRTH_DATE_IMPOSSIBLE, DEMOGRAPHICS_TOO_LONG, EVENT_ID_NOT_A_UUID, HEAD_MISSING, LOCAL_ID_FORM,
     NHS_NUMBER_CHECK_DIGIT, OCCURRED_IMPOSSIBLE, OCCURRED_IN_FUTURE, OCCURRED_MISSING,
     OCCURRED_TOO_LONG_AGO, SUBJECT_MISSING, SUBJECT_NOT_EXPECTED, SUBJECT_SCHEME_UNKNOWN,
-    SUPERSEDES_ITSELF, SUPERSEDES_NOT_A_UUID, UPN_CHECK_LETTER,
+    SUPERSEDES_ITSELF, SUPERSEDES_NOT_A_UUID, UPN_CHECK_LETTER, UPRN_FORM,
 };
 pub(crate) use rules::{
     BODY_MISSING, BODY_NOT_WRITABLE, DEMOGRAPHICS_NEEDED, KEY_FORM, NOT_AN_EVENT_TYPE,
@@ -253,6 +253,12 @@ fn check_demographics(stated: &Demographics, now: Instant, findings: &mut Findin
         &UPN_CHECK_LETTER,
         "subject.demographics.upn",
     );
+    let given = stated.uprn.as_deref().filter(|text| !text.is_empty());
+    findings.check(
+        given.is_none_or(number::is_uprn),
+        &UPRN_FORM,
+        "subject.demographics.uprn",
+    );
     let locates = [&stated.email, &stated.town, &stated.uprn];
     let locates = locates
         .into_iter()
@@ -299,7 +305,7 @@ fn demographics(
             .unwrap_or_default(),
         email: open(stated.email.as_ref()),
         town: open(stated.town.as_ref()),
-        uprn: open(stated.uprn.as_ref()),
+        uprn: number::uprn(&open(stated.uprn.as_ref())).unwrap_or_default(),
     }
 }
 

@@ -89,5 +89,35 @@ pub fn permanent_upn(text: &str) -> Option<String> {
     })
 }
 
+/// Most digits of a unique property reference number.
+const UPRN_DIGITS: usize = 12;
+
+/// A unique property reference number as text without leading zeros: up to twelve digits, not all zero. Files hold it as a number or as a text, so
+/// leading zeros and a `.0` after it mean nothing. One in powers of ten is none: a spreadsheet has cut its digits off.
+#[must_use]
+pub fn uprn(text: &str) -> Option<String> {
+    uprn_digits(text).map(str::to_owned)
+}
+
+/// Whether a text is a UPRN, as [`uprn`] says; allocates nothing.
+#[must_use]
+pub fn is_uprn(text: &str) -> bool {
+    uprn_digits(text).is_some()
+}
+
+fn uprn_digits(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let whole = match text.split_once('.') {
+        Some((whole, rest)) => {
+            let nothing = !rest.is_empty() && rest.bytes().all(|digit| digit == b'0');
+            nothing.then_some(whole)?
+        }
+        None => text,
+    };
+    let digits = whole.trim_start_matches('0');
+    let shaped = (1..=UPRN_DIGITS).contains(&digits.len());
+    (shaped && digits.bytes().all(|digit| digit.is_ascii_digit())).then_some(digits)
+}
+
 #[cfg(test)]
 mod tests;

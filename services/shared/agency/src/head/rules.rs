@@ -113,6 +113,12 @@ pub(super) static UPN_CHECK_LETTER: Rule = Rule::query(
     "DfE: UPN guide, check letter",
 );
 
+pub(super) static UPRN_FORM: Rule = Rule::query(
+    "UPRN_FORM",
+    "A UPRN has up to twelve digits and is written out, not in powers of ten: this one is not used to link.",
+    "GeoPlace: UPRN; a spreadsheet shows long numbers cut off",
+);
+
 pub(super) static BIRTH_DATE_IMPOSSIBLE: Rule = Rule::refuse(
     "BIRTH_DATE_IMPOSSIBLE",
     "The date of birth must exist and lie between 1 January 1900 and today.",
@@ -159,6 +165,7 @@ pub static RULES: &[&Rule] = &[
     &LOCAL_ID_FORM,
     &NHS_NUMBER_CHECK_DIGIT,
     &UPN_CHECK_LETTER,
+    &UPRN_FORM,
     &BIRTH_DATE_IMPOSSIBLE,
     &DEMOGRAPHICS_TOO_LONG,
     &RESTRICTED_LEFT_OUT,

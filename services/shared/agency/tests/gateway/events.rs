@@ -277,6 +277,31 @@ async fn a_query_rule_is_kept_with_the_event() {
     );
 }
 
+/// Trap 16 of the domain reference, at the door: identity gets one text, or none.
+#[tokio::test]
+async fn trap_16_a_uprn_goes_to_identity_without_zeros_and_a_cut_one_not_at_all() {
+    let house = House::open().await;
+    let cases = [
+        ("000100023336956.0", "100023336956", false),
+        ("1.00023E+11", "", true),
+    ];
+    for (number, (given, kept, queried)) in (1..).zip(cases) {
+        let mut sent = event(number, &format!("P-{number}"));
+        let told = subject(&mut sent).demographics.as_mut().expect("told");
+        told.uprn = Some(given.into());
+        let receipt = publish(&mut house.client(), sent).await.expect("accepted");
+        let rules: Vec<_> = receipt
+            .queries
+            .iter()
+            .map(|note| note.rule_id.as_str())
+            .collect();
+        assert_eq!(rules == ["UPRN_FORM"], queried, "{rules:?}");
+        let asked = house.people.asked.lock();
+        let last = asked.last().expect("asked").demographics.as_ref();
+        assert_eq!(last.expect("told").uprn, kept);
+    }
+}
+
 /// Turns every byte of the body and names its key after the subject: no cipher, but what it does can be seen.
 struct Turned;
 

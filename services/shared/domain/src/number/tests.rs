@@ -60,3 +60,35 @@ proptest! {
         let _ = (nhs_number(&text), upn(&text), permanent_upn(&text));
     }
 }
+
+/// Trap 16 of the domain reference: a UPRN is a number to some and a text to others.
+#[test]
+fn trap_16_a_uprn_is_the_same_as_a_number_and_as_a_text() {
+    for text in [
+        "100023336956",
+        " 100023336956 ",
+        "000100023336956",
+        "100023336956.0",
+        "0100023336956.00",
+    ] {
+        assert_eq!(uprn(text).as_deref(), Some("100023336956"), "{text}");
+        assert!(is_uprn(text));
+    }
+    assert_eq!(uprn("1").as_deref(), Some("1"));
+    for none in [
+        "",
+        "0",
+        "000000000000",
+        "1000233369561",
+        "1.00023336956E+11",
+        "1.00023E+11",
+        "100023336956.5",
+        "100023336956.",
+        "10002333695A",
+        "-100023336956",
+        "10002 3336956",
+    ] {
+        assert_eq!(uprn(none), None, "{none}");
+        assert!(!is_uprn(none));
+    }
+}
