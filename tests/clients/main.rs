@@ -75,7 +75,11 @@ fn host(backbone: &Backbone) -> String {
 /// What an example says it did, against what stands on the log.
 fn check(backbone: &Backbone, said: &str) {
     let word = |line: &str, at: usize| -> String {
-        let found = said.lines().find(|known| known.starts_with(line));
+        // Maven colours what is not its own.
+        let mut lines = said
+            .lines()
+            .map(|known| known.trim_start_matches("\u{1b}[0m"));
+        let found = lines.find(|known| known.starts_with(line));
         let found = found.unwrap_or_else(|| panic!("no line `{line}` in\n{said}"));
         found.split_whitespace().nth(at).expect("a word").to_owned()
     };

@@ -9,6 +9,7 @@ pub mod caller;
 pub mod city;
 pub mod cluster;
 pub mod codelist;
+pub mod conformance;
 pub mod consent;
 pub mod demo;
 mod failure;
@@ -81,6 +82,8 @@ pub enum Command {
     Codelist(codelist::CodelistArgs),
     /// Turn a real return into events
     Import(import::ImportArgs),
+    /// Try a sandbox organisation's credential and connection against what the contract promises
+    Conformance(conformance::ConformanceArgs),
     /// List the rules that events are checked by
     Rules(rules::RulesArgs),
     /// Generate a synthetic city and send its events
@@ -128,6 +131,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Heartbeat(args) => heartbeat::run(args).await,
         Command::Codelist(args) => codelist::run(&args),
         Command::Import(args) => import::run(args).await,
+        Command::Conformance(args) => conformance::run(args).await,
         Command::Rules(args) => rules::run(&args),
         Command::City(args) => city::run(args).await,
         Command::Settle(args) => settle::run(args).await,

@@ -29,8 +29,9 @@ pub fn at_the_door() -> Vec<Row> {
         rule: SCHEDULE_RULE.to_owned(),
         severity: "refuse",
         place: "schedule".to_owned(),
-        sentence: "An organisation publishes only the event types that its publication schedule names."
-            .to_owned(),
+        sentence:
+            "An organisation publishes only the event types that its publication schedule names."
+                .to_owned(),
         source: "walbrook: publication schedules".to_owned(),
     }];
     rows.extend(of("head", HEAD_RULES));

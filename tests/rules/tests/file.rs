@@ -39,8 +39,14 @@ fn the_file_is_in_step_with_the_rules() {
     }
     let reviewed = fs::read_to_string(&file).unwrap_or_default();
     let (reviewed, fresh): (Vec<_>, Vec<_>) = (reviewed.lines().collect(), fresh.lines().collect());
-    let gone: Vec<_> = reviewed.iter().filter(|line| !fresh.contains(line)).collect();
-    let new: Vec<_> = fresh.iter().filter(|line| !reviewed.contains(line)).collect();
+    let gone: Vec<_> = reviewed
+        .iter()
+        .filter(|line| !fresh.contains(line))
+        .collect();
+    let new: Vec<_> = fresh
+        .iter()
+        .filter(|line| !reviewed.contains(line))
+        .collect();
     assert!(
         reviewed == fresh,
         "schemas/rules.csv is out of step; WALBROOK_WRITE_RULES=1 cargo test -p walbrook-rules writes it.\nonly in the file: {gone:#?}\nonly in the rules: {new:#?}"
