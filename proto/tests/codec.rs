@@ -235,7 +235,7 @@ fn the_table_is_sorted_and_each_schema_names_its_record_and_fields() {
 }
 
 #[test]
-fn the_event_types_of_the_five_agencies_are_all_there() {
+fn the_event_types_of_the_agencies_are_all_there() {
     let mut types: Vec<_> = records()
         .iter()
         .filter_map(|info| Some(info.event?.event_type))
@@ -244,19 +244,63 @@ fn the_event_types_of_the_five_agencies_are_all_there() {
     assert_eq!(
         types,
         [
+            "city.AiModelRegistered",
+            "city.AiModelReviewed",
+            "city.AiModelSuspended",
+            "city.AirQualityMeasured",
+            "city.DaqiPublished",
+            "city.DatasetPublished",
+            "city.OpenIndicatorPublished",
+            "city.OpenRecordPublished",
+            "city.PlanningApplicationStatusChanged",
+            "common.NothingToReport",
             "health.AccommodationStatusRecorded",
             "health.CicHealthAssessment",
+            "health.DutyToReferSent",
             "health.EdAttendance",
+            "health.GpRegistrationChanged",
+            "health.InpatientDischarge",
+            "health.MentalHealthReferral",
+            "health.SubstanceTreatmentStarted",
+            "housing.DutyDecision",
             "housing.HomelessnessApplication",
+            "housing.HostelStay",
             "housing.PossessionNotice",
             "housing.RentArrearsChanged",
             "housing.RoughSleepingContact",
+            "housing.TemporaryAccommodation",
+            "housing.TenancyEnded",
+            "housing.TenancyStarted",
+            "police.AsbIncident",
+            "police.BiometricDeployment",
+            "police.BwvRecordRegistered",
+            "police.CustodyReleased",
+            "police.DomesticAbuseRiskAssessed",
             "police.MissingEpisode",
+            "police.PoliceProtectionUsed",
             "police.ProtectionNotification",
+            "police.S136Detention",
+            "police.StopSearch",
+            "social_care.AssessmentCompleted",
             "social_care.CareEpisode",
+            "social_care.CareLeaverContact",
+            "social_care.ChildProtection",
+            "social_care.ContactReferral",
+            "social_care.DeprivationOfLiberty",
+            "social_care.HealthOutcomes",
+            "social_care.MissingEpisode",
+            "social_care.PlacementChanged",
             "social_care.ReviewHeld",
+            "social_care.SocialWorkerVisit",
+            "tfl.AirQualityForecast",
+            "tfl.ArrivalPrediction",
+            "tfl.BikePointStatus",
+            "tfl.ConcessionGranted",
+            "tfl.CrowdingLive",
+            "tfl.LiftDisruption",
             "tfl.LineStatusChanged",
             "tfl.OutreachNotified",
+            "tfl.RoadDisruption",
         ]
     );
 }

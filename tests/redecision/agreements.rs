@@ -104,6 +104,52 @@ fn a_narrower_version_replaces_what_stands_and_a_wider_one_does_not_reach_back()
 }
 
 #[test]
+fn a_version_signed_ahead_changes_nothing_until_its_day_and_then_reaches_back_as_far_as_signed() {
+    let mut hand = town();
+    let (_, wide) = hand.stand_of(handle(2), DUTY);
+    hand.amend(DUTY, &NARROW, None);
+    hand.sign(DUTY);
+    hand.rest();
+    let narrow = hand.stand_of(handle(2), DUTY).1;
+    assert!(narrow < wide);
+    let (before, day) = (hand.shelf().releases, hand.today().plus(3));
+    let long_ago = Instant(1_780_000_000_000_000).london_day();
+    hand.amend_from(day, DUTY, &WIDE, Some(long_ago));
+    hand.sign(DUTY);
+    hand.rest();
+    assert_eq!(hand.shelf().releases, before, "nothing is taken back");
+    hand.send(handle(2));
+    hand.rest();
+    let (count, bytes) = hand.stand_of(handle(2), DUTY);
+    assert_eq!(
+        (count, bytes),
+        (6, narrow + narrow / 5),
+        "under the old version"
+    );
+    assert_eq!(hand.commence(), 0);
+    hand.later(3 * DAY_MS);
+    assert_eq!((hand.commence(), hand.commence()), (1, 0));
+    hand.rest();
+    assert_eq!(hand.stand_of(handle(2), DUTY).1, wide + wide / 5);
+    hand.audit();
+}
+
+#[test]
+fn a_version_that_narrows_ahead_replaces_what_stands_on_its_day() {
+    let mut hand = town();
+    let (_, wide) = hand.stand_of(handle(1), DUTY);
+    hand.amend_from(hand.today().plus(1), DUTY, &NARROW, None);
+    hand.sign(DUTY);
+    hand.rest();
+    assert_eq!(hand.stand_of(handle(1), DUTY).1, wide);
+    hand.later(DAY_MS);
+    assert_eq!(hand.commence(), 1);
+    hand.rest();
+    assert!(hand.stand_of(handle(1), DUTY).1 < wide);
+    hand.audit();
+}
+
+#[test]
 fn what_stands_unchanged_is_not_written_again() {
     let mut hand = town();
     let before = hand.shelf().releases;

@@ -41,6 +41,7 @@ impl Run {
 
     fn input(&mut self) {
         self.hand.later(self.inputs.random_range(1..7_200_000));
+        self.hand.commence();
         let number = self.inputs.random_range(1..=HANDLES);
         let one = handle(number);
         let id = if self.inputs.random_bool(0.5) {
@@ -89,7 +90,9 @@ impl Run {
             // The test's events happened on one day, long before any of them was accepted.
             walbrook_domain::Instant(1_780_000_000_000_000).london_day()
         });
-        self.hand.amend(id, fields, backfill);
+        let ahead = self.inputs.random_range(-4..3);
+        let effective = self.hand.today().plus(ahead);
+        self.hand.amend_from(effective, id, fields, backfill);
         self.hand.sign(id);
     }
 

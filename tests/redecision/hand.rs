@@ -13,7 +13,8 @@ use walbrook_broker::enforce::feed::Feed;
 use walbrook_broker::enforce::lane::{Lane, LaneError};
 use walbrook_broker::enforce::partition::Transaction;
 use walbrook_domain::control::{
-    AgreementFact, ControlFact, GroundKind, GroundState, Standing, StandingChange,
+    AgreementCommenced, AgreementFact, ControlFact, GroundKind, GroundState, Standing,
+    StandingChange,
 };
 use walbrook_domain::{Day, EventId, EventType, Handle, Instant, LinkStatus, PersonId, Precision};
 use walbrook_event::framing::unframe;
@@ -232,11 +233,51 @@ impl Hand {
 
     /// Proposes the next version with other fields, and how far it reaches back.
     pub fn amend(&mut self, id: &str, fields: &[&str], backfill_from: Option<Day>) {
+        let effective = self.latest(id).period.effective.min(self.today());
+        self.amend_from(effective, id, fields, backfill_from);
+    }
+
+    /// As [`Hand::amend`], with an effective day.
+    pub fn amend_from(
+        &mut self,
+        effective: Day,
+        id: &str,
+        fields: &[&str],
+        backfill_from: Option<Day>,
+    ) {
         let mut agreement = self.latest(id);
         agreement.version.0 += 1;
         agreement.flows[0].fields = fields.iter().map(|field| (*field).to_owned()).collect();
+        agreement.period.effective = effective;
         agreement.period.backfill_from = backfill_from;
         self.say(&records::proposed(&agreement));
+    }
+
+    /// The London day it is.
+    pub fn today(&self) -> Day {
+        Instant(self.now_ms * 1_000).london_day()
+    }
+
+    /// Says which versions commenced, as the control plane's writer does; how many.
+    pub fn commence(&mut self) -> usize {
+        let now = Instant(self.now_ms * 1_000);
+        let due: Vec<_> = {
+            let book = self.feed.read();
+            let agreements = book.state().book().agreements();
+            let all = agreements.flat_map(|(id, history)| {
+                let versions = history.to_commence(now).into_iter();
+                versions.map(|version| AgreementCommenced {
+                    agreement: id.clone(),
+                    version,
+                })
+            });
+            all.collect()
+        };
+        for fact in &due {
+            let fact = AgreementFact::Commenced(fact.clone());
+            self.say(&ControlFact::Agreement(fact));
+        }
+        due.len()
     }
 
     pub fn sign(&mut self, id: &str) {

@@ -7,6 +7,7 @@ use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
 use walbrook_domain::{
     AgreementId, AgreementVersion, Day, EventId, EventType, Handle, Instant, Precision, Purpose,
 };
+use walbrook_event::dataset::{self, DatasetSchema, RECORD_FIELD};
 use walbrook_event::framing::unframe;
 use walbrook_event::{Projection, headers};
 use walbrook_eventlog::Record;
@@ -312,6 +313,29 @@ impl Control {
             Kind::Open { dataset } => Some(format!("open.{dataset}")),
             Kind::Matching { .. } => None,
         }
+    }
+
+    /// The record of others that an event carries, with the name of its schema, where the grant leaves it and the topic is its dataset's.
+    pub fn carried(
+        &self,
+        topic: &str,
+        event: (&EventType, &[u8]),
+        fields: &[String],
+        mask: u64,
+    ) -> Option<(String, Vec<u8>)> {
+        let field = fields.iter().position(|field| field == RECORD_FIELD)?;
+        let carried = dataset::carried(event.0, event.1).filter(|_| mask >> field & 1 == 1)?;
+        if topic.strip_prefix("open.") != Some(&carried.dataset) {
+            return None;
+        }
+        let mut schemas = self.state.pins().schemas();
+        let found = schemas.find(|(_, name, pin)| {
+            dataset::is_foreign(name)
+                && pin.sha256 == carried.schema_sha256
+                && DatasetSchema::read(&pin.content)
+                    .is_ok_and(|schema| schema.dataset() == carried.dataset)
+        });
+        found.map(|(_, name, _)| (name.to_owned(), carried.record))
     }
 
     /// The event schema pinned under a registry id.

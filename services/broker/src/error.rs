@@ -170,6 +170,9 @@ pub enum JournalError {
     /// A pin is refused.
     #[error("a pin of this build is refused: {0}")]
     Pin(String),
+    /// What the calendar brings is refused.
+    #[error("what the calendar brings is refused: {0}")]
+    Calendar(String),
     /// Reading did not get to the end.
     #[error("{topic} was not read to its end within {} s of silence; is Kafka reachable?", silence.as_secs())]
     Stuck {
@@ -189,9 +192,10 @@ impl JournalError {
         match self {
             JournalError::Log(error) => error.severity,
             JournalError::Stuck { .. } | JournalError::Stopped => Severity::Transient,
-            JournalError::Unreadable { .. } | JournalError::Encode(_) | JournalError::Pin(_) => {
-                Severity::Fatal
-            }
+            JournalError::Unreadable { .. }
+            | JournalError::Encode(_)
+            | JournalError::Pin(_)
+            | JournalError::Calendar(_) => Severity::Fatal,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::error::ControlError;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use walbrook_domain::control::{AgreementFact, ControlFact, ControlRecord};
+use walbrook_domain::control::{AgreementCommenced, AgreementFact, ControlFact, ControlRecord};
 use walbrook_domain::{AgreementId, Instant};
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::state::{Grounds, Illegal, PolicyState};
@@ -185,6 +185,23 @@ impl Core {
         }
     }
 
+    /// What the calendar brings: versions that were signed ahead, and whose effective day has come by `now`.
+    pub fn due(&self, now: Instant) -> Vec<Draft> {
+        let agreements = self.state.book().agreements();
+        let all = agreements.flat_map(|(id, history)| {
+            let versions = history.to_commence(now).into_iter();
+            versions.map(|version| AgreementCommenced {
+                agreement: id.clone(),
+                version,
+            })
+        });
+        let draft = |fact| Draft {
+            fact: ControlFact::Agreement(AgreementFact::Commenced(fact)),
+            idempotency_key: String::new(),
+        };
+        all.map(draft).collect()
+    }
+
     /// The current version of an agreement, 0 for none.
     pub fn agreement_version(&self, id: &AgreementId) -> u32 {
         self.state
@@ -203,6 +220,9 @@ fn receipt_of(fact: &ControlFact, offset: i64, recorded_at: Instant) -> Receipt 
             (fact.version.0, fact.agreement.to_string())
         }
         ControlFact::Agreement(AgreementFact::Standing(fact)) => {
+            (fact.version.0, fact.agreement.to_string())
+        }
+        ControlFact::Agreement(AgreementFact::Commenced(fact)) => {
             (fact.version.0, fact.agreement.to_string())
         }
         ControlFact::Agreement(AgreementFact::PartyKey(fact)) => {

@@ -33,6 +33,9 @@ const BATCH: usize = 1_000;
 const TICK: Duration = Duration::from_millis(20);
 /// How often the standing of agreements is counted where nothing changes.
 const STANDING_EVERY: Duration = Duration::from_secs(60);
+/// How long after the start of its effective day a version is said to commence: by then it is that day by the clock of every process that will
+/// decide past events again because of it.
+const COMMENCES_AFTER_MICROS: i64 = 2 * 60_000_000;
 const GROUP_EVERY: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -331,10 +334,12 @@ impl Writer {
         member: &mut Member,
         transactor: &mut dyn Transactor,
     ) -> Result<(), JournalError> {
-        // The calendar moves without a call: agreements lapse, reviews fall due.
+        // The calendar moves without a call: versions signed ahead commence, agreements lapse, reviews fall due.
+        self.commence(transactor)?;
         let mut told = self.tell_standing();
         while member.owner && !(self.parts.stopped)() {
             if told.elapsed() >= STANDING_EVERY {
+                self.commence(transactor)?;
                 told = self.tell_standing();
             }
             if member.looked.elapsed() >= GROUP_EVERY {
@@ -380,6 +385,21 @@ impl Writer {
                 let _ = reply.send(Err(ControlError::NotWritten));
             }
             return Err(failed);
+        }
+        Ok(())
+    }
+
+    /// Writes down which versions commenced.
+    fn commence(&self, transactor: &mut dyn Transactor) -> Result<(), JournalError> {
+        let now = (self.parts.clock)();
+        let due = match &*self.core.read() {
+            Some(core) => core.due(Instant(now.micros() - COMMENCES_AFTER_MICROS)),
+            None => Vec::new(),
+        };
+        for batch in due.chunks(BATCH) {
+            for result in self.write(transactor, batch.to_vec())? {
+                result.map_err(|error| JournalError::Calendar(error.to_string()))?;
+            }
         }
         Ok(())
     }

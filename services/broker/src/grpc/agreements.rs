@@ -6,7 +6,7 @@ use walbrook_domain::control::{
     AgreementProposed, AgreementSigned, PartyKey, Standing, StandingChange,
 };
 use walbrook_domain::{AgreementId, AgreementVersion, Day, Organisation};
-use walbrook_policy::agreement::{Agreement, Period, sha256};
+use walbrook_policy::agreement::{Agreement, Kind, Period, sha256};
 use walbrook_policy::class::Who;
 use walbrook_policy::state::{AgreementBook, History, PastAct, STANDING_REASONS};
 use walbrook_proto::control::v1 as proto;
@@ -48,6 +48,13 @@ impl Service {
         let today = crate::now().london_day();
         let agreement = Agreement::propose_on(&request.document, &self.catalogue, today)
             .map_err(ControlError::Document)?;
+        if let Kind::Open { dataset } = &agreement.kind
+            && !self.catalogue.has_dataset(dataset)
+            && !self.has_dataset(dataset)?
+        {
+            let unknown = "no schema is registered for the dataset (`walbrook dataset register`)";
+            return Err(invalid("document", "DATASET_UNKNOWN", unknown));
+        }
         if !caller.is_operator() && agreement.party(&caller.organisation).is_none() {
             return Err(ControlError::Denied(
                 "only a party to the agreement, or an operator, may propose it",
@@ -177,6 +184,7 @@ pub(super) fn summary(
                 signed: state.signed.is_some(),
                 standing: state.word.to_owned(),
                 signed_version: state.signed.map_or(0, |version| version.0),
+                version_in_force: state.in_force.map_or(0, |version| version.0),
             }
         })
         .collect();

@@ -87,6 +87,7 @@ fn word(act: &str) -> &'static str {
     match act {
         "PROPOSED" => "proposed",
         "SIGNED" => "signed",
+        "COMMENCED" => "took effect",
         "SUSPENDED" => "suspended",
         "TERMINATED" => "terminated",
         _ => "resumed",

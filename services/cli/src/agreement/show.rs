@@ -85,7 +85,7 @@ fn in_force_for(one: &AgreementSummary, in_force: usize) -> String {
     let behind = one
         .parties
         .iter()
-        .filter(|party| party.standing == "IN_FORCE" && party.signed_version < one.version)
+        .filter(|party| (1..one.version).contains(&party.version_in_force))
         .count();
     match behind {
         0 if in_force == 1 => "1 party".to_owned(),
@@ -139,7 +139,7 @@ pub(super) async fn show(args: ShowArgs) -> Result<Exit, Failure> {
         rows.add_row([
             named(&law, &party.organisation),
             signed(party),
-            party.standing.to_lowercase().replace('_', " "),
+            stands(party),
         ]);
     }
     println!("{rows}");
@@ -155,6 +155,17 @@ fn named(law: &Law, organisation: &str) -> String {
     organisation
         .parse()
         .map_or_else(|_| organisation.to_owned(), |one| law.name(&one))
+}
+
+fn stands(party: &PartySummary) -> String {
+    let word = party.standing.to_lowercase().replace('_', " ");
+    match party.version_in_force {
+        before if (1..party.signed_version).contains(&before) => format!(
+            "{word} by version {before}, until version {} takes effect",
+            party.signed_version
+        ),
+        _ => word,
+    }
 }
 
 fn signed(party: &PartySummary) -> String {
@@ -212,6 +223,7 @@ fn json(one: &AgreementSummary) -> serde_json::Value {
                 "signed": party.signed,
                 "standing": party.standing,
                 "signed_version": party.signed_version,
+                "version_in_force": party.version_in_force,
             })
         })
         .collect();

@@ -41,6 +41,8 @@ pub enum AgreementFact {
     Signed(AgreementSigned),
     /// A standing changed, for one party or for all.
     Standing(StandingChange),
+    /// The effective day of a version has come that parties signed before.
+    Commenced(AgreementCommenced),
     /// A party's key was registered or withdrawn.
     PartyKey(PartyKey),
     /// A reader was revoked, or given access back.
@@ -100,6 +102,16 @@ pub struct StandingChange {
     pub by_organisation: Organisation,
     /// The person of that organisation.
     pub by: String,
+}
+
+/// The effective day of a version has come that parties signed before. The day itself puts the version in force; this is on record so that
+/// what the version changes for past events has a place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreementCommenced {
+    /// The agreement.
+    pub agreement: AgreementId,
+    /// The version.
+    pub version: AgreementVersion,
 }
 
 /// A party's public key.

@@ -1,10 +1,11 @@
 //! Control records on the wire: between the Avro records of `control.policy` (and their copies) and what they say
 //! ([`walbrook_domain::control`]). Broker, materialiser, identity and auditor read them through here and nowhere else.
 
+use crate::dataset::is_foreign;
 use prost_types::Timestamp;
 use std::str::FromStr;
 use walbrook_domain::control::{
-    AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
+    AgreementCommenced, AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
     PartyKey, PinFact, PinKind, PublicationSchedule, ReaderRevocation, ScheduleEntry,
     StandingChange,
 };
@@ -65,6 +66,7 @@ pub fn read(
         proto::AgreementProposed::FULL_NAME => proposed(decode(body)?)?,
         proto::AgreementSigned::FULL_NAME => signed(decode(body)?)?,
         proto::AgreementStanding::FULL_NAME => standing(decode(body)?)?,
+        proto::AgreementCommenced::FULL_NAME => commenced(decode(body)?)?,
         proto::PartyKey::FULL_NAME => party_key(decode(body)?)?,
         proto::ReaderRevoked::FULL_NAME => reader(decode(body)?)?,
         proto::PublicationSchedule::FULL_NAME => schedule(decode(body)?)?,
@@ -124,7 +126,9 @@ pub fn write(
                 recorded_at: at,
             },
             format!("{}/{}", fact.kind, fact.name),
-            fact.kind == PinKind::ViewFile,
+            // Views read their files here, gateways the schemas of open datasets.
+            fact.kind == PinKind::ViewFile
+                || (fact.kind == PinKind::Schema && is_foreign(&fact.name)),
         ),
     }
 }
@@ -174,6 +178,15 @@ fn agreement(
                 recorded_by: fact.by.clone(),
                 recorded_at,
                 idempotency_key,
+            },
+            fact.agreement.to_string(),
+            true,
+        ),
+        AgreementFact::Commenced(fact) => encode(
+            &proto::AgreementCommenced {
+                agreement_id: fact.agreement.to_string(),
+                version: fact.version.0,
+                recorded_at,
             },
             fact.agreement.to_string(),
             true,
@@ -281,6 +294,14 @@ fn standing(record: proto::AgreementStanding) -> Read {
     };
     let fact = AgreementFact::Standing(fact);
     Ok((ControlFact::Agreement(fact), record.idempotency_key))
+}
+
+fn commenced(record: proto::AgreementCommenced) -> Read {
+    let fact = AgreementFact::Commenced(AgreementCommenced {
+        agreement: record.agreement_id.parse()?,
+        version: AgreementVersion(record.version),
+    });
+    Ok((ControlFact::Agreement(fact), String::new()))
 }
 
 fn party_key(record: proto::PartyKey) -> Read {

@@ -28,30 +28,53 @@ pub(crate) fn catalogue() -> Catalogue {
     READ.get_or_init(read_catalogue).clone()
 }
 
-fn read_catalogue() -> Catalogue {
-    let mut shapes = Vec::new();
-    for agency in ["health", "housing", "police", "social-care", "tfl"] {
-        let mut files: Vec<_> = std::fs::read_dir(root().join("schemas").join(agency))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        files.sort();
-        for file in files {
-            let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            let event = format!(
-                "{}.{}",
-                agency.replace('-', "_"),
-                name.split('.').next().unwrap()
-            );
-            let subject = match event.as_str() {
-                "tfl.OutreachNotified" => SubjectKind::Area,
-                "tfl.LineStatusChanged" => SubjectKind::Open,
-                _ => SubjectKind::Person,
+/// Each event type with whom it is about, as its message says it.
+fn event_types() -> Vec<(String, SubjectKind)> {
+    let mut packages: Vec<_> = std::fs::read_dir(root().join("proto"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("v1/events.proto"))
+        .filter(|file| file.exists())
+        .collect();
+    packages.sort();
+    let mut types = Vec::new();
+    for file in packages {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let package = text.split("package walbrook.").nth(1).unwrap();
+        let package = package.split(".v1;").next().unwrap();
+        for message in text.split("\nmessage ").skip(1) {
+            let name = message.split(' ').next().unwrap();
+            let Some(kind) = message.split("subject: SUBJECT_KIND_").nth(1) else {
+                continue;
             };
-            let text = std::fs::read_to_string(&file).unwrap();
-            shapes.push(EventShape::from_avro(event.parse().unwrap(), subject, &text).unwrap());
+            let kind = match kind.split([' ', ',', '}']).next().unwrap() {
+                "PERSON" => SubjectKind::Person,
+                "AREA" => SubjectKind::Area,
+                "OPEN" => SubjectKind::Open,
+                other => panic!("{package}.{name}: {other}"),
+            };
+            types.push((format!("{package}.{name}"), kind));
         }
     }
+    types
+}
+
+/// The newest frozen schema of an event type.
+fn schema(event: &str) -> String {
+    let (package, name) = event.split_once('.').unwrap();
+    let folder = root().join("schemas").join(package.replace('_', "-"));
+    let versions = (1..).map(|version| folder.join(format!("{name}.v{version}.avsc")));
+    let newest = versions.take_while(|file| file.exists()).last();
+    let newest = newest.unwrap_or_else(|| panic!("{event} has no schema: make schemas"));
+    std::fs::read_to_string(newest).unwrap()
+}
+
+fn read_catalogue() -> Catalogue {
+    let shapes: Vec<_> = event_types()
+        .into_iter()
+        .map(|(event, subject)| {
+            EventShape::from_avro(event.parse().unwrap(), subject, &schema(&event)).unwrap()
+        })
+        .collect();
     assert!(shapes.len() >= 13);
     Catalogue::new(shapes)
         .with_view("rough_sleeping_risk", "rough-sleeping".parse().unwrap())

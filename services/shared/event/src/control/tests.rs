@@ -41,6 +41,12 @@ fn agreement_fact() -> impl Strategy<Value = AgreementFact> {
                 })
             }
         ),
+        (id, version.clone()).prop_map(|(id, version)| {
+            AgreementFact::Commenced(AgreementCommenced {
+                agreement: id.parse().unwrap(),
+                version,
+            })
+        }),
         (
             id,
             version,
@@ -155,8 +161,12 @@ proptest! {
         let read = read(encoded.full_name, &encoded.body, 42, Instant(5)).unwrap();
         prop_assert_eq!(&read.fact, &fact);
         prop_assert_eq!(read.offset, 42);
-        let pin = matches!(fact, ControlFact::Pin(_));
-        prop_assert_eq!(read.idempotency_key, if pin { String::new() } else { key });
+        // Nobody called for these.
+        let by_itself = matches!(
+            fact,
+            ControlFact::Pin(_) | ControlFact::Agreement(AgreementFact::Commenced(_))
+        );
+        prop_assert_eq!(read.idempotency_key, if by_itself { String::new() } else { key });
         prop_assert!(!encoded.key.is_empty());
     }
 

@@ -8,15 +8,17 @@ use crate::outcome::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use walbrook_domain::control::{
-    AgreementFact, AgreementProposed, AgreementSigned, PartyKey, Standing, StandingChange,
+    AgreementCommenced, AgreementFact, AgreementProposed, AgreementSigned, PartyKey, Standing, StandingChange,
 };
 use walbrook_domain::{AgreementId, AgreementVersion, Day, EventType, Instant, Organisation};
 
 /// How a party stands, for lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartyState {
-    /// The version signed, if any.
+    /// The newest version signed, if any.
     pub signed: Option<AgreementVersion>,
+    /// The version in force: an older one than was signed until that one's effective day.
+    pub in_force: Option<AgreementVersion>,
     /// `IN_FORCE`, `NOT_SIGNED`, `SUSPENDED`, `TERMINATED`, `EXPIRED` or `NOT_YET`.
     pub word: &'static str,
 }
@@ -146,7 +148,12 @@ impl AgreementBook {
                 (Some(version), word)
             }
         };
-        PartyState { signed, word }
+        let in_force = history.in_force(organisation, today);
+        PartyState {
+            signed,
+            in_force: in_force.ok().map(|(edition, _)| edition.version()),
+            word,
+        }
     }
 
     /// Whether a record would be legal.
@@ -158,6 +165,7 @@ impl AgreementBook {
             AgreementFact::Proposed(fact) => self.read_proposal(fact).map(|_| ()),
             AgreementFact::Signed(fact) => self.check_signature(fact),
             AgreementFact::Standing(fact) => self.check_standing(fact),
+            AgreementFact::Commenced(fact) => self.check_commencement(fact),
             AgreementFact::PartyKey(fact) => self.check_key(fact),
             AgreementFact::Reader(_) => Ok(()),
             AgreementFact::Schedule(fact) => self.schedules.check(fact),
@@ -184,6 +192,9 @@ impl AgreementBook {
         self.check(fact)?;
         let before = self.concerned(fact);
         self.take(at, fact)?;
+        if let AgreementFact::Commenced(fact) = fact {
+            return Ok(self.commenced_for(fact));
+        }
         let agreement = match fact {
             AgreementFact::Signed(fact) => self.agreements.get(&fact.agreement),
             AgreementFact::Standing(fact) => self.agreements.get(&fact.agreement),
@@ -198,6 +209,18 @@ impl AgreementBook {
             })
         });
         Ok(changes.collect())
+    }
+
+    /// The parties for which a version that commences takes the place of the one before it.
+    fn commenced_for(&self, fact: &AgreementCommenced) -> Vec<PartyChange> {
+        let history = self.agreements.get(&fact.agreement);
+        let parties = history.into_iter().flat_map(|of| of.newest_for(fact.version));
+        let change = |(party, before): (&Organisation, Option<AgreementVersion>)| PartyChange {
+            organisation: party.clone(),
+            before: before.map_or(StandingNow::NotSigned, StandingNow::Signed),
+            after: StandingNow::Signed(fact.version),
+        };
+        parties.map(change).collect()
     }
 
     /// The organisations whose standing a record may change, and how they stand before it.
@@ -246,6 +269,11 @@ impl AgreementBook {
             AgreementFact::Standing(fact) => {
                 if let Some(history) = self.agreements.get_mut(&fact.agreement) {
                     history.stand(fact, at);
+                }
+            }
+            AgreementFact::Commenced(fact) => {
+                if let Some(history) = self.agreements.get_mut(&fact.agreement) {
+                    history.commence(fact.version, at);
                 }
             }
             AgreementFact::PartyKey(fact) => {
@@ -409,6 +437,17 @@ impl AgreementBook {
             ),
             _ => Ok(()),
         }
+    }
+
+    fn check_commencement(&self, fact: &AgreementCommenced) -> Result<(), Illegal> {
+        let (history, _) = self.known(&fact.agreement, fact.version)?;
+        if history.has_commenced(fact.version) {
+            return Err(Illegal::CommencedAlready {
+                agreement: fact.agreement.clone(),
+                version: fact.version,
+            });
+        }
+        Ok(())
     }
 
     fn check_key(&self, fact: &PartyKey) -> Result<(), Illegal> {

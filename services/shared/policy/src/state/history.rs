@@ -6,7 +6,7 @@ use crate::agreement::{Agreement, Flow};
 use crate::catalogue::Catalogue;
 use crate::outcome::Reason;
 pub use acts::PastAct;
-use acts::{Act, Dated, Folded, Origin};
+use acts::{Act, Dated, Folded, Origin, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use walbrook_domain::control::{Standing, StandingChange};
@@ -75,7 +75,8 @@ impl Edition {
 /// How an agreement stands for one party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandingNow {
-    /// Signed (this version) and neither suspended nor terminated. Whether today is within its period is another question.
+    /// Signed (this version, the newest) and neither suspended nor terminated. Whether today is within its period is another question: until its
+    /// effective day the version signed before it is in force.
     Signed(AgreementVersion),
     /// Never signed.
     NotSigned,
@@ -102,8 +103,10 @@ pub struct History {
     /// Standings said of all parties.
     general: Vec<Dated>,
     parties: BTreeMap<Organisation, Vec<Dated>>,
-    /// Cached fold of everything on record, with the instant since which it has been so.
-    now: BTreeMap<Organisation, (StandingNow, Instant)>,
+    /// Versions whose effective day was put on record.
+    commenced: Vec<Dated>,
+    /// Cached fold of everything on record.
+    now: BTreeMap<Organisation, Folded>,
     sequence: u64,
     /// Versions up to this one were terminated for all.
     terminated_through: u32,
@@ -141,7 +144,7 @@ impl History {
     pub fn standing(&self, organisation: &Organisation) -> StandingNow {
         self.now
             .get(organisation)
-            .map_or_else(|| self.standing_of_none(), |(standing, _)| *standing)
+            .map_or_else(|| self.standing_of_none(), Folded::standing)
     }
 
     /// The version in force for an organisation on a day, with the instant since which it has been.
@@ -153,38 +156,87 @@ impl History {
         organisation: &Organisation,
         today: Day,
     ) -> Result<(&Arc<Edition>, Instant), Reason> {
-        let (version, since) = match self.now.get(organisation) {
-            Some((StandingNow::Signed(version), since)) => (*version, *since),
-            Some((StandingNow::Suspended(_), _)) => return Err(Reason::Suspended),
-            Some((StandingNow::Terminated, _)) => return Err(Reason::Terminated),
-            Some((StandingNow::NotSigned, _)) | None => {
+        let party = self.now.get(organisation);
+        match party.map(Folded::standing) {
+            Some(StandingNow::Signed(_)) => {}
+            Some(StandingNow::Suspended(_)) => return Err(Reason::Suspended),
+            Some(StandingNow::Terminated) => return Err(Reason::Terminated),
+            Some(StandingNow::NotSigned) | None => {
                 return Err(match self.standing_of_none() {
                     StandingNow::Terminated => Reason::Terminated,
                     _ => Reason::NotSignedBySource,
                 });
             }
-        };
-        let edition = self.edition(version).ok_or(Reason::NotSignedBySource)?;
-        let period = &edition.agreement.period;
-        if today < period.effective {
-            return Err(Reason::NotYetInForce);
         }
-        if today > period.expiry {
+        let signatures = party.map_or(&[][..], Folded::signatures);
+        let (edition, signature) = self
+            .effective(signatures, today)
+            .ok_or(Reason::NotYetInForce)?;
+        if today > edition.agreement.period.expiry {
             return Err(Reason::Expired);
         }
-        Ok((edition, since.max(edition.effective_from)))
+        Ok((edition, signature.since.max(edition.effective_from)))
+    }
+
+    /// The newest of the versions signed whose effective day has come.
+    fn effective(
+        &self,
+        signatures: &[Signature],
+        today: Day,
+    ) -> Option<(&Arc<Edition>, Signature)> {
+        let newest_first = signatures.iter().rev();
+        let mut known = newest_first.filter_map(|one| Some((self.edition(one.version)?, *one)));
+        known.find(|(edition, _)| edition.agreement.period.effective <= today)
     }
 
     /// The version that was in force for an organisation at an instant, as the log had it then.
     pub fn in_force_at(&self, organisation: &Organisation, at: Instant) -> Option<&Arc<Edition>> {
-        let (standing, _) = self.fold(organisation, |dated| dated.at <= at);
-        let StandingNow::Signed(version) = standing else {
+        let then = self.fold(organisation, |dated| dated.at <= at);
+        let StandingNow::Signed(_) = then.standing() else {
             return None;
         };
-        let edition = self.edition(version)?;
-        let day = at.london_day();
-        let period = &edition.agreement.period;
-        (period.effective <= day && day <= period.expiry).then_some(edition)
+        let today = at.london_day();
+        let (edition, _) = self.effective(then.signatures(), today)?;
+        (today <= edition.agreement.period.expiry).then_some(edition)
+    }
+
+    /// Versions that parties signed ahead of their effective day, which has come by now and is not on record.
+    pub fn to_commence(&self, now: Instant) -> Vec<AgreementVersion> {
+        let ahead = |edition: &&Arc<Edition>| {
+            self.now.values().any(|party| {
+                party.signatures().iter().any(|signature| {
+                    signature.version == edition.version()
+                        && signature.since < edition.effective_from
+                })
+            })
+        };
+        let due = |edition: &&Arc<Edition>| {
+            edition.effective_from <= now && !self.has_commenced(edition.version())
+        };
+        let editions = self.editions.iter();
+        let found = editions.filter(due).filter(ahead);
+        found.map(|edition| edition.version()).collect()
+    }
+
+    /// Whether the effective day of a version is on record.
+    pub(super) fn has_commenced(&self, version: AgreementVersion) -> bool {
+        self.commenced.iter().any(|dated| dated.version == version)
+    }
+
+    /// Parties for which a version is the newest that was signed, with the one signed before it.
+    pub(super) fn newest_for(
+        &self,
+        version: AgreementVersion,
+    ) -> impl Iterator<Item = (&Organisation, Option<AgreementVersion>)> {
+        self.now.iter().filter_map(move |(party, folded)| {
+            let StandingNow::Signed(_) = folded.standing() else {
+                return None;
+            };
+            let signatures = folded.signatures();
+            let at = signatures.iter().position(|one| one.version == version)?;
+            let before = at.checked_sub(1).and_then(|at| signatures.get(at));
+            Some((party, before.map(|one| one.version)))
+        })
     }
 
     /// The first version an organisation may sign now.
@@ -220,7 +272,7 @@ impl History {
         let acts = self.parties.get(organisation)?;
         let mut folded = Folded::default();
         for dated in acts {
-            folded.act(dated.act);
+            folded.act(dated.act, dated.at);
         }
         Some(folded.said_by(Origin::of_party(by_itself)))
     }
@@ -231,7 +283,7 @@ impl History {
             .parties
             .iter()
             .flat_map(|(party, acts)| acts.iter().map(move |dated| (dated, Some(party))));
-        let of_all = self.proposed.iter().chain(&self.general);
+        let of_all = self.proposed.iter().chain(&self.general).chain(&self.commenced);
         let mut all: Vec<_> = of_all
             .map(|dated| (dated, None))
             .chain(of_parties)
@@ -285,6 +337,11 @@ impl History {
         self.refresh(party);
     }
 
+    pub(super) fn commence(&mut self, version: AgreementVersion, at: Instant) {
+        let dated = self.dated(at, version, Act::Commenced);
+        self.commenced.push(dated);
+    }
+
     pub(super) fn stand(&mut self, change: &StandingChange, at: Instant) {
         let origin = change.party.as_ref().map_or(Origin::All, |party| {
             Origin::of_party(*party == change.by_organisation)
@@ -331,12 +388,8 @@ impl History {
         }
     }
 
-    /// The standing after the acts that `counts` lets through, and the instant of the last one that changed it.
-    fn fold(
-        &self,
-        organisation: &Organisation,
-        counts: impl Fn(&Dated) -> bool,
-    ) -> (StandingNow, Instant) {
+    /// How a party stands after the acts that `counts` lets through.
+    fn fold(&self, organisation: &Organisation, counts: impl Fn(&Dated) -> bool) -> Folded {
         let own = self.parties.get(organisation).into_iter().flatten();
         let mut acts: Vec<&Dated> = own
             .chain(&self.general)
@@ -344,15 +397,10 @@ impl History {
             .collect();
         acts.sort_by_key(|dated| dated.sequence);
         let mut state = Folded::default();
-        let mut since = Instant(i64::MIN);
         for dated in acts {
-            let before = state.standing();
-            state.act(dated.act);
-            if state.standing() != before {
-                since = since.max(dated.at);
-            }
+            state.act(dated.act, dated.at);
         }
-        (state.standing(), since)
+        state
     }
 }
 

@@ -51,6 +51,14 @@ pub enum Illegal {
         /// The version named.
         version: AgreementVersion,
     },
+    /// It commences once.
+    #[error("version {version} of {agreement} has commenced already")]
+    CommencedAlready {
+        /// The agreement.
+        agreement: AgreementId,
+        /// The version named.
+        version: AgreementVersion,
+    },
     /// The organisation is not a party to it.
     #[error("{organisation} is not a party to {agreement}")]
     NotAParty {

@@ -173,6 +173,7 @@ fn change_of(fact: &AgreementFact, parties: Vec<PartyChange>) -> Change {
         AgreementFact::Proposed(fact) => agreement(&fact.agreement, Some(fact.version)),
         AgreementFact::Signed(fact) => agreement(&fact.agreement, None),
         AgreementFact::Standing(fact) => agreement(&fact.agreement, None),
+        AgreementFact::Commenced(fact) => agreement(&fact.agreement, None),
         AgreementFact::PartyKey(fact) => Change::Key(fact.organisation.clone()),
         AgreementFact::Reader(fact) => {
             Change::Reader(fact.organisation.clone(), fact.reader.clone())

@@ -170,6 +170,30 @@ fn standing_of_all(log: &mut Log, standing: Standing) {
     }
 }
 
+/// A second version of every agreement, signed by all: `change` says how it differs.
+fn amended(log: &Log, change: impl Fn(&mut Agreement)) -> Log {
+    let mut log = log.clone();
+    for (_, text) in shipped() {
+        let mut agreement = Agreement::read(&text).unwrap();
+        agreement.version.0 = 2;
+        change(&mut agreement);
+        log.propose(&agreement.canonical_text()).unwrap();
+        for organisation in ORGANISATIONS {
+            if agreement.party(&org(organisation)).is_some() {
+                log.sign(agreement.id.as_str(), 2, organisation).unwrap();
+            }
+        }
+    }
+    log
+}
+
+/// Of each flow one field is left.
+fn narrow(agreement: &mut Agreement) {
+    for flow in &mut agreement.flows {
+        flow.fields.truncate(1);
+    }
+}
+
 /// The states of every condition, by name.
 pub(crate) fn cases() -> Vec<(&'static str, Case)> {
     use GroundKind::{
@@ -185,6 +209,14 @@ pub(crate) fn cases() -> Vec<(&'static str, Case)> {
         log
     };
     let base = || Case::new(&log);
+    let reaching_back = amended(&log, |agreement| {
+        agreement.period.backfill_from = Some(at("2025-11-01T00:00:00Z").london_day());
+    });
+    let narrowed = amended(&log, narrow);
+    let narrowed_ahead = amended(&log, |agreement| {
+        narrow(agreement);
+        agreement.period.effective = at("2026-06-01T00:00:00Z").london_day();
+    });
     let ended = {
         let mut fact = ground(OWN, Consent, Given, 1);
         fact.not_after = Some(at("2026-01-04T00:00:00Z").london_day());
@@ -218,6 +250,15 @@ pub(crate) fn cases() -> Vec<(&'static str, Case)> {
         (
             "accepted before signature",
             base().with(|case| case.accepted_before_signature = true),
+        ),
+        (
+            "accepted before signature, a second version reaches back",
+            Case::new(&reaching_back).with(|case| case.accepted_before_signature = true),
+        ),
+        ("a narrow second version", Case::new(&narrowed)),
+        (
+            "a narrow second version, signed ahead of its day",
+            Case::new(&narrowed_ahead),
         ),
         ("consent given", base().on(OWN, Consent, Given)),
         (

@@ -9,7 +9,7 @@ use walbrook_domain::{AgreementVersion, Instant, Organisation};
 pub struct PastAct {
     /// When, by the log.
     pub at: Instant,
-    /// `PROPOSED`, `SIGNED`, `SUSPENDED`, `TERMINATED` or `IN_FORCE` (resumed).
+    /// `PROPOSED`, `SIGNED`, `COMMENCED`, `SUSPENDED`, `TERMINATED` or `IN_FORCE` (resumed).
     pub word: &'static str,
     /// The version proposed or signed, or the one a standing was said of.
     pub version: AgreementVersion,
@@ -44,6 +44,8 @@ impl Origin {
 pub(super) enum Act {
     Proposed,
     Signed(AgreementVersion),
+    /// The effective day came.
+    Commenced,
     Standing(Standing, Origin),
 }
 
@@ -52,6 +54,7 @@ impl Act {
         match self {
             Act::Proposed => "PROPOSED",
             Act::Signed(_) => "SIGNED",
+            Act::Commenced => "COMMENCED",
             Act::Standing(standing, _) => standing.as_str(),
         }
     }
@@ -66,10 +69,19 @@ pub(super) struct Dated {
     pub(super) act: Act,
 }
 
+/// A version that a party signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Signature {
+    pub(super) version: AgreementVersion,
+    /// Since when nothing but its effective day kept it from being in force: signed, or resumed.
+    pub(super) since: Instant,
+}
+
 /// How a party stands after some acts.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Folded {
-    signed: Option<AgreementVersion>,
+    /// Oldest first. One whose effective day lies ahead leaves the one before it in force until then.
+    signed: Vec<Signature>,
     by_party: bool,
     by_operator: bool,
     of_all: bool,
@@ -77,11 +89,12 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    pub(super) fn act(&mut self, act: Act) {
+    pub(super) fn act(&mut self, act: Act, at: Instant) {
+        let suspended = self.is_suspended();
         match act {
-            Act::Proposed => {}
+            Act::Proposed | Act::Commenced => {}
             Act::Signed(version) => {
-                self.signed = Some(version);
+                self.signed.push(Signature { version, since: at });
                 self.terminated = false;
             }
             Act::Standing(standing, origin) => {
@@ -89,13 +102,27 @@ impl Folded {
                 if standing == Standing::Terminated {
                     // Every end is final for what was signed: the way back is a new signature.
                     self.terminated = true;
-                    self.signed = None;
+                    self.signed.clear();
                     if origin == Origin::Operator {
                         self.by_party = false;
                     }
                 }
             }
         }
+        if suspended && !self.is_suspended() {
+            for signature in &mut self.signed {
+                signature.since = signature.since.max(at);
+            }
+        }
+    }
+
+    /// What was signed and still stands, oldest first.
+    pub(super) fn signatures(&self) -> &[Signature] {
+        &self.signed
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.by_party || self.by_operator || self.of_all
     }
 
     fn suspended_by(&mut self, origin: Origin) -> &mut bool {
@@ -118,13 +145,11 @@ impl Folded {
     }
 
     pub(super) fn standing(&self) -> StandingNow {
-        match self.signed {
+        match self.signed.last() {
             None if self.terminated => StandingNow::Terminated,
             None => StandingNow::NotSigned,
-            Some(version) if self.by_party || self.by_operator || self.of_all => {
-                StandingNow::Suspended(version)
-            }
-            Some(version) => StandingNow::Signed(version),
+            Some(newest) if self.is_suspended() => StandingNow::Suspended(newest.version),
+            Some(newest) => StandingNow::Signed(newest.version),
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::state::{AgreementChange, Change, Illegal, PartyChange};
 use crate::testing::{Log, org, shipped};
-use walbrook_domain::control::{AgreementFact, ControlFact, StandingChange};
+use walbrook_domain::control::{AgreementCommenced, AgreementFact, ControlFact, StandingChange};
 
 const PAN_LONDON: &str = "pan-london-rough-sleeping";
 const CAMDEN: &str = "GSS:E09000007";
@@ -115,6 +115,87 @@ fn a_change_tells_who_stands_differently_and_nobody_else() {
         changed(amended),
         [(camden, StandingNow::Signed(V1), StandingNow::Signed(V2))]
     );
+}
+
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+/// Version 2 has its effective day ahead of its signature.
+fn signed_ahead() -> Log {
+    let mut log = signed();
+    let first = document();
+    let effective = history(&log).latest().unwrap().agreement.period.effective;
+    let line = format!("effective = {effective}");
+    assert!(first.contains(&line));
+    let second = first
+        .replacen("version = 1", "version = 2", 1)
+        .replacen(&line, "effective = 2026-12-01", 1);
+    log.propose(&second).unwrap();
+    log.sign(PAN_LONDON, 2, CAMDEN).unwrap();
+    log
+}
+
+#[test]
+fn until_its_effective_day_a_signed_version_leaves_the_one_before_it_in_force() {
+    let log = signed_ahead();
+    let (camden, history) = (org(CAMDEN), history(&log));
+    assert_eq!(standing(&log, CAMDEN), StandingNow::Signed(V2));
+    let version = |on| history.in_force(&camden, day(on)).map(|(of, _)| of.version());
+    assert_eq!(version("2026-11-30"), Ok(V1));
+    assert_eq!(version("2026-12-01"), Ok(V2));
+    let (_, since) = history.in_force(&camden, day("2026-12-05")).unwrap();
+    assert_eq!(since, day("2026-12-01").start(), "not since the signature");
+    let at = |on: &str| history.in_force_at(&camden, day(on).start()).unwrap().version();
+    assert_eq!((at("2026-11-30"), at("2026-12-01")), (V1, V2));
+    // Who has not signed it goes on under the first.
+    let other = history.in_force(&org(ISLINGTON), day("2026-12-05"));
+    assert_eq!(other.map(|(of, _)| of.version()), Ok(V1));
+}
+
+#[test]
+fn a_version_signed_ahead_commences_once_on_its_day_and_tells_for_whom() {
+    let mut log = signed_ahead();
+    let noon = |on: &str| Instant(day(on).start().0 + 12 * 3_600_000_000);
+    assert!(history(&log).to_commence(noon("2026-11-30")).is_empty());
+    assert_eq!(history(&log).to_commence(noon("2026-12-01")), [V2]);
+    let commenced = || {
+        ControlFact::Agreement(AgreementFact::Commenced(AgreementCommenced {
+            agreement: PAN_LONDON.parse().unwrap(),
+            version: V2,
+        }))
+    };
+    let told = changed(log.say(commenced()).unwrap());
+    let (before, after) = (StandingNow::Signed(V1), StandingNow::Signed(V2));
+    assert_eq!(told, [(CAMDEN.to_owned(), before, after)]);
+    assert!(history(&log).to_commence(noon("2026-12-01")).is_empty());
+    assert!(matches!(
+        log.say(commenced()),
+        Err(Illegal::CommencedAlready { .. })
+    ));
+    let acts = history(&log).acts();
+    assert_eq!(acts.last().map(|act| act.word), Some("COMMENCED"));
+}
+
+#[test]
+fn what_was_signed_on_its_effective_day_or_later_has_nothing_to_commence() {
+    let log = signed();
+    let late = Instant(day("2027-06-01").start().0);
+    assert!(history(&log).to_commence(late).is_empty());
+}
+
+#[test]
+fn a_resumed_version_counts_from_when_it_was_resumed_and_so_does_the_one_before_it() {
+    let mut log = signed_ahead();
+    say(&mut log, Some(CAMDEN), Standing::Suspended, CAMDEN).unwrap();
+    let before = history(&log).in_force(&org(CAMDEN), day("2026-11-30"));
+    assert_eq!(before.map(|(of, _)| of.version()), Err(Reason::Suspended));
+    say(&mut log, Some(CAMDEN), Standing::InForce, CAMDEN).unwrap();
+    let resumed = log.state.next_offset();
+    assert!(resumed > 0);
+    let (first, since) = history(&log).in_force(&org(CAMDEN), day("2026-11-30")).unwrap();
+    let last = history(&log).acts().last().unwrap().at;
+    assert_eq!((first.version(), since), (V1, last.max(first.effective_from)));
 }
 
 #[test]
