@@ -7,7 +7,14 @@
 //!    that is not read any more, so it is no difference when nothing demands it.
 //! 4. What decisions follow from: raw records, links, the control plane. Nothing is decided from a record that comes later than its page.
 
+use std::collections::BTreeSet;
+
+use walbrook_event::dataset::{DatasetSchema, is_foreign};
+use walbrook_event::framing::unframe;
+use walbrook_event::headers;
 use walbrook_eventlog::{Namespace, Record, topics};
+use walbrook_proto::avro::AvroRecord as _;
+use walbrook_proto::control::v1::PinSet;
 
 use crate::error::AuditError;
 use crate::source::{LogSource, Stretch};
@@ -47,12 +54,19 @@ pub fn gather(
     let said: Vec<String> = [topics::READS, topics::REMOVALS, topics::CHECKPOINTS]
         .map(str::to_owned)
         .to_vec();
-    let demanded = plain(|topic| {
+    let mut demanded = plain(|topic| {
         ["shared.", "open.", "quarantine."]
             .iter()
             .any(|kind| topic.starts_with(kind))
     });
     let causes = plain(|topic| topic.starts_with("raw.") || topic.starts_with("control."));
+
+    for dataset in datasets(source)? {
+        let topic = topics::open(&dataset);
+        if !demanded.contains(&topic) {
+            demanded.push(topic);
+        }
+    }
 
     let mut spans = first(source, &said, visit)?;
     let mut open = first(source, &demanded, visit)?;
@@ -68,6 +82,22 @@ pub fn gather(
     spans.extend(open);
     spans.extend(first(source, &causes, visit)?);
     Ok(spans)
+}
+
+/// The datasets of others that are registered now: their topics are in no table.
+fn datasets(source: &mut dyn LogSource) -> Result<BTreeSet<String>, AuditError> {
+    let mut found = BTreeSet::new();
+    let agreements = [topics::AGREEMENTS.to_owned()];
+    first(source, &agreements, &mut |record| {
+        let of_pin = record.headers.text(headers::TYPE) == Some(PinSet::FULL_NAME);
+        let body = unframe(record.value.as_deref()).ok().filter(|_| of_pin);
+        let pin = body.and_then(|(_, body)| PinSet::decode_exact(body).ok());
+        let foreign = pin.filter(|pin| is_foreign(&pin.name));
+        if let Some(schema) = foreign.and_then(|pin| DatasetSchema::read(&pin.content).ok()) {
+            found.insert(schema.dataset().to_owned());
+        }
+    })?;
+    Ok(found)
 }
 
 /// The topics of the table that are wanted, without a namespace.
@@ -86,7 +116,9 @@ fn first(
 ) -> Result<Vec<Span>, AuditError> {
     let mut spans = Vec::new();
     for topic in topics {
-        for partition in 0..source.partitions(topic)? {
+        // A dataset's topic may be newer than what this process was told of topics; it has one partition.
+        let least = i32::from(topic.starts_with("open."));
+        for partition in 0..source.partitions(topic)?.max(least) {
             let end = source.settled(topic, partition)?;
             spans.push(Span {
                 topic: topic.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
 use walbrook_domain::Instant;
 use walbrook_event::history;
 use walbrook_proto::audit::v1::{DecisionEntry, DecisionPage};
@@ -262,12 +263,17 @@ impl Walk<'_, '_> {
         else {
             return;
         };
-        let Some(release) = release(event, &schema, verdict, &self.links, raw.clone()) else {
+        let Some(mut release) = release(event, &schema, verdict, &self.links, raw.clone()) else {
             self.shared
                 .report
                 .differ("release", raw, "a body that can be projected", "none");
             return;
         };
+        let mask = verdict.grant.map_or(0, |grant| grant.mask);
+        let said = (&event.envelope.event_type, event.body.as_slice());
+        if let Some((name, record)) = self.control.carried(&topic, said, &schema.fields, mask) {
+            (release.shared_name, release.body_sha256) = (name, Sha256::digest(record).into());
+        }
         let (key_prefix, event_prefix) = (
             entry.key_prefix.cast_unsigned(),
             entry.event_prefix.cast_unsigned(),

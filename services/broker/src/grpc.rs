@@ -1,7 +1,7 @@
 //! The control plane's calls: who may make them, and which record each means.
 
 mod agreements;
-mod datasets;
+pub mod datasets;
 mod grounds;
 mod schedules;
 
@@ -44,6 +44,8 @@ pub struct Service {
     pub catalogue: Arc<Catalogue>,
     /// Identity.
     pub handles: Arc<dyn Handles>,
+    /// Where datasets of others come to stand.
+    pub datasets: Arc<dyn datasets::Admission>,
     /// What views removed.
     pub removals: Removals,
     /// What time it is.
@@ -260,7 +262,8 @@ impl Control for Service {
         request: Request<proto::ListDatasetsRequest>,
     ) -> Result<Response<proto::ListDatasetsResponse>, Status> {
         Caller::of(&request, &[role::CONTROL, role::OPERATOR, role::AUDITOR, role::PRODUCER])?;
-        Ok(Response::new(self.datasets()?))
+        let listed = self.registered().map_err(|error| status(&error))?;
+        Ok(Response::new(listed))
     }
 
     async fn get_receipt(

@@ -102,6 +102,11 @@ pub async fn run_sealed(
             &context.common.peers.identity,
             credential,
         )),
+        datasets: Arc::new(control::admission::Places {
+            namespace: namespace.clone(),
+            registry: Registry::new(&context.common.registry.to_string()),
+            kafka: kafka.clone(),
+        }),
         removals,
         clock: now,
     };

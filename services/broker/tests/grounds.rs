@@ -60,6 +60,16 @@ const KINDS: [(&str, &str); 7] = [
 /// Identity, as far as this test goes: each organisation's own records.
 struct Records(BTreeMap<(String, String), Handle>);
 
+/// No dataset comes to stand anywhere here.
+struct NoPlaces;
+
+#[tonic::async_trait]
+impl walbrook_broker::grpc::datasets::Admission for NoPlaces {
+    async fn admit(&self, _: &str, _: &str, _: &str) -> Result<i32, ControlError> {
+        Err(ControlError::NotWritten)
+    }
+}
+
 #[tonic::async_trait]
 impl Handles for Records {
     async fn handle(&self, record: HandleForRequest) -> Result<Option<Handle>, ControlError> {
@@ -150,6 +160,7 @@ impl House {
             desk,
             catalogue,
             handles: Arc::new(Records(records.collect())),
+            datasets: Arc::new(NoPlaces),
             removals: Removals::default(),
             clock: now,
         };

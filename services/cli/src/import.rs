@@ -1,6 +1,10 @@
 //! `walbrook import`: real returns, row by row, through the agencies' own services.
 
+mod air;
+pub mod breathe;
+pub mod core;
 pub mod frame;
+pub mod laqn;
 pub mod pds;
 pub mod ssda903;
 
@@ -19,6 +23,12 @@ pub struct ImportArgs {
 /// The returns that can be read.
 #[derive(Debug, Subcommand)]
 pub enum ImportCommand {
+    /// The Breathe London sensors with their newest readings
+    Breathe(breathe::BreatheArgs),
+    /// Social lettings from MHCLG's CORE: the CSV export with codes, or the XML
+    Core(core::CoreArgs),
+    /// The London Air Quality Network's hourly index
+    Laqn(laqn::LaqnArgs),
     /// An SSDA903 return as a folder of CSV tables
     Ssda903(ssda903::Ssda903Args),
 }
@@ -29,6 +39,9 @@ pub enum ImportCommand {
 /// Each command says its own.
 pub async fn run(args: ImportArgs) -> Result<Exit, Failure> {
     match args.command {
+        ImportCommand::Breathe(args) => breathe::run(args).await,
+        ImportCommand::Core(args) => core::run(args).await,
+        ImportCommand::Laqn(args) => laqn::run(args).await,
         ImportCommand::Ssda903(args) => ssda903::run(args).await,
     }
 }

@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod codelist;
 pub mod conformance;
 pub mod consent;
+pub mod dataset;
 pub mod demo;
 mod failure;
 pub mod ground;
@@ -76,6 +77,8 @@ pub enum Command {
     Identity(identity::IdentityArgs),
     /// Which keys there are, and the rotation of an agency's
     Keys(keys::KeysArgs),
+    /// Open datasets whose Avro schemas others made: register, list, publish
+    Dataset(dataset::DatasetArgs),
     /// Say that an organisation has nothing to report, so that its silence is not mistaken for absence
     Heartbeat(heartbeat::HeartbeatArgs),
     /// The code lists that events are checked against, as of a collection year or a day
@@ -128,6 +131,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Register(args) => register::run(args).await,
         Command::Identity(args) => identity::run(args).await,
         Command::Keys(args) => keys::run(&args),
+        Command::Dataset(args) => dataset::run(args).await,
         Command::Heartbeat(args) => heartbeat::run(args).await,
         Command::Codelist(args) => codelist::run(&args),
         Command::Import(args) => import::run(args).await,

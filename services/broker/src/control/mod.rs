@@ -10,6 +10,7 @@
 //! - [`snapshot`]: the fold on this machine's disk, so that a start need not read all of the log again.
 //! - [`removals`]: what views say a cause removed: the withdrawal's receipt.
 
+pub mod admission;
 pub mod core;
 pub mod journal;
 pub mod numbers;

@@ -14,11 +14,12 @@ use walbrook_domain::{
 use walbrook_event::Projection;
 use walbrook_event::raw::SubjectKind;
 use walbrook_policy::agreement::Kind;
+use walbrook_event::dataset::{DatasetSchema, is_foreign};
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::facts::{EventFacts, Subject};
 use walbrook_policy::outcome::Outcome;
 use walbrook_policy::state::{
-    AgreementChange, Change, Grounds, History, Illegal, PolicyState, StandingNow,
+    AgreementChange, Change, Grounds, History, Illegal, Pin, PolicyState, StandingNow,
 };
 use walbrook_policy::{Compiled, RULES_VERSION};
 use walbrook_proto::avro::SubjectOf;
@@ -357,6 +358,18 @@ impl ControlView for Book {
 
     fn event_schema(&self, schema_id: i32) -> Option<Arc<PinnedEvent>> {
         self.schemas.get(&schema_id).cloned()
+    }
+
+    fn dataset_schema(&self, dataset: &str, schema_sha256: &[u8; 32]) -> Option<(i32, String)> {
+        let of_dataset = |pin: &Pin| {
+            DatasetSchema::read(&pin.content).is_ok_and(|schema| schema.dataset() == dataset)
+        };
+        let pins = self.state.pins();
+        pins.schemas()
+            .find(|(_, name, pin)| {
+                is_foreign(name) && pin.sha256 == *schema_sha256 && of_dataset(pin)
+            })
+            .map(|(id, name, _)| (id, name.to_owned()))
     }
 
     fn record_schema(&self, full_name: &str) -> Option<i32> {

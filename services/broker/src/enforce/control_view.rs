@@ -149,6 +149,8 @@ pub trait ControlView {
     fn subject_kind(&self, event_type: &EventType) -> Option<SubjectKind>;
     /// The pinned event schema with this registry id.
     fn event_schema(&self, schema_id: i32) -> Option<Arc<PinnedEvent>>;
+    /// Registry id and full name of the schema that is registered for a dataset of others with this text.
+    fn dataset_schema(&self, dataset: &str, schema_sha256: &[u8; 32]) -> Option<(i32, String)>;
     /// The registry id pinned for an internal record, by its full name.
     fn record_schema(&self, full_name: &str) -> Option<i32>;
 }

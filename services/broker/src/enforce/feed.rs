@@ -322,6 +322,10 @@ impl ControlView for Moving<'_> {
         self.0.read().event_schema(schema_id)
     }
 
+    fn dataset_schema(&self, dataset: &str, schema_sha256: &[u8; 32]) -> Option<(i32, String)> {
+        self.0.read().dataset_schema(dataset, schema_sha256)
+    }
+
     fn record_schema(&self, full_name: &str) -> Option<i32> {
         self.0.read().record_schema(full_name)
     }

@@ -10,6 +10,7 @@ use walbrook_domain::{
     AgreementId, AgreementVersion, EventId, Handle, HandlePseudonym, Instant, Pseudonym, Purpose,
 };
 use walbrook_event::PurposeKey;
+use walbrook_event::dataset::{self, RECORD_FIELD};
 use walbrook_event::framing::frame;
 use walbrook_event::headers::{self, Pairs};
 use walbrook_eventlog::{NewRecord, topics};
@@ -141,6 +142,13 @@ impl<'a> Writer<'a> {
             .split_once(':')
             .map_or(subject_key, |(_, natural)| natural);
         let precision = release.grant.precision.min(envelope.precision);
+        let (schema_id, name, body) = match self.carried(dataset, release) {
+            Some(carried) => carried,
+            None => {
+                let name = schema.shared_name.clone();
+                (schema.shared_id, name, self.projected(release)?)
+            }
+        };
         let pairs: Pairs = vec![
             (headers::SPEC_VERSION, "1.0".into()),
             (headers::ID, envelope.id.to_string()),
@@ -155,7 +163,7 @@ impl<'a> Writer<'a> {
             ),
             (
                 headers::DATA_SCHEMA,
-                format!("{topic}-{}/{}", schema.shared_name, schema.shared_id),
+                format!("{topic}-{name}/{schema_id}"),
             ),
             (headers::CONTENT_TYPE, "application/avro".into()),
             (headers::ORGANISATION, envelope.organisation.to_string()),
@@ -166,11 +174,29 @@ impl<'a> Writer<'a> {
             ),
             (headers::TRACE_PARENT, trace),
         ];
-        let value = frame(schema.shared_id, &self.projected(release)?);
+        let value = frame(schema_id, &body);
         let record = self.record(topic, natural.as_bytes(), value, pairs, Some(self.day_ms()));
         let key = Pseudonym::new(open_key(natural));
         let local_event = envelope.id;
         Ok((record, Written { key, local_event }))
+    }
+
+    /// The record of others that an event carries, where all of it is granted: under its own schema, so that whoever reads the dataset needs nothing
+    /// of ours.
+    fn carried(&self, dataset: &str, release: &Release<'_>) -> Option<(i32, String, Vec<u8>)> {
+        let (event, schema) = (release.event, &release.event.schema);
+        let field = schema.fields.iter().position(|field| field == RECORD_FIELD)?;
+        if release.grant.mask >> field & 1 == 0 {
+            return None;
+        }
+        let carried = dataset::carried(&schema.event_type, &event.raw.body)?;
+        if carried.dataset != dataset {
+            return None;
+        }
+        let (id, name) = self
+            .control
+            .dataset_schema(dataset, &carried.schema_sha256)?;
+        Some((id, name, carried.record))
     }
 
     fn projected(&self, release: &Release<'_>) -> Result<Vec<u8>, Stop> {

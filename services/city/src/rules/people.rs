@@ -1,6 +1,6 @@
 //! The small-number rule: no published number of people is below ten; and what a third party's record must be.
 
-use walbrook_agency::{Context, Findings, Rule, facts};
+use walbrook_agency::{Context, DatasetFault, Findings, RecordFault, Rule, facts};
 use walbrook_proto::city::v1::{DatasetPublished, OpenIndicatorPublished, OpenRecordPublished};
 
 /// The smallest number of people that may be published.
@@ -88,11 +88,23 @@ fn said_safely(m: &OpenIndicatorPublished) -> bool {
 
 /// Checks a record of a dataset that others made.
 pub fn open_record_published(
-    _m: &OpenRecordPublished,
-    _context: &Context<'_>,
+    m: &OpenRecordPublished,
+    context: &Context<'_>,
     findings: &mut Findings,
 ) {
-    findings.add(&NOT_A_REGISTERED_RECORD, "record");
+    let checked = context.datasets.map_or(Err(DatasetFault::NotRegistered), |datasets| {
+        datasets.check(&m.dataset, &m.schema_sha256, &m.record)
+    });
+    match checked {
+        Ok(()) => {}
+        Err(DatasetFault::Record(RecordFault::SmallNumber)) => {
+            findings.add(&SMALL_NUMBER, "record");
+        }
+        Err(DatasetFault::NotRegistered) => {
+            findings.add(&NOT_A_REGISTERED_RECORD, "schema_sha256");
+        }
+        Err(DatasetFault::Record(_)) => findings.add(&NOT_A_REGISTERED_RECORD, "record"),
+    }
 }
 
 fn is_gss(text: &str) -> bool {

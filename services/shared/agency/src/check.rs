@@ -210,6 +210,7 @@ pub(crate) fn validate<'a>(
         occurred: head.occurred.map(|occurred| occurred.at),
         occurred_day: head.occurred.map(|occurred| occurred.at.london_day()),
         birth_day: head.subject.as_ref().and_then(Stated::birth_day),
+        datasets: scheduled.map(Scheduled::datasets),
         today: now.london_day(),
         now,
     };

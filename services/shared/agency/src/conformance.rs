@@ -49,6 +49,7 @@ impl Rulebook {
             occurred: Some(self.occurred.start()),
             occurred_day: Some(self.occurred),
             birth_day,
+            datasets: None,
             today: self.today,
             now: self.today.plus(1).start(),
         };

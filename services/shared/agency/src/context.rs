@@ -2,6 +2,8 @@
 
 use walbrook_domain::{Day, Instant, Organisation};
 
+use crate::Datasets;
+
 /// Who sent the event, when it occurred and when it arrived. Time is an argument: rules read no clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -13,6 +15,8 @@ pub struct Context<'a> {
     pub occurred_day: Option<Day>,
     /// The day the person was born, when the event says who the person is; never kept.
     pub birth_day: Option<Day>,
+    /// The schemas of open datasets; `None` where nothing is known of them.
+    pub datasets: Option<&'a Datasets>,
     /// The London day on which it arrived.
     pub today: Day,
     /// When it arrived.

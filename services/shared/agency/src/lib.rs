@@ -14,6 +14,7 @@ mod cache;
 mod check;
 pub mod conformance;
 mod context;
+mod dataset;
 mod error;
 pub mod facts;
 mod gateway;
@@ -32,6 +33,8 @@ mod write;
 
 pub use agency::{Agency, Body};
 pub use context::Context;
+pub use dataset::{DatasetFault, Datasets};
+pub use walbrook_event::dataset::RecordFault;
 pub use error::GatewayError;
 pub use gateway::{Clock, Gateway, Limits, Parts};
 pub use head::RULES as HEAD_RULES;

@@ -8,13 +8,16 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use prometheus_client::metrics::gauge::Gauge;
 use walbrook_domain::Organisation;
-use walbrook_domain::control::PublicationSchedule;
+use walbrook_domain::control::{PinKind, PublicationSchedule};
+use walbrook_event::dataset::is_foreign;
 use walbrook_event::{control, framing, headers};
 use walbrook_eventlog::{Ends, LogError, Reader, Record, Severity, TopicPartition};
 use walbrook_proto::avro::AvroRecord;
-use walbrook_proto::control::v1::PublicationSchedule as Wire;
+use walbrook_proto::control::v1::{PinSet, PublicationSchedule as Wire};
 use walbrook_runtime::metrics::Metrics;
 use walbrook_runtime::shutdown::Shutdown;
+
+use crate::Datasets;
 
 const POLL: Duration = Duration::from_millis(200);
 const POLL_RECORDS: usize = 1_000;
@@ -56,12 +59,21 @@ pub enum NotScheduled {
 pub struct Scheduled {
     version: u32,
     events: HashSet<String>,
+    datasets: Datasets,
+}
+
+impl Scheduled {
+    /// The schemas of open datasets, as far as they are known.
+    pub(crate) const fn datasets(&self) -> &Datasets {
+        &self.datasets
+    }
 }
 
 /// The newest schedule of each organisation. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Schedules {
     known: Arc<RwLock<HashMap<Organisation, Arc<Scheduled>>>>,
+    datasets: Datasets,
     organisations: Gauge,
     versions: Gauge,
 }
@@ -107,6 +119,7 @@ impl Schedules {
                 .iter()
                 .map(|entry| entry.event_type.to_string())
                 .collect(),
+            datasets: self.datasets.clone(),
         };
         known.insert(schedule.organisation.clone(), Arc::new(scheduled));
         self.organisations
@@ -115,8 +128,18 @@ impl Schedules {
         true
     }
 
+    /// The schemas of open datasets, which stand on the same topic.
+    #[must_use]
+    pub const fn datasets(&self) -> &Datasets {
+        &self.datasets
+    }
+
     /// Applies one record of `control.agreements`.
     fn apply(&self, record: &Record) {
+        if record.headers.text(headers::TYPE) == Some(PinSet::FULL_NAME) {
+            self.pin(record);
+            return;
+        }
         if record.headers.text(headers::TYPE) != Some(Wire::FULL_NAME) {
             return;
         }
@@ -135,6 +158,22 @@ impl Schedules {
             Err(problem) => {
                 tracing::error!(at = %record.at, offset = record.offset, problem, "a publication schedule cannot be read and counts for nothing");
             }
+        }
+    }
+}
+
+impl Schedules {
+    /// Takes the schema of an open dataset; other pins are not a gateway's business.
+    fn pin(&self, record: &Record) {
+        let body = framing::unframe(record.value.as_deref()).ok();
+        let pin = body.and_then(|(_, body)| PinSet::decode_exact(body).ok());
+        let Some(pin) = pin else {
+            tracing::error!(at = %record.at, offset = record.offset, "a pin cannot be read and counts for nothing");
+            return;
+        };
+        if pin.kind == PinKind::Schema.as_str() && is_foreign(&pin.name) {
+            let taken = self.datasets.take(&pin.content);
+            tracing::info!(schema = pin.name, taken, "the schema of an open dataset is registered");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod control;
+pub mod dataset;
 mod extent;
 pub mod framing;
 pub mod headers;

@@ -8,10 +8,11 @@ mod reader;
 
 use super::document::Reading;
 use super::read::Typed;
-use super::{Agreement, Kind};
+use super::{Agreement, Flow, Kind};
 use crate::catalogue::Catalogue;
 use crate::class::Who;
 use crate::law::Law;
+use crate::predicate::{Literal, Operator, Predicate};
 use std::collections::BTreeSet;
 use walbrook_domain::Day;
 
@@ -170,7 +171,9 @@ impl Checked<'_> {
             }
             Kind::Open { dataset } => {
                 self.only("open-data", reading);
-                if !self.catalogue.has_dataset(dataset) {
+                if agreement.flows.iter().any(is_record_of_others) {
+                    self.dataset_of_others(dataset, reading);
+                } else if !self.catalogue.has_dataset(dataset) {
                     let reason = format!("there is no dataset {dataset}");
                     reading.advise("open.dataset", reason, "name one that is published");
                 }
@@ -179,6 +182,25 @@ impl Checked<'_> {
                     reading.advise("flow", "an open-data agreement names one flow", to_do);
                 }
             }
+        }
+    }
+
+    /// A dataset whose schema others made is known to the control plane, which is asked when the agreement is proposed. Here: that only its own
+    /// records reach it.
+    fn dataset_of_others(&self, dataset: &str, reading: &mut Reading<'_>) {
+        if self.catalogue.has_dataset(dataset) {
+            let reason = format!("{dataset} is a dataset of this release");
+            reading.advise("open.dataset", reason, "name the dataset that was registered");
+        }
+        let own = Predicate::Compare {
+            field: "dataset".to_owned(),
+            operator: Operator::Equal,
+            literal: Literal::Text(dataset.to_owned()),
+        };
+        let flows = &self.agreement.flows;
+        if flows.iter().any(|flow| flow.conditions.predicate.as_ref() != Some(&own)) {
+            let to_do = format!("write where = 'dataset = \"{dataset}\"'");
+            reading.advise("flow", "records of other datasets would be published too", to_do);
         }
     }
 
@@ -265,4 +287,11 @@ impl Checked<'_> {
             reading.advise(path, format!("{who} is not among the parties"), to_do);
         }
     }
+}
+
+/// The event type whose events are records that others made.
+const RECORD_OF_OTHERS: &str = "city.OpenRecordPublished";
+
+fn is_record_of_others(flow: &Flow) -> bool {
+    flow.event_type.as_str() == RECORD_OF_OTHERS
 }
