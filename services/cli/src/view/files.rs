@@ -74,6 +74,7 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     let population = match view.population {
         Population::Adults => "known adults",
         Population::LookedAfterChildren => "looked-after children",
+        Population::LookedAfterOrLeft => "looked-after children and care leavers",
     };
     println!("{}: {}", view.name, view.title);
     println!("purpose {}, population {population}", view.purpose);
@@ -120,7 +121,10 @@ const fn kind(kind: &Kind) -> &'static str {
         Kind::DaysSince(..) => "days since",
         Kind::DaysUntil(..) => "days until",
         Kind::OpenInterval { .. } => "open interval",
+        Kind::Outside { .. } => "intervals outside others",
+        Kind::Overlaps { .. } => "intervals that overlap",
         Kind::Clock { .. } => "clock",
+        Kind::Records { .. } => "records",
         Kind::Flag(_) => "flag",
     }
 }

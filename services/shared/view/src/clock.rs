@@ -10,6 +10,7 @@ use walbrook_domain::{Day, WorkingCalendar};
 pub fn due_after(from: Day, due: Due, calendar: &WorkingCalendar) -> Day {
     match due {
         Due::WorkingDays(count) => calendar.plus_working_days(from, count),
+        Due::Days(count) => from.plus(i32::try_from(count).unwrap_or(i32::MAX)),
         Due::Months(count) => plus_months(from, count),
     }
 }

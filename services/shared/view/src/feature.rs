@@ -5,6 +5,8 @@ use crate::condition::Condition;
 use crate::interval;
 use crate::known::{Known, Sources};
 use crate::model::{Feature, Kind, Moment, Select, View};
+use crate::nesting;
+use crate::records;
 use crate::state::Person;
 use crate::united::Event;
 use crate::value::Value;
@@ -63,7 +65,7 @@ impl<'a> Facts<'a> {
     }
 
     /// A number when there are events or the sources were heard; what is said otherwise.
-    fn number(&self, select: &Select, found: bool, number: i64) -> Known {
+    pub(crate) fn number(&self, select: &Select, found: bool, number: i64) -> Known {
         if found {
             return Known::Value(Value::Int(number));
         }
@@ -137,6 +139,17 @@ fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Outputs) {
         },
         Kind::OpenInterval { .. } => return interval::compute(feature, facts, outputs),
         Kind::Clock { .. } => return clock::compute(feature, facts, outputs),
+        Kind::Outside {
+            of,
+            within,
+            window_days,
+        } => nesting::outside(facts, of, within, *window_days),
+        Kind::Overlaps { of, window_days } => nesting::overlaps(facts, of, *window_days),
+        Kind::Records {
+            select,
+            fields,
+            most,
+        } => records::list(facts, select, fields, *most),
         Kind::Flag(condition) => condition.flag_over(outputs),
     };
     outputs.insert(feature.name.clone(), known);

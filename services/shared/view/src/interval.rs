@@ -2,7 +2,7 @@
 
 use crate::feature::{Facts, Outputs, day_of, days};
 use crate::known::Known;
-use crate::model::{Feature, Interval, Kind, Moment};
+use crate::model::{Feature, Interval, Intervals, Kind, Moment};
 use crate::united::Event;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -10,36 +10,36 @@ use walbrook_domain::{Day, Organisation};
 
 /// One interval as far as its events tell.
 #[derive(Debug, Default, Clone, Copy)]
-struct Span {
-    start: Option<Day>,
-    end: Option<Day>,
+pub(crate) struct Span {
+    pub(crate) start: Option<Day>,
+    pub(crate) end: Option<Day>,
+}
+
+/// Every interval of a person, in no order that matters.
+pub(crate) fn spans(facts: &Facts<'_>, of: &Intervals) -> Vec<Span> {
+    let mut spans: BTreeMap<(&Organisation, Option<&Value>), Span> = BTreeMap::new();
+    for event in facts.select(&of.select) {
+        // References are the source's own: two organisations may use the same one.
+        let span = spans
+            .entry((&event.source, event.field(of.reference)))
+            .or_default();
+        tell(span, event, &of.interval);
+    }
+    spans.into_values().collect()
 }
 
 /// Writes `<name>` (open), `_since`, `_days` and `_count`.
 pub(crate) fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Outputs) {
-    let Kind::OpenInterval {
-        select,
-        reference,
-        interval,
-        window_days,
-    } = &feature.kind
-    else {
+    let Kind::OpenInterval { of, window_days } = &feature.kind else {
         return;
     };
-    let mut spans: BTreeMap<(&Organisation, Option<&Value>), Span> = BTreeMap::new();
-    for event in facts.select(select) {
-        // References are the source's own: two organisations may use the same one.
-        let span = spans
-            .entry((&event.source, event.field(*reference)))
-            .or_default();
-        tell(span, event, interval);
-    }
+    let spans = spans(facts, of);
     let name = &feature.name;
     let mut put = |part: &str, known: Known| {
         outputs.insert(format!("{name}{part}"), known);
     };
     if spans.is_empty() {
-        let known = facts.nothing(select);
+        let known = facts.nothing(&of.select);
         let none = |value: Value| match &known {
             Known::Nothing => Known::Value(value),
             other => other.clone(),
@@ -51,7 +51,7 @@ pub(crate) fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Output
         return;
     }
     let open_since = spans
-        .values()
+        .iter()
         .filter(|span| span.end.is_none_or(|end| end > facts.day))
         .filter_map(|span| span.start.filter(|start| *start <= facts.day))
         .min();
@@ -61,7 +61,7 @@ pub(crate) fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Output
             .saturating_neg(),
     );
     let begun = spans
-        .values()
+        .iter()
         .filter_map(|span| span.start)
         .filter(|start| *start > first && *start <= facts.day)
         .count();

@@ -9,7 +9,7 @@
 //! - [`reading`]: what the agreements let one viewer read, as a view asks for it.
 //! - [`united`]: from contributions to events, once each, in one order.
 //! - [`model`], [`mod@file`]: views as typed data, read from files with every fault named.
-//! - [`feature`], [`interval`], [`clock`], [`known`]: what is computed, and how absence is said.
+//! - [`feature`], [`interval`], [`clock`], [`mod@records`], [`known`]: what is computed, and how absence is said.
 //! - [`row`]: the row, its canonical encoding and hash; [`page`]: rows of many people, ranked; [`query`]: the question of a read as text.
 
 pub mod canon;
@@ -23,9 +23,11 @@ pub mod interval;
 mod item;
 pub mod known;
 pub mod model;
+mod nesting;
 pub mod page;
 pub mod query;
 pub mod reading;
+pub mod records;
 pub mod row;
 pub mod state;
 pub mod united;

@@ -12,6 +12,16 @@ pub enum Population {
     Adults,
     /// Children some authority is responsible for, not known to be adults.
     LookedAfterChildren,
+    /// Those, and the adults among them: care leavers stand in the same return.
+    LookedAfterOrLeft,
+}
+
+impl Population {
+    /// Whether children stand in it: it never carries points.
+    #[must_use]
+    pub const fn of_children(self) -> bool {
+        matches!(self, Self::LookedAfterChildren | Self::LookedAfterOrLeft)
+    }
 }
 
 /// How a view may be read.
@@ -78,11 +88,24 @@ pub enum Interval {
     },
 }
 
+/// Intervals of one event type, paired by a reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intervals {
+    /// The events.
+    pub select: Select,
+    /// The field that pairs them.
+    pub reference: u8,
+    /// How they tell start and end.
+    pub interval: Interval,
+}
+
 /// When something is due after what started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     /// So many working days of England and Wales after.
     WorkingDays(u32),
+    /// So many days after.
+    Days(u32),
     /// So many calendar months after, the last day of a shorter month.
     Months(u32),
 }
@@ -104,13 +127,25 @@ pub enum Kind {
     DaysUntil(Select, u8),
     /// Whether an interval is open, since when, and how many began in a window.
     OpenInterval {
-        /// The events.
-        select: Select,
-        /// The field that pairs them.
-        reference: u8,
-        /// How they tell start and end.
-        interval: Interval,
+        /// The intervals.
+        of: Intervals,
         /// Days of the window in which beginnings are counted.
+        window_days: u32,
+    },
+    /// How many intervals do not lie wholly within others: missing from care outside of care.
+    Outside {
+        /// What should lie within.
+        of: Intervals,
+        /// What it should lie within; those that touch are one.
+        within: Intervals,
+        /// Only intervals that touch the last so many days.
+        window_days: u32,
+    },
+    /// How many intervals begin before an earlier one of the same kind ended.
+    Overlaps {
+        /// The intervals.
+        of: Intervals,
+        /// Only intervals that touch the last so many days.
         window_days: u32,
     },
     /// A statutory clock.
@@ -128,6 +163,15 @@ pub enum Kind {
         /// The last step comes round again and again.
         repeats: bool,
     },
+    /// Every event in order, each as its fields: `name=value` of those that have one, with semicolons between.
+    Records {
+        /// The events.
+        select: Select,
+        /// The fields by name and number, in the file's order.
+        fields: Vec<(String, u8)>,
+        /// A person with more events than this has none listed, and the cell says so: half a list would pass for a whole one.
+        most: u32,
+    },
     /// True when the condition over earlier features holds.
     Flag(Condition),
 }
@@ -141,9 +185,11 @@ impl Kind {
             | Kind::Count(select, _)
             | Kind::Sum(select, ..)
             | Kind::DaysSince(select, _)
-            | Kind::DaysUntil(select, _)
-            | Kind::OpenInterval { select, .. } => vec![select],
+            | Kind::DaysUntil(select, _) => vec![select],
+            Kind::OpenInterval { of, .. } | Kind::Overlaps { of, .. } => vec![&of.select],
+            Kind::Outside { of, within, .. } => vec![&of.select, &within.select],
             Kind::Clock { start, done, .. } => vec![start, done],
+            Kind::Records { select, .. } => vec![select],
             Kind::Flag(_) => Vec::new(),
         }
     }
@@ -170,9 +216,12 @@ impl Feature {
             Kind::Last(select, field) | Kind::First(select, field) => {
                 vec![(name.clone(), field_type(&select.event_type, *field))]
             }
-            Kind::Count(..) | Kind::Sum(..) | Kind::DaysSince(..) | Kind::DaysUntil(..) => {
-                vec![(name.clone(), FieldKind::Integer)]
-            }
+            Kind::Count(..)
+            | Kind::Sum(..)
+            | Kind::DaysSince(..)
+            | Kind::DaysUntil(..)
+            | Kind::Outside { .. }
+            | Kind::Overlaps { .. } => vec![(name.clone(), FieldKind::Integer)],
             Kind::OpenInterval { .. } => vec![
                 (name.clone(), FieldKind::Bool),
                 part("since", FieldKind::Day),
@@ -186,6 +235,7 @@ impl Feature {
                 part("done", FieldKind::Day),
                 part("days_left", FieldKind::Integer),
             ],
+            Kind::Records { .. } => vec![(name.clone(), FieldKind::TextList)],
             Kind::Flag(_) => vec![(name.clone(), FieldKind::Bool)],
         }
     }

@@ -3,6 +3,7 @@
 mod children;
 mod files;
 mod fold;
+mod history;
 mod pages;
 mod rows;
 mod support;

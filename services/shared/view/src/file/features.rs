@@ -4,7 +4,7 @@ use super::rules::output_condition;
 use super::{Outputs, Reading};
 use crate::condition::Condition;
 use crate::document::{Document, Table};
-use crate::model::{Due, Feature, Interval, Kind, Moment, Select};
+use crate::model::{Due, Feature, Interval, Intervals, Kind, Moment, Select};
 use crate::value::kind_name;
 use walbrook_domain::EventType;
 use walbrook_policy::catalogue::{EventShape, FieldKind};
@@ -30,13 +30,16 @@ impl<'c> Reading<'c> {
             Some("days-since") => self.moment(d, &mut table),
             Some("days-until") => self.days_until(d, &mut table),
             Some("open-interval") => self.open_interval(d, &mut table),
+            Some("outside") => self.outside(d, &mut table),
+            Some("overlaps") => self.overlaps(d, &mut table),
             Some("clock") => self.clock(d, &mut table),
+            Some("records") => self.records(d, &mut table),
             Some("flag") => output_condition(d, &mut table, "when", outputs).map(Kind::Flag),
             Some(_) => {
                 d.fault(
                     kind_line,
                     table.path("kind"),
-                    "expected one of last, first, count, sum, days-since, days-until, open-interval, clock, flag",
+                    "expected one of last, first, count, sum, days-since, days-until, open-interval, outside, overlaps, clock, records, flag",
                 );
                 return None;
             }
@@ -169,6 +172,41 @@ impl<'c> Reading<'c> {
     }
 
     fn open_interval<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
+        let of = self.intervals(d, table);
+        let window_days = table.count(d, "window_days");
+        Some(Kind::OpenInterval {
+            of: of?,
+            window_days: window_days?,
+        })
+    }
+
+    fn overlaps<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
+        let of = self.intervals(d, table);
+        let window_days = table.count(d, "window_days");
+        Some(Kind::Overlaps {
+            of: of?,
+            window_days: window_days?,
+        })
+    }
+
+    fn outside<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
+        let window_days = table.count(d, "window_days");
+        let mut ends = ["of", "within"].map(|name| {
+            let mut table = table.table(d, name)?;
+            let intervals = self.intervals(d, &mut table);
+            table.finish(d);
+            intervals
+        });
+        let [of, within] = &mut ends;
+        Some(Kind::Outside {
+            of: of.take()?,
+            within: within.take()?,
+            window_days: window_days?,
+        })
+    }
+
+    /// Intervals by a reference: both ends in one event, or events that open and close.
+    fn intervals<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Intervals> {
         let (mut select, shape) = self.select(d, table)?;
         let reference = self.field(
             d,
@@ -191,12 +229,32 @@ impl<'c> Reading<'c> {
                 .zip(end)
                 .map(|(start, end)| Interval::Ends { start, end })
         };
-        let window_days = table.count(d, "window_days");
-        Some(Kind::OpenInterval {
+        Some(Intervals {
             select,
             reference: reference?,
             interval: interval?,
-            window_days: window_days?,
+        })
+    }
+
+    fn records<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
+        let (mut select, shape) = self.select(d, table)?;
+        let mut fields = Vec::new();
+        for (line, name) in table.texts(d, "fields") {
+            let number = shape.field(&name).and_then(|(at, _)| u8::try_from(at).ok());
+            match number {
+                Some(number) => fields.push((name, number)),
+                None => {
+                    let reason = format!("{} has no field {name}", shape.event_type);
+                    d.fault(line, table.path("fields"), reason);
+                }
+            }
+        }
+        select.needs(fields.iter().map(|(_, number)| *number));
+        let most = table.count(d, "most")?;
+        Some(Kind::Records {
+            select,
+            fields,
+            most,
         })
     }
 
@@ -231,7 +289,7 @@ impl<'c> Reading<'c> {
                 None => d.fault(
                     line,
                     table.path("steps"),
-                    "expected for example `20 working days` or `6 months`",
+                    "expected for example `20 working days`, `7 days`, `6 weeks` or `6 months`",
                 ),
             }
         }
@@ -271,8 +329,10 @@ impl<'c> Reading<'c> {
 
 fn due(text: &str) -> Option<Due> {
     let (count, unit) = text.split_once(' ')?;
-    let count = count.parse().ok().filter(|count| *count > 0)?;
+    let count: u32 = count.parse().ok().filter(|count| *count > 0)?;
     match unit {
+        "days" | "day" => Some(Due::Days(count)),
+        "weeks" | "week" => count.checked_mul(7).map(Due::Days),
         "working days" | "working day" => Some(Due::WorkingDays(count)),
         "months" | "month" => Some(Due::Months(count)),
         _ => None,
