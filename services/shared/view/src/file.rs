@@ -55,10 +55,14 @@ impl<'c> Reading<'c> {
             &[
                 ("adults", Population::Adults),
                 ("looked-after-children", Population::LookedAfterChildren),
+                (
+                    "looked-after-children-and-leavers",
+                    Population::LookedAfterOrLeft,
+                ),
             ],
         );
         let points = top.flag(d, "points");
-        if points && population == Some(Population::LookedAfterChildren) {
+        if points && population.is_some_and(Population::of_children) {
             d.fault(
                 population_line,
                 "points",

@@ -216,6 +216,9 @@ fn belongs(population: Population, person: &Person<'_>, day: Day) -> bool {
                     .subjects()
                     .any(|(_, facts)| facts.responsible_authority.is_some())
         }
+        Population::LookedAfterOrLeft => person
+            .subjects()
+            .any(|(_, facts)| facts.responsible_authority.is_some()),
     }
 }
 

@@ -5,5 +5,6 @@ mod files;
 mod fold;
 mod history;
 mod pages;
+mod records;
 mod rows;
 mod support;
