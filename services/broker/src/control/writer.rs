@@ -35,7 +35,8 @@ const TICK: Duration = Duration::from_millis(20);
 const STANDING_EVERY: Duration = Duration::from_secs(60);
 /// How long after the start of its effective day a version is said to commence: by then it is that day by the clock of every process that will
 /// decide past events again because of it.
-const COMMENCES_AFTER_MICROS: i64 = 2 * 60_000_000;
+const COMMENCES_AFTER_MICROS: i64 = 2 * MINUTE_MICROS;
+const MINUTE_MICROS: i64 = 60_000_000;
 const GROUP_EVERY: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -335,11 +336,15 @@ impl Writer {
         transactor: &mut dyn Transactor,
     ) -> Result<(), JournalError> {
         // The calendar moves without a call: versions signed ahead commence, agreements lapse, reviews fall due.
-        self.commence(transactor)?;
         let mut told = self.tell_standing();
+        let mut minute = i64::MIN;
         while member.owner && !(self.parts.stopped)() {
+            let now = (self.parts.clock)();
+            if now.micros() / MINUTE_MICROS != minute {
+                minute = now.micros() / MINUTE_MICROS;
+                self.commence(transactor, now)?;
+            }
             if told.elapsed() >= STANDING_EVERY {
-                self.commence(transactor)?;
                 told = self.tell_standing();
             }
             if member.looked.elapsed() >= GROUP_EVERY {
@@ -390,8 +395,7 @@ impl Writer {
     }
 
     /// Writes down which versions commenced.
-    fn commence(&self, transactor: &mut dyn Transactor) -> Result<(), JournalError> {
-        let now = (self.parts.clock)();
+    fn commence(&self, transactor: &mut dyn Transactor, now: Instant) -> Result<(), JournalError> {
         let due = match &*self.core.read() {
             Some(core) => core.due(Instant(now.micros() - COMMENCES_AFTER_MICROS)),
             None => Vec::new(),

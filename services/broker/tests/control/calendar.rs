@@ -1,10 +1,11 @@
 //! What happens without a call: the calendar moves, and so does the writer.
 
-use crate::house::{consent, draft, house, now, sign_everything, wait};
+use crate::house::{consent, draft, house, now, sign_everything, sign_second, wait};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use walbrook_broker::control::{route, writer};
-use walbrook_domain::control::{ControlFact, GroundState};
+use walbrook_domain::Instant;
+use walbrook_domain::control::{AgreementFact, ControlFact, GroundState};
 use walbrook_eventlog::topics;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,6 +29,40 @@ async fn the_group_says_where_the_writer_is_while_it_moves() {
     wait("its address", || says() == Some(named(2)));
     second.stop();
     wait("nobody", || says().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_signed_ahead_commences_on_its_day_without_a_call_and_once() {
+    let house = house().await;
+    let writer = house.start();
+    wait("a writer", || writer.serves());
+    sign_everything(&writer.desk).await;
+    let day = now().london_day().plus(10);
+    sign_second(&writer.desk, day).await;
+    let commenced = || {
+        let all = house.records(topics::AGREEMENTS).into_iter();
+        let said = all.filter_map(|record| match record.fact {
+            ControlFact::Agreement(AgreementFact::Commenced(fact)) => Some(fact.version.0),
+            _ => None,
+        });
+        said.collect::<Vec<_>>()
+    };
+    let go_to = |at: Instant| house.ahead.store(at.0 - now().0, Ordering::Release);
+    // Clocks differ: not in the first minute of the day.
+    go_to(Instant(day.start().0 + 30_000_000));
+    let fact = consent(1, GroundState::Given, 1);
+    writer.desk.submit(draft(fact, "")).await.unwrap();
+    assert!(commenced().is_empty());
+    go_to(Instant(day.start().0 + 180_000_000));
+    wait("the record", || commenced() == [2]);
+    // Another writer finds it on record.
+    writer.stop();
+    let next = house.start();
+    wait("the next writer", || next.serves());
+    let fact = consent(2, GroundState::Given, 1);
+    next.desk.submit(draft(fact, "")).await.unwrap();
+    assert_eq!(commenced(), [2]);
+    next.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use walbrook_domain::control::{
     AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
     GroundKind, GroundState, PartyKey, PinFact,
 };
-use walbrook_domain::{AgreementVersion, Handle, Instant, Organisation};
+use walbrook_domain::{AgreementVersion, Day, Handle, Instant, Organisation};
 use walbrook_eventlog::{Ends, Namespace, Reader, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_policy::agreement::{Agreement, sha256};
@@ -189,10 +189,44 @@ pub fn consent(handle: u8, state: GroundState, version: u32) -> ControlFact {
     })
 }
 
-pub async fn sign_everything(desk: &Desk) -> (Receipt, Receipt) {
+/// The shipped agreement of these tests.
+pub fn agreement() -> Agreement {
     let document =
         std::fs::read_to_string(root().join("deploy/agreements/nhs-to-housing.toml")).unwrap();
-    let agreement = Agreement::read(&document).unwrap();
+    Agreement::read(&document).unwrap()
+}
+
+/// Proposes and signs its second version, with this effective day.
+pub async fn sign_second(desk: &Desk, effective: Day) {
+    let mut agreement = agreement();
+    agreement.version = AgreementVersion(2);
+    agreement.period.effective = effective;
+    let text = agreement.canonical_text();
+    let hash = sha256(&text);
+    let proposed = AgreementFact::Proposed(AgreementProposed {
+        agreement: agreement.id.clone(),
+        version: agreement.version,
+        text,
+        text_sha256: hash,
+        by_organisation: org("WALBROOK:local"),
+        by: "operator".to_owned(),
+    });
+    let signed = AgreementFact::Signed(AgreementSigned {
+        agreement: agreement.id,
+        version: agreement.version,
+        party: org("ODS:RRV"),
+        key_id: "k1".to_owned(),
+        signature: SigningKey::from_bytes(&[5; 32]).sign(&hash).to_bytes(),
+        text_sha256: hash,
+    });
+    for fact in [proposed, signed] {
+        let draft = draft(ControlFact::Agreement(fact), "");
+        desk.submit(draft).await.unwrap();
+    }
+}
+
+pub async fn sign_everything(desk: &Desk) -> (Receipt, Receipt) {
+    let agreement = agreement();
     let text = agreement.canonical_text();
     let hash = sha256(&text);
     let key = SigningKey::from_bytes(&[5; 32]);
