@@ -79,6 +79,7 @@ fn read_catalogue() -> Catalogue {
     Catalogue::new(shapes)
         .with_view("rough_sleeping_risk", "rough-sleeping".parse().unwrap())
         .with_view("children_in_care", "children-in-care".parse().unwrap())
+        .with_view("ssda903_return", "children-in-care".parse().unwrap())
         .with_dataset("line-status")
         .with_codes(
             "health.AccommodationStatusRecorded".parse().unwrap(),

@@ -1,6 +1,7 @@
 //! Events as they are, one line each: for a return that must name every one of them.
 //!
-//! A record is `name=value` of the fields that have a value, with semicolons between: `decom=2026-04-01;rne=S`. Days are ISO, instants RFC 3339 UTC.
+//! A record is `name=value` of the organisation it is `by` and of the fields that have a value, with semicolons between:
+//! `by=GSS:E09000007;decom=2026-04-01;rne=S`. Days are ISO, instants RFC 3339 UTC.
 //! In texts everything but letters, digits and `. _ : / + -` is written `%` and two hex digits a byte, so that records can be taken apart again.
 
 use crate::feature::Facts;
@@ -31,12 +32,11 @@ pub(crate) fn list(
 }
 
 fn record(event: &Event, fields: &[(String, u8)]) -> String {
-    let mut text = String::new();
+    let mut text = "by=".to_owned();
+    escape(&mut text, &event.source.to_string());
     for (name, number) in fields {
         if let Some(value) = event.field(*number) {
-            if !text.is_empty() {
-                text.push(';');
-            }
+            text.push(';');
             text.push_str(name);
             text.push('=');
             write(&mut text, value);

@@ -38,8 +38,8 @@ fn every_event_is_listed_once_in_order_also_of_one_who_has_grown_up() {
     setting.release(review(1, "2025-05-01", "PN1"));
     setting.release(review(1, "2025-05-01", "PN1"));
     let expected = [
-        "reviewed_on=2025-05-01;review_code=PN1",
-        "reviewed_on=2026-03-01;review_code=PN2",
+        "by=GSS:E09000007;reviewed_on=2025-05-01;review_code=PN1",
+        "by=GSS:E09000007;reviewed_on=2026-03-01;review_code=PN2",
     ];
     let texts = expected.map(Into::into).to_vec();
     assert_eq!(reviews(&mut setting), Known::Value(Value::Texts(texts)));
