@@ -180,18 +180,27 @@ fn good_events_pass() {
     assert_eq!(notice(|_| {}), nothing);
     assert_eq!(application(|_| {}), nothing);
     assert_eq!(contact(|_| {}), nothing);
-    let before_abolition = notice(|m| {
-        m.notice_type = "S21_LEGACY".into();
-        m.grounds.clear();
-        m.served_on = Date::new(2026, 4, 30);
-        m.stage = "EVICTED".into();
-    });
-    assert_eq!(before_abolition, nothing);
     let under_the_older_law = notice(|m| {
         m.served_on = Date::new(2026, 4, 30);
         m.expires_on = Date::new(2026, 5, 14);
     });
     assert_eq!(under_the_older_law, nothing);
+}
+
+/// Trap 2 of the domain reference: section 21 is legacy. A notice served before 1 May 2026 runs on; one served later was never one.
+#[test]
+fn trap_2_a_section_21_notice_counts_only_when_it_was_served_before_1_may_2026() {
+    let served_on = |year, month, day| {
+        notice(|m| {
+            m.notice_type = "S21_LEGACY".into();
+            m.grounds.clear();
+            m.served_on = Date::new(year, month, day);
+            m.stage = "EVICTED".into();
+        })
+    };
+    assert_eq!(served_on(2026, 4, 30), Vec::<&str>::new());
+    assert_eq!(served_on(2026, 5, 1), ["SECTION_21_ABOLISHED"]);
+    assert!(book().refuses(&served_on(2026, 5, 1)));
 }
 
 proptest! {

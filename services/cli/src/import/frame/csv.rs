@@ -12,7 +12,10 @@ use super::row::{Cells, Content, Heads, Row, Rows};
 use super::text;
 use crate::{Exit, Failure};
 
-/// The rows of a CSV file.
+/// Lines that may stand above the line of column heads.
+const MOST_TITLES: usize = 2;
+
+/// The rows of a CSV file. The heads stand in the first line or, where it lacks one that is needed, up to two lines below.
 ///
 /// # Errors
 /// When the file cannot be read, is UTF-16, or has no column of one of the names in `needed`.
@@ -46,14 +49,16 @@ impl Table {
         let mut file = BufReader::new(meter.open(path)?);
         skip_mark(&mut file).map_err(|error| failed(error.to_string()))?;
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(file);
-        let heads = match reader.byte_headers() {
-            Ok(heads) => Heads::new(heads.iter().map(|head| {
-                let (head, _) = text::decode(head);
-                head.trim().to_owned()
-            })),
+        let first = match reader.byte_headers() {
+            Ok(heads) => heads_of(heads),
             Err(_) => return Err(failed("the line of column heads cannot be read".into())),
         };
-        if let Some(missing) = needed.iter().find(|name| !heads.has(name)) {
+        let lacks = |heads: &Heads| needed.iter().find(|name| !heads.has(name));
+        let heads = match lacks(&first) {
+            Some(_) => below(&mut reader, needed).unwrap_or(first),
+            None => first,
+        };
+        if let Some(missing) = lacks(&heads) {
             let problem = format!("there is no column {missing}: is this the right table?");
             return Err(failed(problem));
         }
@@ -70,6 +75,29 @@ impl Table {
     fn unreadable(&self, rule: &'static str, sentence: String) -> Row {
         Row::unreadable(self.table, self.number, rule, sentence)
     }
+}
+
+fn heads_of(record: &ByteRecord) -> Heads {
+    Heads::new(record.iter().map(|head| {
+        let (head, _) = text::decode(head);
+        head.trim().to_owned()
+    }))
+}
+
+/// The heads below the first line, where that is a title or says each column as a question.
+fn below(reader: &mut Reader<BufReader<Metered>>, needed: &[&str]) -> Option<Heads> {
+    let mut record = ByteRecord::new();
+    for _ in 0..MOST_TITLES {
+        reader.get_mut().get_mut().next_row();
+        if !matches!(reader.read_byte_record(&mut record), Ok(true)) {
+            return None;
+        }
+        let heads = heads_of(&record);
+        if needed.iter().all(|name| heads.has(name)) {
+            return Some(heads);
+        }
+    }
+    None
 }
 
 fn skip_mark(file: &mut BufReader<Metered>) -> std::io::Result<()> {
