@@ -94,6 +94,18 @@ impl Drafts {
         }
     }
 
+    /// How many events are made of it so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.drafts.len()
+    }
+
+    /// Whether no event is made of it so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.drafts.is_empty()
+    }
+
     /// Sends an event.
     pub fn send(&mut self, draft: Draft) {
         self.drafts.push(draft);

@@ -386,8 +386,13 @@ fn rows_that_were_read_and_not_settled_are_a_fault_of_ours() {
 }
 
 #[test]
-fn dates_are_read_as_their_forms_write_them() {
+fn trap_5_dates_are_read_as_their_forms_write_them_day_before_month_in_britain() {
     use draft::{british_date, iso_date};
+    assert_eq!(
+        british_date("03/04/2026"),
+        Ok(Date::new(2026, 4, 3).unwrap()),
+        "the third of April"
+    );
     assert_eq!(
         british_date("01/02/2026"),
         Ok(Date::new(2026, 2, 1).unwrap())
