@@ -178,10 +178,9 @@ fn a_referral_without_its_gateway_is_no_referral() {
         "gateways = [\"nhsa2006-s82\"]\narticle_6 = \"6(1)(e)\"\nmax",
         1,
     );
-    let text = text.replacen(
+    let text = text.replace(
         "gateways = [\"ha1996-s213b\"]\nmax",
         "gateways = [\"ha1996-s213b\"]\narticle_6 = \"6(1)(c)\"\nmax",
-        1,
     );
     one(
         &faults(&text),
