@@ -137,7 +137,7 @@ pub enum Kind {
         /// What should lie within.
         of: Intervals,
         /// What it should lie within; those that touch are one.
-        within: Intervals,
+        within: Box<Intervals>,
         /// Only intervals that touch the last so many days.
         window_days: u32,
     },

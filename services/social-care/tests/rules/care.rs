@@ -382,3 +382,41 @@ fn on_the_birthday_itself_a_child_is_old_enough() {
         ["CODE_NOT_IN_LIST"; 0]
     );
 }
+
+/// Domain reference §11, trap 1.
+#[test]
+fn trap_1_a_placement_code_is_checked_against_the_list_of_the_event_s_own_day() {
+    let placed = |code: &str, on: Option<Day>| {
+        let message = CareEpisode {
+            place: code.to_owned(),
+            place_provider: (!code.starts_with('Z')).then(|| "PR4".to_owned()),
+            ..good()
+        };
+        let book = walbrook_agency::conformance::Rulebook {
+            occurred: on.unwrap(),
+            ..book()
+        };
+        book.broken(&message, rules::care_episode)
+    };
+    let nothing = Vec::<&str>::new();
+    let refused = vec!["CODE_NOT_IN_LIST"];
+    let (last_of_2023, first_of_2024) = (day(2024, 3, 31), day(2024, 4, 1));
+    let (last_of_2024, first_of_2025) = (day(2025, 3, 31), day(2025, 4, 1));
+    for code in ["H5", "P2", "Z1"] {
+        assert_eq!(placed(code, last_of_2024), nothing, "{code}");
+        assert_eq!(placed(code, first_of_2025), refused, "{code}");
+    }
+    for code in ["Z11", "Z12", "Z13", "Z14"] {
+        assert_eq!(placed(code, last_of_2024), refused, "{code}");
+        assert_eq!(placed(code, first_of_2025), nothing, "{code}");
+    }
+    assert_eq!(placed("K3", last_of_2023), refused);
+    assert_eq!(placed("K3", first_of_2024), nothing);
+    // On the first day without H5 a child moves from it.
+    let moved = PlacementChanged {
+        changed_on: Date::new(2025, 4, 1),
+        from_place: "H5".to_owned(),
+        ..good_move()
+    };
+    assert_eq!(book().broken(&moved, rules::placement_changed), nothing);
+}

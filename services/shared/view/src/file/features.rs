@@ -200,7 +200,7 @@ impl<'c> Reading<'c> {
         let [of, within] = &mut ends;
         Some(Kind::Outside {
             of: of.take()?,
-            within: within.take()?,
+            within: Box::new(within.take()?),
             window_days: window_days?,
         })
     }
