@@ -146,6 +146,24 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
+    // Every decoder that reads bytes from outside.
+    (
+        "walbrook-fuzz",
+        &[
+            "agency",
+            "cli",
+            "domain",
+            "event",
+            "health",
+            "housing",
+            "police",
+            "policy",
+            "proto",
+            "runtime",
+            "social-care",
+            "view",
+        ],
+    ),
     // The reviewed list of every agency's rules, and nothing else.
     (
         "walbrook-rules",

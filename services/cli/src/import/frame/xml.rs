@@ -89,6 +89,8 @@ struct Building {
     open: Vec<Element>,
     taken: usize,
     broken: Option<(&'static str, String)>,
+    /// Elements open inside the innermost, once the row is broken: only their number matters.
+    deeper: usize,
 }
 
 impl Building {
@@ -97,6 +99,10 @@ impl Building {
         if self.open.len() >= DEEPEST {
             let sentence = format!("elements stand more than {DEEPEST} deep in one another");
             self.broken.get_or_insert(("ROW_TOO_DEEP", sentence));
+        }
+        if self.broken.is_some() {
+            self.deeper += 1;
+            return;
         }
         self.open.push(Element {
             name: name.to_owned(),
@@ -115,6 +121,10 @@ impl Building {
 
     /// Closes the innermost; the row itself when that was the last.
     fn end(&mut self) -> Option<Element> {
+        if let Some(deeper) = self.deeper.checked_sub(1) {
+            self.deeper = deeper;
+            return None;
+        }
         let closed = self.open.pop()?;
         match self.open.last_mut() {
             None => return Some(closed),
@@ -126,11 +136,9 @@ impl Building {
 
     fn take(&mut self, bytes: usize) {
         self.taken += bytes;
-        if self.taken > LARGEST_ROW {
+        if self.taken > LARGEST_ROW && self.broken.is_none() {
             let sentence = format!("the element takes more than {LARGEST_ROW} bytes");
-            self.broken.get_or_insert(("ROW_TOO_LARGE", sentence));
-        }
-        if self.broken.is_some() {
+            self.broken = Some(("ROW_TOO_LARGE", sentence));
             // Only the nesting is followed from here.
             for element in &mut self.open {
                 element.children = Vec::new();

@@ -39,4 +39,11 @@ impl Checks {
         let head = validate(&self.sender, scheduled, head, &body, now, &mut findings);
         head.is_ok() && !findings.refuses()
     }
+
+    /// The Avro body of an event that would be accepted, and its record's name; `None` for one that would be refused.
+    #[must_use]
+    pub fn written<A: Agency>(&self, event: &A::Event, now: Instant) -> Option<(&'static str, Vec<u8>)> {
+        let body = A::body(event).filter(|_| self.accept::<A>(event, now))?;
+        Some((body.record, body.avro().ok()?))
+    }
 }
