@@ -133,29 +133,86 @@ fn write() {
     fs::write(folder().join("versions.lock"), text).unwrap();
 }
 
-#[test]
-fn every_version_reads_every_other_version_of_its_record() {
-    let mut versions: BTreeMap<String, Vec<Schema>> = BTreeMap::new();
+/// Every version of every record, by file without its number, in the order of versions.
+fn versions() -> BTreeMap<String, BTreeMap<u32, String>> {
+    let mut versions: BTreeMap<String, BTreeMap<u32, String>> = BTreeMap::new();
     for file in lock().keys() {
         let text = fs::read_to_string(folder().join(file)).unwrap();
-        let stem = file.rsplit_once(".v").unwrap().0.to_owned();
-        versions
-            .entry(stem)
-            .or_default()
-            .push(Schema::parse_str(&text).unwrap());
+        let (stem, number) = file.strip_suffix(".avsc").unwrap().rsplit_once(".v").unwrap();
+        let of_record = versions.entry(stem.to_owned()).or_default();
+        of_record.insert(number.parse().unwrap(), text);
     }
-    assert!(!versions.is_empty());
-    for (name, schemas) in versions {
-        for reader in &schemas {
-            for writer in &schemas {
-                let fits = SchemaCompatibility::can_read(writer, reader);
-                assert!(
-                    fits.is_ok(),
-                    "{name}: versions are not compatible both ways: {fits:?}"
-                );
+    versions
+}
+
+/// What is wrong with the versions of one record: FULL_TRANSITIVE is what the registry demands; that fields are only added behind the others is ours,
+/// because a bit of a field mask is a field's place.
+fn faults(texts: &BTreeMap<u32, String>) -> Vec<String> {
+    let parsed = texts.iter().map(|(number, text)| (*number, Schema::parse_str(text).unwrap()));
+    let schemas: Vec<(u32, Schema)> = parsed.collect();
+    let names = |schema: &Schema| match schema {
+        Schema::Record(record) => record.fields.iter().map(|field| field.name.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let mut faults = Vec::new();
+    for (reading, reader) in &schemas {
+        for (writing, writer) in &schemas {
+            if SchemaCompatibility::can_read(writer, reader).is_err() {
+                faults.push(format!("v{reading} cannot read what v{writing} wrote"));
+            }
+            let (older, newer): (Vec<String>, Vec<String>) = (names(writer), names(reader));
+            if writing < reading && !newer.starts_with(&older) {
+                faults.push(format!("v{reading} does not begin with the fields of v{writing}"));
             }
         }
     }
+    let numbers: Vec<u32> = schemas.iter().map(|(number, _)| *number).collect();
+    if !numbers.iter().copied().eq(1..=u32::try_from(numbers.len()).unwrap()) {
+        faults.push(format!("versions {numbers:?}: they count from 1 without a gap"));
+    }
+    faults
+}
+
+#[test]
+fn every_version_reads_every_other_version_of_its_record() {
+    let versions = versions();
+    assert!(versions.values().any(|of_record| of_record.len() > 1), "one record has two versions");
+    for (name, texts) in versions {
+        assert_eq!(faults(&texts), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn a_planted_incompatible_version_is_caught_before_any_registry_sees_it() {
+    let of_record = &versions()["housing/RentArrearsChanged"];
+    let newest = &of_record[&2];
+    let planted = |from: &str, to: &str| {
+        assert!(newest.contains(from), "{from}");
+        let mut texts = of_record.clone();
+        texts.insert(3, newest.replacen(from, to, 1));
+        faults(&texts)
+    };
+    let end = "[\"null\",\"int\"],\"default\":null}\n]}";
+    for (from, to) in [
+        // A field without a default: what was written before cannot be read.
+        (end, "[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"x\",\"type\":\"string\"}\n]}"),
+        // A field without a default gone: what is written now cannot be read by those before.
+        ("  {\"name\":\"tenancy_ref\",\"type\":\"string\"},\n", ""),
+        // Another type.
+        ("{\"name\":\"arrears_pence\",\"type\":\"long\"}", "{\"name\":\"arrears_pence\",\"type\":\"string\"}"),
+        // Only promoted: older readers cannot go back.
+        ("{\"name\":\"contact_made\",\"type\":\"boolean\"}", "{\"name\":\"contact_made\",\"type\":[\"null\",\"boolean\"],\"default\":null}"),
+        // Readable both ways, and every field mask would be off by one.
+        ("  {\"name\":\"tenancy_ref\"", "  {\"name\":\"x\",\"type\":[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"tenancy_ref\""),
+    ] {
+        assert_ne!(planted(from, to), Vec::<String>::new(), "{to}");
+    }
+    // A field with a default behind the others is how a type grows.
+    let grown = planted(end, "[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"x\",\"type\":[\"null\",\"int\"],\"default\":null}\n]}");
+    assert_eq!(grown, Vec::<String>::new());
+    let mut gap = of_record.clone();
+    gap.insert(4, newest.clone());
+    assert_eq!(faults(&gap), ["versions [1, 2, 4]: they count from 1 without a gap"]);
 }
 
 #[test]
