@@ -22,6 +22,7 @@ pub static RULES: &[&Rule] = &[
     &BEFORE_BIRTH,
     &care::END_AND_REASON,
     &care::UNDER_24_HOURS,
+    &care::BEFORE_CHILDREN_ACT,
     &care::PROVIDER_MISSING,
     &care::PROVIDER_NOT_EXPECTED,
     &care::PARENTS_PROVIDER,

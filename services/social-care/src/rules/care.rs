@@ -12,6 +12,7 @@ use walbrook_proto::social_care::v1::{
 };
 
 const UNKNOWN_TENTHS_MILE: i32 = 9_999;
+const CHILDREN_ACT: Day = Day(7_956); // 1991-10-14
 
 /// Checks an episode of care.
 pub fn care_episode(m: &CareEpisode, context: &Context<'_>, findings: &mut Findings) {
@@ -21,6 +22,8 @@ pub fn care_episode(m: &CareEpisode, context: &Context<'_>, findings: &mut Findi
     facts::happened(ended, context.today, "dec", findings);
     facts::in_order(began, ended, "dec", findings);
     born(context, began, "decom", findings);
+    let since_the_act = began.is_none_or(|began| began >= CHILDREN_ACT);
+    findings.check(since_the_act, &BEFORE_CHILDREN_ACT, "decom");
     findings.check(m.dec.is_some() == m.rec.is_some(), &END_AND_REASON, "rec");
     if let Some((began, ended)) = began.zip(ended) {
         let days = ended.0 - began.0;

@@ -140,6 +140,10 @@ fn dates_and_lengths() -> Vec<Case> {
         ("TEMPORARY_TOO_LONG", stay("T4", 9, 9)),
         ("BEFORE_BIRTH", episode_of(day(2026, 9, 2), |_| {})),
         (
+            "BEFORE_CHILDREN_ACT",
+            episode(|m| m.decom = Date::new(1991, 10, 13)),
+        ),
+        (
             "BEFORE_BIRTH",
             moved_of(day(2026, 9, 22), |m| m.to_place = "U4".into()),
         ),
@@ -343,6 +347,8 @@ fn good_events_pass_up_to_each_limit() {
         assert_eq!(status(code, last), nothing, "{code}");
     }
     assert_eq!(stay("T4", 9, 8), nothing);
+    let first_day = episode(|m| m.decom = Date::new(1991, 10, 14));
+    assert_eq!(first_day, nothing, "the Act came into force");
     let open = episode(|m| {
         m.dec = None;
         m.rec = None;

@@ -136,6 +136,35 @@ fn episodes_that_overlap_or_do_not_go_on_are_flags() {
 }
 
 #[test]
+fn what_is_counted_over_a_year_is_flagged_past_its_number() {
+    let coded = |e, field: &str, code: &str| {
+        let mut one = episode(e, "P", "2026-05-01", Some(("2026-05-01", "X1")));
+        let info = walbrook_proto::event(CARE).unwrap();
+        let place = info.fields.iter().position(|known| *known == field);
+        let at = u8::try_from(place.unwrap()).unwrap();
+        one.fields.retain(|(number, _)| *number != at);
+        one.fields.push((at, text(code)));
+        one.fields.sort_by_key(|(number, _)| *number);
+        one
+    };
+    let mut setting = child();
+    setting.release(episode(1, "S", "2025-09-01", None));
+    let holidays =
+        |setting: &mut Setting| flags(setting).contains(&"history-carer-holidays".into());
+    setting.release(coded(2, "place", "T3"));
+    setting.release(coded(3, "place", "T3"));
+    assert!(!holidays(&mut setting));
+    setting.release(coded(4, "place", "T3"));
+    assert!(holidays(&mut setting));
+    let mixed =
+        |setting: &mut Setting| flags(setting).contains(&"history-short-breaks-mixed".into());
+    setting.release(coded(5, "ls", "V3"));
+    assert!(!mixed(&mut setting));
+    setting.release(coded(6, "ls", "V4"));
+    assert!(mixed(&mut setting));
+}
+
+#[test]
 fn missing_periods_lie_within_care_or_are_flagged() {
     let within = |start, end| {
         let mut setting = child();

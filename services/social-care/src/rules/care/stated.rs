@@ -16,6 +16,13 @@ pub static UNDER_24_HOURS: Rule = Rule::query(
     "SSDA903 rule 355",
 );
 
+/// Care before the Children Act 1989 was in force.
+pub static BEFORE_CHILDREN_ACT: Rule = Rule::query(
+    "BEFORE_CHILDREN_ACT",
+    "No episode starts before 14 October 1991, when the Children Act 1989 came into force.",
+    "SSDA903 rule 353",
+);
+
 /// A settled placement without a provider.
 pub static PROVIDER_MISSING: Rule = Rule::query(
     "PROVIDER_MISSING",
