@@ -156,11 +156,7 @@ pub(crate) fn check_heartbeat(
     checked.map_err(|rejected| refused(head, rejected, numbers))
 }
 
-fn refused(
-    head: Option<&wire::EventHead>,
-    rejected: Rejected,
-    numbers: &Numbers,
-) -> RejectedEvent {
+fn refused(head: Option<&wire::EventHead>, rejected: Rejected, numbers: &Numbers) -> RejectedEvent {
     for rule in rejected.rules() {
         numbers.refused(rule);
     }

@@ -133,7 +133,8 @@ impl<A: Agency> Gateway<A> {
         for record in walbrook_proto::records() {
             if record
                 .event
-                .is_some_and(|event| [A::NAME, ANY_AGENCY].contains(&event.agency)) {
+                .is_some_and(|event| [A::NAME, ANY_AGENCY].contains(&event.agency))
+            {
                 self.shared
                     .schemas
                     .named(record.full_name, record.schema)

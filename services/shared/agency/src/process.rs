@@ -22,7 +22,8 @@ use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait::{self, WaitError};
 
 use crate::{
-    Agency, AgencyKeys, Gateway, GrpcIdentity, Heartbeats, Limits, Parts, RegistrySchemas, Schedules, schedule,
+    Agency, AgencyKeys, Gateway, GrpcIdentity, Heartbeats, Limits, Parts, RegistrySchemas,
+    Schedules, schedule,
 };
 
 /// The part of readiness that says whether the publication schedules are known.
@@ -187,9 +188,7 @@ where
         });
     let listener = server::bind(common.listen).await?;
     let heartbeats = HeartbeatsServer::new(Heartbeats(gateway.clone()));
-    let services = Services::new(verifier)
-        .with(heartbeats)
-        .with(make(gateway));
+    let services = Services::new(verifier).with(heartbeats).with(make(gateway));
     tracing::info!(agency = A::NAME, listen = %common.listen, "serving");
     let (readiness, shutdown) = (context.readiness.clone(), context.shutdown.clone());
     services

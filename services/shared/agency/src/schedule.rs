@@ -173,7 +173,11 @@ impl Schedules {
         };
         if pin.kind == PinKind::Schema.as_str() && is_foreign(&pin.name) {
             let taken = self.datasets.take(&pin.content);
-            tracing::info!(schema = pin.name, taken, "the schema of an open dataset is registered");
+            tracing::info!(
+                schema = pin.name,
+                taken,
+                "the schema of an open dataset is registered"
+            );
         }
     }
 }

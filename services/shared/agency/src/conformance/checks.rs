@@ -42,7 +42,11 @@ impl Checks {
 
     /// The Avro body of an event that would be accepted, and its record's name; `None` for one that would be refused.
     #[must_use]
-    pub fn written<A: Agency>(&self, event: &A::Event, now: Instant) -> Option<(&'static str, Vec<u8>)> {
+    pub fn written<A: Agency>(
+        &self,
+        event: &A::Event,
+        now: Instant,
+    ) -> Option<(&'static str, Vec<u8>)> {
         let body = A::body(event).filter(|_| self.accept::<A>(event, now))?;
         Some((body.record, body.avro().ok()?))
     }

@@ -37,6 +37,7 @@ pub use crate::people::{body, demographics, event, head, id, subject};
 
 pub const CAMDEN: &str = "GSS:E09000007";
 pub const EVENT: &str = "housing.RentArrearsChanged";
+pub const STAY: &str = "housing.HostelStay";
 pub const TOPIC: &str = "t.raw.example";
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -69,10 +70,13 @@ impl Agency for Example {
             event::Body::RentArrearsChanged(m) => {
                 Some(Body::of("rent_arrears_changed", m, arrears))
             }
+            event::Body::HostelStay(m) => Some(Body::of("hostel_stay", m, anything)),
             _ => None,
         }
     }
 }
+
+fn anything<M>(_: &M, _: &Context<'_>, _: &mut Findings) {}
 
 fn arrears(m: &RentArrearsChanged, _: &Context<'_>, findings: &mut Findings) {
     findings.check(
@@ -261,7 +265,7 @@ impl House {
         let (ids, metrics, shutdown) = (Arc::new(Ids::default()), Metrics::new(), Shutdown::new());
         let mut parts = parts(&log, &people, &ids, limits, seal, &metrics, &shutdown);
         let schedules = Schedules::new(&metrics);
-        assert!(schedules.take(&schedule(CAMDEN, 1, &[EVENT])));
+        assert!(schedules.take(&schedule(CAMDEN, 1, &[EVENT, STAY])));
         parts.schedules = schedules.clone();
         parts.agency_keys.before = before;
         let gateway = Gateway::<Example>::new(parts);
@@ -330,6 +334,19 @@ impl House {
             self.channel.clone(),
             Credential::minted(self.issuer.clone(), request),
         )
+    }
+
+    /// The bare connection.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// A token of Camden's system.
+    pub fn token(&self) -> String {
+        let request =
+            TokenRequest::new(CAMDEN, "housing-system", role::PRODUCER).events(&["housing.*"]);
+        let token = self.issuer.token(&request, SystemTime::now());
+        token.expect("a token")
     }
 
     /// A client that shows exactly this, or nothing.

@@ -10,6 +10,7 @@
 
 mod accepted;
 mod callers;
+mod compressed;
 mod events;
 mod failures;
 mod house;
@@ -17,5 +18,6 @@ mod identity;
 mod linking;
 mod people;
 mod places;
+mod restricted;
 mod schedules;
 mod streams;
