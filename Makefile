@@ -6,6 +6,6 @@ demo: ; @deploy/setup.sh && cargo build --workspace --bins && exec cargo run --q
 test: ; @deploy/test.sh ## every test, on a real Kafka that is started and stopped
 check: ; @deploy/check.sh ## format, lints, documentation, dependencies
 bench: ; @deploy/setup.sh && cargo build --release --workspace --bins && exec cargo run --release --quiet --bin walbrook-bench -- $(if $(BENCH),--only $(BENCH)) $(if $(FULL),--full) ## short benchmarks (BENCH=name for one, FULL=1 for the stated size)
-nightly: ; @deploy/test.sh && exec cargo test --locked --package walbrook-tests --test simulation -- --ignored ## every test, and ten thousand histories of enforcement
+nightly: ; @deploy/test.sh && cargo test --locked --package walbrook-tests --test simulation --test clients -- --ignored && exec cargo test --locked --package walbrook-fuzz -- --ignored ## every test, ten thousand histories of enforcement, the client examples, and each decoder a minute of broken input
 schemas: ; @deploy/setup.sh && WALBROOK_WRITE_SCHEMAS=1 cargo test --package walbrook-proto --test schemas --test contract ## write what is new in proto/: Avro schemas into schemas/, promises to clients into proto/contract.lock
 golden: ; @deploy/setup.sh && cargo run --quiet --package walbrook-policy --example golden ## write the golden tables of decisions and reads anew; the difference is for the reviewer
