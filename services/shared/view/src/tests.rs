@@ -4,6 +4,7 @@ mod children;
 mod files;
 mod fold;
 mod history;
+mod housing;
 mod pages;
 mod records;
 mod rows;
