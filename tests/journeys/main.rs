@@ -10,6 +10,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod conformance;
 mod crashes;
 mod dry_run;
 mod forwarding;
@@ -20,11 +21,13 @@ mod identity_processes;
 mod lifecycle;
 mod merges;
 mod moves;
+mod open_data;
 mod outages;
 mod quarantine;
 mod receipts;
 mod redecisions;
 mod referrals;
+mod resumption;
 mod schedules;
 mod sealed;
 mod snapshots;
