@@ -13,6 +13,7 @@ use walbrook_domain::control::{ControlFact, ControlRecord};
 use walbrook_domain::{Day, Instant, Organisation};
 use walbrook_event::{control, framing, headers};
 use walbrook_eventlog::{Namespace, Record, TopicPartition, topics};
+use walbrook_policy::agreement::Kind;
 use walbrook_policy::{AgreementBook, Catalogue};
 use walbrook_runtime::shutdown::Shutdown;
 
@@ -54,6 +55,35 @@ impl AgreementCover {
     /// Changes with every change that may concern the cover.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// Names what is covered: who, by which agreement, by which kinds of evidence. Sixteen hexadecimal digits, the same on every machine.
+    pub fn word(&self) -> String {
+        let state = self.state.read();
+        let mut text = String::new();
+        for (id, history) in state.book.agreements() {
+            let mut parties: Vec<String> = Vec::new();
+            for organisation in history.signatories() {
+                let edition = history.in_force(organisation, state.today);
+                if let Ok((edition, _)) = edition
+                    && let Kind::Matching { strategies } = &edition.agreement.kind
+                {
+                    let strategies: BTreeSet<&str> =
+                        strategies.iter().map(String::as_str).collect();
+                    parties.push(format!("{organisation} {strategies:?}"));
+                }
+            }
+            // One party alone is compared with nobody.
+            if parties.len() > 1 {
+                parties.sort_unstable();
+                text.push_str(&format!("{id} {parties:?}\n"));
+            }
+        }
+        let hash = walbrook_policy::agreement::sha256(&text);
+        hash.iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Sets the day on which effective and expiry dates are judged.

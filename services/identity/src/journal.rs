@@ -1,20 +1,21 @@
 //! Identity's two topics: how its records stand there, how they are written in one transaction and read back.
 
+mod sheet;
+
+pub use sheet::Sheet;
+
 use crate::error::JournalError;
-use crate::linkage::{Changes, Index, Token, wire};
-use bytes::Bytes;
+use crate::linkage::{Changes, Index};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
-use walbrook_event::{framing, headers};
-use walbrook_eventlog::headers::{pack, packed_length};
+use walbrook_event::framing;
 use walbrook_eventlog::{
-    Ends, GroupReader, Headers, LogError, Namespace, NewRecord, Reader, Record, TopicPartition,
-    Transactor, topics,
+    Ends, GroupReader, InputPosition, LogError, Namespace, NewRecord, Positions, Reader, Record,
+    TopicPartition, Transactor, topics,
 };
 use walbrook_proto::avro::AvroRecord;
-use walbrook_proto::identity::v1::{IdentityRecord, LinkRecord};
 use walbrook_runtime::shutdown::Shutdown;
 
 /// The transactional id and the group that says whose it is, without the namespace: there is one writer.
@@ -26,8 +27,6 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// Reading gives up when nothing came for so long.
 const SILENCE: Duration = Duration::from_secs(30);
 pub(crate) const POLL: Duration = Duration::from_millis(100);
-/// What most records take.
-const VALUE_BYTES: usize = 384;
 const POLL_RECORDS: usize = 10_000;
 
 /// Where clients of the log come from.
@@ -44,6 +43,11 @@ pub trait Clients: Send + Sync {
     fn ends(&self) -> Result<Box<dyn Ends>, LogError>;
     /// A transactor of this id (full name).
     fn transactor(&self, id: &str) -> Box<dyn Transactor>;
+    /// Committed positions of groups.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    fn positions(&self) -> Result<Box<dyn Positions>, LogError>;
     /// A member of this group (full name) over this topic (full name); `None` where there is no group: then whoever comes takes over.
     ///
     /// # Errors
@@ -66,6 +70,10 @@ impl Clients for walbrook_eventlog_kafka::Kafka {
 
     fn transactor(&self, id: &str) -> Box<dyn Transactor> {
         Box::new(self.transactor(id, TRANSACTION_TIMEOUT))
+    }
+
+    fn positions(&self) -> Result<Box<dyn Positions>, LogError> {
+        Ok(Box::new(self.positions()))
     }
 
     fn member(&self, group: &str, topic: &str) -> Result<Option<Box<dyn GroupReader>>, LogError> {
@@ -115,26 +123,12 @@ impl Format {
         TopicPartition::new(self.namespace.name(topics::IDENTITY), 0)
     }
 
-    /// Nothing stands under a token any more: it was rotated away.
-    fn tombstone(&self, token: Token, now: Instant) -> NewRecord {
-        let mut written = Headers::new();
-        let id = Some(uuid::Uuid::new_v4());
-        for (name, value) in headers::internal(IdentityRecord::FULL_NAME, "identity", Some(now), id)
-        {
-            written.push(name, value.into_bytes());
-        }
-        NewRecord {
-            topic: self.namespace.name(topics::IDENTITY).into(),
-            partition: None,
-            key: Some(Bytes::copy_from_slice(&token.0)),
-            value: None,
-            headers: written,
-            timestamp_ms: None,
-        }
+    /// Where it stands how far everybody was compared: with the group that says who writes, so that it is kept for as long as somebody does.
+    pub fn progress_group(&self) -> String {
+        self.namespace.name(TRANSACTIONAL_ID)
     }
 
-    /// The records of a batch: each changed identity record, the tombstones of tokens that were rotated away, then each link record of each changed
-    /// person.
+    /// All records of a batch.
     ///
     /// # Errors
     /// When a record cannot be encoded.
@@ -144,82 +138,13 @@ impl Format {
         changes: &Changes,
         now: Instant,
     ) -> Result<Vec<NewRecord>, JournalError> {
-        let mut records = Vec::with_capacity(changes.identity.len() + changes.links.len());
-        let pen = Pen::new::<IdentityRecord>(self, topics::IDENTITY, &self.identity, now);
-        let changed = changes
-            .identity
-            .iter()
-            .filter_map(|handle| index.record(*handle));
-        for record in changed {
-            records.push(pen.write(&record.token.0, &wire::identity_record(record))?);
-        }
-        // After the records: a reader that meets the tombstone has the record under its new token already.
-        for token in &changes.forgotten {
-            records.push(self.tombstone(*token, now));
-        }
-        let pen = Pen::new::<LinkRecord>(self, topics::LINKS, &self.links, now);
-        for handle in &changes.links {
-            if let Some(message) = wire::link_record(index, *handle) {
-                records.push(pen.write(handle.as_bytes(), &message)?);
-            }
-        }
+        let sheet = Sheet::new(index, changes, now);
+        let mut records = Vec::with_capacity(sheet.len());
+        sheet.write(self, &mut |record| {
+            records.push(record);
+            Ok(())
+        })?;
         Ok(records)
-    }
-}
-
-/// Writes the records of one topic and one batch: what they have in common is made once.
-struct Pen {
-    topic: Arc<str>,
-    schema_id: i32,
-    /// Headers around the record's own id.
-    before: Vec<u8>,
-    after: Vec<u8>,
-}
-
-impl Pen {
-    fn new<R: AvroRecord>(format: &Format, topic: &str, schema: &Schema, now: Instant) -> Self {
-        let (mut before, mut after) = (Vec::new(), Vec::new());
-        pack(&mut before, headers::SPEC_VERSION, b"1.0");
-        let data_schema = format!("{}/{}", schema.subject, schema.id);
-        for (name, value) in [
-            (headers::SOURCE, "/walbrook/identity"),
-            (headers::TYPE, R::FULL_NAME),
-            (headers::TIME, &now.rfc3339()),
-            (headers::DATA_SCHEMA, &data_schema),
-            (headers::CONTENT_TYPE, "application/avro"),
-        ] {
-            pack(&mut after, name, value.as_bytes());
-        }
-        Self {
-            topic: format.namespace.name(topic).into(),
-            schema_id: schema.id,
-            before,
-            after,
-        }
-    }
-
-    fn write<R: AvroRecord>(&self, key: &[u8], message: &R) -> Result<NewRecord, JournalError> {
-        let mut value = framing::frame(self.schema_id, &[]);
-        value.reserve(VALUE_BYTES);
-        message
-            .encode(&mut value)
-            .map_err(|error| JournalError::Encode(error.to_string()))?;
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
-        let id = id.hyphenated().encode_lower(&mut text).as_bytes();
-        let length = self.before.len() + packed_length(headers::ID, id) + self.after.len();
-        let mut written = Vec::with_capacity(length);
-        written.extend_from_slice(&self.before);
-        pack(&mut written, headers::ID, id);
-        written.extend_from_slice(&self.after);
-        Ok(NewRecord {
-            topic: Arc::clone(&self.topic),
-            partition: None,
-            key: Some(Bytes::copy_from_slice(key)),
-            value: Some(value.into()),
-            headers: Headers::packed(written.into()),
-            timestamp_ms: None,
-        })
     }
 }
 
@@ -232,25 +157,28 @@ pub struct Written {
     pub identity: Option<i64>,
 }
 
-/// Writes the records in one transaction.
+/// Writes a batch in one transaction; with it, where everybody was compared up to, where that is news.
 ///
 /// # Errors
 /// When the transaction did not come about, or it is not known whether it did.
 pub fn write(
     transactor: &mut dyn Transactor,
-    records: Vec<NewRecord>,
-    links_topic: &str,
-) -> Result<Written, LogError> {
+    format: &Format,
+    sheet: &Sheet,
+    progress: Option<InputPosition>,
+) -> Result<Written, JournalError> {
     transactor.begin()?;
-    for record in records {
-        transactor.send(record)?;
-    }
+    sheet.write(format, &mut |record| Ok(transactor.send(record)?))?;
     let delivered = transactor.drain()?;
+    if let Some(progress) = progress {
+        transactor.send_positions(&format.progress_group(), &[progress], None)?;
+    }
     transactor.commit()?;
+    let links_topic = format.namespace.name(topics::LINKS);
     let mut written = Written::default();
     let mut positions: HashMap<i32, i64> = HashMap::new();
     for (at, offset) in delivered {
-        if &*at.topic == links_topic {
+        if *at.topic == *links_topic {
             let next = positions.entry(at.partition).or_insert(0);
             *next = (*next).max(offset + 1);
         } else {

@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use walbrook_runtime::metrics::LATENCY_BOUNDS_S;
 
@@ -110,12 +111,15 @@ impl Metrics {
             .inc_by(count);
     }
 
-    pub(crate) fn found(&self, found: Found) {
-        self.searches
-            .get_or_create(&Search {
-                found: found.as_str().to_owned(),
-            })
-            .inc();
+    pub(crate) fn found(&self, all: impl Iterator<Item = Found>) {
+        let mut counts: BTreeMap<Found, u64> = BTreeMap::new();
+        for found in all {
+            *counts.entry(found).or_default() += 1;
+        }
+        for (found, count) in counts {
+            let found = found.as_str().to_owned();
+            self.searches.get_or_create(&Search { found }).inc_by(count);
+        }
     }
 
     pub(crate) fn transaction(&self, outcome: Transaction) {

@@ -1,4 +1,5 @@
-//! The single writer: one thread that owns the index, joins concurrent requests into one transaction, and answers only once it is committed.
+//! The single writer: one thread that owns the index, joins concurrent requests into one transaction, and answers only once it is committed. Another
+//! thread (`press`) makes the records and writes them; meanwhile the first steps the next batch.
 //!
 //! Which process it is, a group says (`seat`). The others follow what it commits, so that they answer from it and one of them can take over at once:
 //! the transactional id first, which ends whatever the one before left open and fences it, then what is still unread, then it serves.
@@ -7,40 +8,40 @@ mod batch;
 mod desk;
 mod fresh;
 mod keeper;
+mod press;
 mod seat;
 mod succession;
+mod sweeps;
 
 pub use desk::{Clock, Desk, Done, LiveCover, SystemClock, SystemEntropy};
 
 use crate::error::{CallError, JournalError};
 use crate::follow::Held;
 use crate::journal::{Clients, Format};
-use crate::linkage::{Answer, Command, Core, Directory, Entropy, Rules};
+use crate::linkage::{Core, Directory, Entropy, Rules};
 use crate::metrics::{Metrics, Transaction};
 use crate::snapshot::Snapshot;
-use batch::Failed;
-use desk::{Request, Standing};
+use batch::{Flight, Open};
+use desk::{Event, Standing};
 use fresh::Fresh;
 use keeper::{Keeper, Reached};
+use press::{Outcome, Press};
 use seat::Seat;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant as Monotonic};
-use walbrook_domain::{Day, Instant};
-use walbrook_eventlog::{Severity, Transactor};
+use sweeps::Sweeps;
+use walbrook_eventlog::Severity;
 use walbrook_runtime::shutdown::Shutdown;
 
 /// Requests that may wait for the writer.
 const QUEUE: usize = 1_024;
-/// Commands of one transaction: more wait for the next. A commit takes tens of milliseconds however small it is, so that under load few large ones leave
-/// most of the time to the linking.
+/// Commands of one transaction: more wait for the next.
 const BATCH_COMMANDS: usize = 8_000;
 /// How often an idle writer looks at the clock, the agreements and its seat.
 const TICK: Duration = Duration::from_millis(100);
 /// How long a replica waits for the next record before it looks at its seat.
 const FOLLOW: Duration = Duration::from_millis(20);
-/// Persons that come of age, and records that are reviewed, in one transaction.
-const SWEEP: usize = 500;
 /// After so long without a record a follower has all that is committed.
 const HELD_UP: Duration = Duration::from_secs(3);
 /// How long the log may take to show that it is there.
@@ -58,16 +59,17 @@ pub struct Writer {
     entropy: Box<dyn Entropy>,
     directory: Arc<Directory>,
     metrics: Metrics,
-    queue: Receiver<Request>,
+    queue: Receiver<Event>,
+    /// The queue's other end, for whoever wakes this thread.
+    wake: SyncSender<Event>,
     standing: Standing,
     fresh: Fresh,
     keeper: Keeper,
     /// What it held when another process was seated: all of it committed.
     held: Option<Held>,
-    /// The last London day on which everybody's age was looked at.
-    swept: Option<Day>,
-    /// The generation of the cover that is being, or was, reviewed, and the last place reviewed while it is.
-    reviewed: (Option<u64>, Option<i64>),
+    sweeps: Sweeps,
+    /// Nobody wanted anything of late.
+    quiet: bool,
 }
 
 /// The parts a writer is made of.
@@ -101,7 +103,7 @@ pub fn writer(parts: Parts) -> (Writer, Desk) {
         parts.format.identity_partition(),
     );
     let desk = Desk {
-        queue: sender,
+        queue: sender.clone(),
         standing: standing.clone(),
         fresh: fresh.clone(),
     };
@@ -120,11 +122,12 @@ pub fn writer(parts: Parts) -> (Writer, Desk) {
         directory: parts.directory,
         metrics: parts.metrics,
         queue,
+        wake: sender,
         standing,
         fresh,
         held: None,
-        swept: None,
-        reviewed: (None, None),
+        sweeps: Sweeps::default(),
+        quiet: false,
     };
     (writer, desk)
 }
@@ -132,7 +135,12 @@ pub fn writer(parts: Parts) -> (Writer, Desk) {
 /// A state taken over from the log, and the right to write.
 struct Reign {
     core: Core,
-    transactor: Box<dyn Transactor>,
+    press: Press,
+    /// The batch in work.
+    open: Open,
+    /// The batch that is being written, and what became of it where that is known but not taken up yet.
+    flight: Option<Flight>,
+    landed: Option<Outcome>,
     reached: Reached,
     /// No group says who writes.
     is_alone: bool,
@@ -218,94 +226,79 @@ impl Writer {
 
     fn reign(&mut self, mut reign: Reign, seat: &mut Seat, stop: &Shutdown) -> Ended {
         loop {
-            if let Err(error) = seat.look() {
-                return JournalError::from(error).into();
-            }
-            if !seat.is_owner() {
-                if seat.is_settled() {
+            match self.go_on(&mut reign, seat, stop) {
+                Ok(()) => {}
+                Err(Ended::Unseated) => {
                     self.held = Some(reign.into_held());
                     return Ended::Unseated;
                 }
-                // The group is settling, perhaps on this process again. Who else would have written meanwhile would have fenced it.
-                self.standing.reads();
-                self.turn_away(FOLLOW, stop);
-                if stop.is_requested() {
-                    return Ended::Stopped;
-                }
-                continue;
-            }
-            self.standing.serves();
-            self.keeper.keep(reign.core.index(), &reign.reached);
-            let busy = match self.sweep(&mut reign) {
-                Ok(busy) => busy,
                 Err(ended) => return ended,
-            };
-            let first = match self
-                .queue
-                .recv_timeout(if busy { Duration::ZERO } else { TICK })
-            {
-                Ok(first) => Some(first),
-                Err(RecvTimeoutError::Timeout) if !stop.is_requested() => None,
-                Err(_) => {
-                    self.keeper.close(reign.core.index(), &reign.reached);
-                    return Ended::Stopped;
-                }
-            };
-            if let Some(first) = first
-                && let Err(ended) = self.serve(&mut reign, first)
-            {
-                return ended;
             }
         }
     }
 
-    /// What is due without a request: birthdays once a day, records once the cover changed. One slice; says whether more waits.
-    fn sweep(&mut self, reign: &mut Reign) -> Result<bool, Ended> {
-        let now = self.clock.now();
-        let today = now.london_day();
-        self.cover.set_today(today);
-        if self.swept != Some(today) {
-            let answer = self.step(reign, Command::ComeOfAge { limit: SWEEP }, now);
-            if !self.settled(reign, now)? {
-                return Ok(false);
+    /// One thing after another: what is through, what is due, what was stepped, then whoever waits.
+    fn go_on(&mut self, reign: &mut Reign, seat: &mut Seat, stop: &Shutdown) -> Result<(), Ended> {
+        seat.look().map_err(JournalError::from)?;
+        if !seat.is_owner() {
+            return self.step_aside(reign, seat, stop);
+        }
+        self.standing.serves();
+        self.land(reign)?;
+        let records = reign.core.index().len();
+        if reign.flight.is_none() {
+            let is_due = self.keeper.is_due(records, self.quiet);
+            if is_due && reign.open.is_empty() {
+                // Nothing is in work: what the index holds is committed.
+                self.keeper.keep(reign.core.index(), &reign.reached);
+            } else if !is_due {
+                self.sweep(reign);
             }
-            if answer != Ok(Answer::CameOfAge(SWEEP)) {
-                self.swept = Some(today);
+            self.press(reign)?;
+        }
+        if reign.flight.is_some()
+            && (reign.open.is_full() || self.keeper.is_due(records, self.quiet))
+        {
+            return self.wait(reign);
+        }
+        let busy = reign.flight.is_none() && self.sweeps.is_behind();
+        match self
+            .queue
+            .recv_timeout(if busy { Duration::ZERO } else { TICK })
+        {
+            Ok(Event::Request(first)) => {
+                self.quiet = false;
+                self.take(reign, first);
             }
-            return Ok(true);
+            Ok(Event::Pressed) => {}
+            Err(RecvTimeoutError::Timeout) if !stop.is_requested() => {
+                self.quiet = reign.flight.is_none();
+            }
+            Err(_) => {
+                self.wait(reign)?;
+                self.press(reign)?;
+                self.wait(reign)?;
+                self.keeper.close(reign.core.index(), &reign.reached);
+                return Err(Ended::Stopped);
+            }
         }
-        let generation = self.cover.generation();
-        if self.reviewed.0 != Some(generation) {
-            self.reviewed = (Some(generation), Some(0));
-        }
-        let Some(after) = self.reviewed.1 else {
-            return Ok(false);
-        };
-        let answer = self.step(
-            reign,
-            Command::Review {
-                after,
-                limit: SWEEP,
-            },
-            now,
-        );
-        if !self.settled(reign, now)? {
-            return Ok(false);
-        }
-        self.reviewed.1 = match answer {
-            Ok(Answer::Reviewed(last)) => last,
-            _ => None,
-        };
-        Ok(true)
+        Ok(())
     }
 
-    /// Commits a slice of a sweep; false when it failed in passing and must be tried again.
-    fn settled(&mut self, reign: &mut Reign, now: Instant) -> Result<bool, Ended> {
-        match self.commit(reign, now) {
-            Ok(_) => Ok(true),
-            Err(Failed::Passing | Failed::Refused) => Ok(false),
-            Err(Failed::Ends(ended)) => Err(ended),
+    /// Another process is, or will be, the writer: what is on its way comes out, and nothing new begins.
+    fn step_aside(&mut self, reign: &mut Reign, seat: &Seat, stop: &Shutdown) -> Result<(), Ended> {
+        self.wait(reign)?;
+        self.roll_back(reign);
+        if seat.is_settled() {
+            return Err(Ended::Unseated);
         }
+        // The group is settling, perhaps on this process again. Who else would have written meanwhile would have fenced it.
+        self.standing.reads();
+        self.turn_away(FOLLOW, stop);
+        if stop.is_requested() {
+            return Err(Ended::Stopped);
+        }
+        Ok(())
     }
 
     /// While this process does not write, nobody waits for it: requests are answered at once.
@@ -314,7 +307,10 @@ impl Writer {
         while !stop.is_requested() {
             let left = until.saturating_duration_since(Monotonic::now());
             match self.queue.recv_timeout(left) {
-                Ok(request) => drop(request.reply.send(Err(CallError::NotWritten))),
+                Ok(Event::Request(request)) => {
+                    drop(request.reply.send(Err(CallError::NotWritten)));
+                }
+                Ok(Event::Pressed) => {}
                 Err(_) => return,
             }
         }

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use walbrook_domain::Handle;
 use walbrook_eventlog::{
-    Ends, GroupGeneration, InputPosition, LogError, NewRecord, Reader, Severity, TopicPartition,
-    Transactor, murmur2_partition, topics,
+    Ends, GroupGeneration, InputPosition, LogError, NewRecord, Positions, Reader, Severity,
+    TopicPartition, Transactor, murmur2_partition, topics,
 };
 use walbrook_eventlog_kafka::Kafka;
 use walbrook_identity::error::{CallError, JournalError};
@@ -204,6 +204,9 @@ impl Clients for Alone {
     fn transactor(&self, id: &str) -> Box<dyn Transactor> {
         self.0.transactor(id)
     }
+    fn positions(&self) -> Result<Box<dyn Positions>, LogError> {
+        self.0.positions()
+    }
 }
 
 /// A second writer ends the first: it stops at its next write and has written nothing more.
@@ -329,6 +332,9 @@ impl Clients for Shaky {
     }
     fn transactor(&self, id: &str) -> Box<dyn Transactor> {
         Box::new(ShakyTransactor(self.0.transactor(id), self.1.clone()))
+    }
+    fn positions(&self) -> Result<Box<dyn Positions>, LogError> {
+        self.0.positions()
     }
 }
 

@@ -113,16 +113,25 @@ impl Core {
             .collect();
         keys.sort_unstable();
         for (_, key) in keys {
-            for slot in self.index.block(key) {
-                if all.len() >= self.rules.comparisons {
-                    return all;
-                }
-                if seen.insert(*slot) {
-                    all.push(*slot);
-                }
+            let from = all.len();
+            let slots = self.index.block(key).iter();
+            all.extend(slots.filter(|slot| seen.insert(**slot)));
+            if all.len() > self.rules.comparisons {
+                self.oldest(&mut all, from);
+                return all;
             }
         }
         all
+    }
+
+    /// Leaves so many comparisons as there may be. Of the last key's records the oldest stay: slots are given anew with each start, and whom a record is
+    /// compared with must not depend on that.
+    fn oldest(&self, all: &mut Vec<Slot>, from: usize) {
+        let place = |slot: &Slot| self.index.in_slot(*slot).map(|record| record.sequence);
+        if let Some(last) = all.get_mut(from..) {
+            last.sort_unstable_by_key(place);
+        }
+        all.truncate(self.rules.comparisons.max(from));
     }
 
     /// How the model's score of a pair comes about now.

@@ -154,8 +154,16 @@ impl Core {
                 }
             }
         }
-        candidates
-            .sort_by_key(|candidate| (Reverse(candidate.score), candidate.since, candidate.other));
+        // The earliest record of equals: handles are random, and decide nothing.
+        let place = |candidate: &Candidate| {
+            let other = self.index.record(candidate.other);
+            (
+                Reverse(candidate.score),
+                candidate.since,
+                other.map(|other| other.sequence),
+            )
+        };
+        candidates.sort_by_key(place);
         candidates.truncate(CANDIDATES);
         self.change(record.handle, |record| record.candidates = candidates);
     }

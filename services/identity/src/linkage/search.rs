@@ -306,7 +306,7 @@ impl Core {
     }
 }
 
-/// One lead for each person: by the surest kind of evidence, then the highest score, then the earliest record.
+/// One lead for each person, and the best first: by the surest kind of evidence, then the highest score, then the earliest record.
 fn best_by_person(leads: Vec<Lead>) -> Vec<Lead> {
     let mut best: BTreeMap<PersonId, Lead> = BTreeMap::new();
     let rank = |lead: &Lead| (lead.strategy, Reverse(lead.score), lead.sequence);
@@ -316,5 +316,7 @@ fn best_by_person(leads: Vec<Lead>) -> Vec<Lead> {
             _ => drop(best.insert(lead.person, lead)),
         }
     }
-    best.into_values().collect()
+    let mut best: Vec<Lead> = best.into_values().collect();
+    best.sort_unstable_by_key(rank);
+    best
 }

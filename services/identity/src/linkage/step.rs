@@ -23,8 +23,13 @@ pub struct Core {
     /// Its name and version.
     pub(super) model_word: Arc<str>,
     changes: Changes,
-    undo: Vec<(Handle, Option<Arc<PersonRecord>>)>,
+    undo: Vec<Before>,
+    /// The same of the batch before, while it is being written.
+    sealed: Vec<Before>,
 }
+
+/// A record that was changed, as it was.
+type Before = (Handle, Option<Arc<PersonRecord>>);
 
 impl Default for Core {
     fn default() -> Self {
@@ -43,6 +48,7 @@ impl Core {
             rules,
             changes: Changes::default(),
             undo: Vec::new(),
+            sealed: Vec::new(),
         }
     }
 
@@ -66,15 +72,29 @@ impl Core {
         &self.changes
     }
 
-    /// The batch is on the log.
-    pub fn committed(&mut self) -> Changes {
-        self.undo.clear();
+    /// The batch in work is handed over to be written, and another one begins. None may be being written.
+    pub fn seal(&mut self) -> Changes {
+        self.sealed = std::mem::take(&mut self.undo);
         std::mem::take(&mut self.changes)
     }
 
-    /// The batch is not on the log: everything it changed is as before.
+    /// The batch that was handed over is on the log.
+    pub fn settled(&mut self) {
+        self.sealed.clear();
+    }
+
+    /// The batch in work is on the log.
+    pub fn committed(&mut self) -> Changes {
+        let changes = self.seal();
+        self.settled();
+        changes
+    }
+
+    /// The batch that was handed over is not on the log: everything that it changed is as before, and what the batch in work changed, which rests on it.
     pub fn rolled_back(&mut self) {
-        while let Some((handle, before)) = self.undo.pop() {
+        let sealed = std::mem::take(&mut self.sealed);
+        let all = sealed.into_iter().chain(std::mem::take(&mut self.undo));
+        for (handle, before) in all.rev() {
             match before {
                 Some(record) => drop(self.index.put(record)),
                 None => drop(self.index.remove(handle)),

@@ -315,7 +315,12 @@ fn join(message: proto::Join) -> Result<Join, WireError> {
 /// The link record of a handle as the index has it; `None` for an unknown handle.
 pub fn link_record(index: &Index, handle: Handle) -> Option<proto::LinkRecord> {
     let record = index.record(handle)?;
-    let members: Vec<_> = index.members(record.person).collect();
+    let members: Vec<_> = index.members(record.person).cloned().collect();
+    Some(link_of(record, &members))
+}
+
+/// The link record of a record whose person has these members, in order of their handles.
+pub fn link_of(record: &PersonRecord, members: &[Arc<PersonRecord>]) -> proto::LinkRecord {
     let retired: BTreeSet<PersonId> = members
         .iter()
         .map(|member| member.own_person)
@@ -334,7 +339,7 @@ pub fn link_record(index: &Index, handle: Handle) -> Option<proto::LinkRecord> {
             )
         },
     );
-    Some(proto::LinkRecord {
+    proto::LinkRecord {
         handle: record.handle.as_bytes().to_vec(),
         organisation: record.organisation.to_string(),
         person: record.person.as_bytes().to_vec(),
@@ -357,5 +362,5 @@ pub fn link_record(index: &Index, handle: Handle) -> Option<proto::LinkRecord> {
             .collect(),
         revision: record.revision,
         recorded_at: Some(timestamp(record.recorded_at)),
-    })
+    }
 }

@@ -1,71 +1,74 @@
-//! One batch: stepped, written in one transaction, and only then answered and shown to readers.
+//! One batch: stepped, written in one transaction, and only then answered. While one is on its way the next is stepped on top of it; where the first does
+//! not come about, neither does what rests on it.
 
-use super::desk::{Done, Request};
+use super::desk::{Done, Event, Request};
+use super::press::Outcome;
+use super::sweeps::{self, Progress};
 use super::{BATCH_COMMANDS, Ended, Reign, Writer};
 use crate::error::{CallError, JournalError};
-use crate::journal::{self, Written};
-use crate::linkage::{Answer, Command, PersonRecord, Refused, Turn};
-use crate::metrics::Transaction;
+use crate::journal::{Sheet, Written};
+use crate::linkage::{Answer, Command, Refused, Turn};
 use std::sync::Arc;
-use std::time::Instant as Monotonic;
+use tokio::sync::oneshot;
 use walbrook_domain::Instant;
-use walbrook_eventlog::{Severity, topics};
+use walbrook_eventlog::Severity;
 
-/// A commit that did not come about.
-pub(super) enum Failed {
-    /// Rolled back; the same may work later.
-    Passing,
-    /// Rolled back; the same will never work.
-    Refused,
-    /// The reign is over.
-    Ends(Ended),
+type Stepped = (
+    Vec<Result<Answer, CallError>>,
+    oneshot::Sender<Result<Done, CallError>>,
+);
+
+/// The batch in work: requests that were stepped.
+#[derive(Default)]
+pub(super) struct Open {
+    stepped: Vec<Stepped>,
+    commands: usize,
+}
+
+impl Open {
+    pub(super) fn is_empty(&self) -> bool {
+        self.stepped.is_empty()
+    }
+
+    /// Whether more requests wait for the next one.
+    pub(super) fn is_full(&self) -> bool {
+        self.commands >= BATCH_COMMANDS
+    }
+}
+
+/// A batch that is being written.
+pub(super) struct Flight {
+    stepped: Vec<Stepped>,
+    changed: usize,
+    progress: Option<Progress>,
 }
 
 impl Writer {
-    /// Serves a request and all that wait with it, in one transaction.
-    pub(super) fn serve(&mut self, reign: &mut Reign, first: Request) -> Result<(), Ended> {
-        let mut commands = first.commands.len();
-        let mut waiting = vec![first];
-        while commands < BATCH_COMMANDS {
-            let Ok(next) = self.queue.try_recv() else {
-                break;
-            };
-            commands += next.commands.len();
-            waiting.push(next);
-        }
+    /// Steps a request and all that wait with it, into the batch in work.
+    pub(super) fn take(&mut self, reign: &mut Reign, first: Request) {
         let now = self.clock.now();
-        let mut stepped = Vec::with_capacity(waiting.len());
-        for request in waiting {
+        let mut next = Some(first);
+        while let Some(request) = next {
             let mut results = Vec::with_capacity(request.commands.len());
+            reign.open.commands += request.commands.len();
             for command in request.commands {
                 results.push(self.step(reign, command, now).map_err(CallError::from));
             }
-            stepped.push((results, request.reply));
+            reign.open.stepped.push((results, request.reply));
+            // What is through goes first: the next batch then leaves at once.
+            let goes_on = !reign.open.is_full() && !self.is_through(reign);
+            next = match goes_on.then(|| self.queue.try_recv()) {
+                Some(Ok(Event::Request(request))) => Some(request),
+                _ => None,
+            };
         }
-        self.metrics.batch(commands);
-        let committed = self.commit(reign, now);
-        let (positions, ended) = match committed {
-            Ok(positions) => (Ok(positions), Ok(())),
-            Err(Failed::Passing) => (Err(CallError::NotWritten), Ok(())),
-            Err(Failed::Refused) => (Err(CallError::Unwritable), Ok(())),
-            Err(Failed::Ends(ended)) => (Err(CallError::NotWritten), Err(ended)),
-        };
-        if ended.is_err() {
-            // Before the answers: whoever comes back at once must not meet what is about to be read again.
-            self.standing.serves_no_more();
+    }
+
+    fn is_through(&self, reign: &mut Reign) -> bool {
+        if reign.flight.is_some() && reign.landed.is_none() {
+            reign.landed = reign.press.outcome();
         }
-        for (results, reply) in stepped {
-            // A caller that has gone needs no answer.
-            let _ = reply.send(match &positions {
-                Ok(positions) => Ok(Done {
-                    results,
-                    positions: positions.clone(),
-                }),
-                Err(CallError::Unwritable) => Err(CallError::Unwritable),
-                Err(_) => Err(CallError::NotWritten),
-            });
-        }
-        ended
+        reign.landed.is_some()
     }
 
     pub(super) fn step(
@@ -82,54 +85,89 @@ impl Writer {
         reign.core.step(command, turn)
     }
 
-    /// Writes what the batch changed. The index keeps it, and readers see it, only when the commit was acknowledged.
-    pub(super) fn commit(
-        &mut self,
-        reign: &mut Reign,
-        now: Instant,
-    ) -> Result<Vec<(i32, i64)>, Failed> {
-        if reign.core.changes().is_empty() {
+    /// Hands the batch in work over to be written. What changed nothing is answered at once: all that it rests on is committed, none may be on its way.
+    pub(super) fn press(&mut self, reign: &mut Reign) -> Result<(), Ended> {
+        let open = std::mem::take(&mut reign.open);
+        let nothing = reign.core.changes().is_empty();
+        let progress = self.sweeps.news(nothing);
+        if nothing && progress.is_none() {
             reign.core.committed();
-            return Ok(Vec::new());
+            self.standing.compared(self.sweeps.is_done());
+            answer(open.stepped, &Ok(Vec::new()));
+            return Ok(());
         }
-        let start = Monotonic::now();
-        let span = tracing::info_span!("identity.commit", records = tracing::field::Empty);
-        let _entered = span.enter();
-        let written = self
-            .format
-            .records(reign.core.index(), reign.core.changes(), now)
-            .and_then(|records| {
-                span.record("records", records.len());
-                let links = self.format.namespace.name(topics::LINKS);
-                Ok(journal::write(reign.transactor.as_mut(), records, &links)?)
-            });
-        match written {
-            Ok(written) => {
-                self.publish(reign, &written);
-                self.metrics.transaction(Transaction::Committed);
-                self.metrics.commit_time(start.elapsed());
-                Ok(written.links)
-            }
-            Err(error) => Err(self.failed(reign, error)),
+        if open.commands > 0 {
+            self.metrics.batch(open.commands);
+        }
+        let changes = reign.core.seal();
+        let sheet = Arc::new(Sheet::new(reign.core.index(), &changes, self.clock.now()));
+        reign.flight = Some(Flight {
+            stepped: open.stepped,
+            changed: sheet.changed().len(),
+            progress: progress.clone(),
+        });
+        let next = reign.reached.identity_next;
+        let position = progress.map(|progress| sweeps::position(&progress, &self.format, next));
+        let handed = reign.press.hand_over(sheet, position);
+        handed.map_err(|error| {
+            self.standing.serves_no_more();
+            Ended::Unsure(error)
+        })
+    }
+
+    /// Takes up what became of the batch on its way, if that is known.
+    pub(super) fn land(&mut self, reign: &mut Reign) -> Result<(), Ended> {
+        if !self.is_through(reign) {
+            return Ok(());
+        }
+        match (reign.landed.take(), reign.flight.take()) {
+            (Some(outcome), Some(flight)) => self.landed(reign, flight, outcome),
+            _ => Ok(()),
         }
     }
 
-    fn publish(&mut self, reign: &mut Reign, written: &Written) {
-        let changes = reign.core.committed();
-        let index = reign.core.index();
-        let changed = changes
-            .identity
-            .iter()
-            .filter_map(|handle| index.record(*handle));
-        let changed: Vec<Arc<PersonRecord>> = changed.cloned().collect();
-        self.keeper.changed(changed.len());
-        changed
-            .iter()
-            .for_each(|record| self.metrics.found(record.found));
-        self.directory.publish(changed);
-        for token in &changes.forgotten {
-            self.directory.forget(*token);
+    /// Waits for the batch on its way.
+    pub(super) fn wait(&mut self, reign: &mut Reign) -> Result<(), Ended> {
+        if reign.flight.is_some() && reign.landed.is_none() {
+            reign.landed = Some(reign.press.wait());
         }
+        self.land(reign)
+    }
+
+    fn landed(&mut self, reign: &mut Reign, flight: Flight, outcome: Outcome) -> Result<(), Ended> {
+        let (positions, ended) = match outcome {
+            Outcome::Written(written) => {
+                self.written(reign, &written);
+                self.keeper.changed(flight.changed);
+                if let Some(progress) = flight.progress {
+                    self.sweeps.written(progress);
+                }
+                self.standing.compared(self.sweeps.is_done());
+                (Ok(written.links), Ok(()))
+            }
+            Outcome::Aborted(error) => {
+                self.roll_back(reign);
+                self.aborted();
+                let refused = match error.severity() {
+                    Severity::Fatal => CallError::Unwritable,
+                    _ => CallError::NotWritten,
+                };
+                (Err(refused), Ok(()))
+            }
+            Outcome::Unsure(error) => (Err(CallError::NotWritten), Err(Ended::Unsure(error))),
+            Outcome::Fenced(error) => (Err(CallError::NotWritten), Err(taken_over(reign, error))),
+        };
+        if ended.is_err() {
+            // Before the answers: whoever comes back at once must not meet what is about to be read again.
+            self.standing.serves_no_more();
+        }
+        answer(flight.stepped, &positions);
+        ended
+    }
+
+    fn written(&mut self, reign: &mut Reign, written: &Written) {
+        reign.core.settled();
+        let index = reign.core.index();
         self.metrics.sizes(index.len(), index.person_count());
         for (partition, next) in &written.links {
             let at = usize::try_from(*partition).unwrap_or(usize::MAX);
@@ -144,39 +182,12 @@ impl Writer {
         }
     }
 
-    /// The batch is not on the log, or nobody knows.
-    fn failed(&mut self, reign: &mut Reign, error: JournalError) -> Failed {
-        self.metrics.transaction(Transaction::Failed);
-        match error.severity() {
-            Severity::OutcomeUnknown => Failed::Ends(Ended::Unsure(error)),
-            Severity::Fenced => Failed::Ends(taken_over(reign, error)),
-            severity => match reign.transactor.abort() {
-                Ok(()) => {
-                    reign.core.rolled_back();
-                    self.aborted();
-                    tracing::warn!(
-                        error = walbrook_runtime::status::chain(&error),
-                        "a transaction was aborted"
-                    );
-                    if severity == Severity::Fatal {
-                        Failed::Refused
-                    } else {
-                        Failed::Passing
-                    }
-                }
-                // A fenced client learns it from whatever it does next: coming back would fence the one that took over.
-                Err(abort) if abort.severity == Severity::Fenced => {
-                    Failed::Ends(taken_over(reign, abort.into()))
-                }
-                Err(abort) => {
-                    tracing::warn!(
-                        error = walbrook_runtime::status::chain(&error),
-                        "a transaction failed and could not be aborted"
-                    );
-                    Failed::Ends(Ended::Unsure(abort.into()))
-                }
-            },
-        }
+    /// Nothing that was not written was done. Who waits for the batch in work may come again.
+    pub(super) fn roll_back(&mut self, reign: &mut Reign) {
+        reign.core.rolled_back();
+        self.sweeps.rolled_back();
+        let open = std::mem::take(&mut reign.open);
+        answer(open.stepped, &Err(CallError::NotWritten));
     }
 
     /// What was aborted stands on the log and says nothing: readers need not wait for it. While the log does not say where it ends, they wait.
@@ -189,6 +200,20 @@ impl Writer {
         if let Ok(Some(end)) = ends.map(|ends| ends.first().copied()) {
             self.fresh.applied(end);
         }
+    }
+}
+
+fn answer(stepped: Vec<Stepped>, positions: &Result<Vec<(i32, i64)>, CallError>) {
+    for (results, reply) in stepped {
+        // A caller that has gone needs no answer.
+        let _ = reply.send(match positions {
+            Ok(positions) => Ok(Done {
+                results,
+                positions: positions.clone(),
+            }),
+            Err(CallError::Unwritable) => Err(CallError::Unwritable),
+            Err(_) => Err(CallError::NotWritten),
+        });
     }
 }
 

@@ -4,7 +4,7 @@ use super::fresh::Fresh;
 use crate::error::CallError;
 use crate::linkage::{Answer, Command, Entropy, MatchingCover};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use tokio::sync::oneshot;
 use walbrook_domain::{Day, Instant};
@@ -38,8 +38,10 @@ impl Entropy for SystemEntropy {
 
 /// The matching cover as the writer needs it: also whether it changed.
 pub trait LiveCover: MatchingCover {
-    /// Changes with every change of the cover.
+    /// Changes whenever the cover may have changed.
     fn generation(&self) -> u64;
+    /// Names what is covered now: the same word means that the same records may be compared, on every machine.
+    fn word(&self) -> String;
     /// Tells it the day.
     fn set_today(&self, today: Day);
 }
@@ -47,6 +49,10 @@ pub trait LiveCover: MatchingCover {
 impl LiveCover for crate::cover::AgreementCover {
     fn generation(&self) -> u64 {
         crate::cover::AgreementCover::generation(self)
+    }
+
+    fn word(&self) -> String {
+        crate::cover::AgreementCover::word(self)
     }
 
     fn set_today(&self, today: Day) {
@@ -68,9 +74,23 @@ pub(super) struct Request {
     pub(super) reply: oneshot::Sender<Result<Done, CallError>>,
 }
 
+/// What the writer waits for.
+pub(super) enum Event {
+    /// Somebody wants something.
+    Request(Request),
+    /// A transaction is through, whatever became of it.
+    Pressed,
+}
+
 /// What this process may answer. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Standing(Arc<AtomicU8>);
+pub(super) struct Standing(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    may: AtomicU8,
+    compared: AtomicBool,
+}
 
 const NOTHING: u8 = 0;
 const READS: u8 = 1;
@@ -79,32 +99,37 @@ const WRITES: u8 = 2;
 impl Standing {
     /// The directory is whole, and follows what is committed.
     pub(super) fn reads(&self) {
-        self.0.store(READS, Ordering::Release);
+        self.0.may.store(READS, Ordering::Release);
     }
 
     /// This process writes.
     pub(super) fn serves(&self) {
-        self.0.store(WRITES, Ordering::Release);
+        self.0.may.store(WRITES, Ordering::Release);
     }
 
     /// What is on the log is not known now.
     pub(super) fn reads_no_more(&self) {
-        self.0.store(NOTHING, Ordering::Release);
+        self.0.may.store(NOTHING, Ordering::Release);
     }
 
     pub(super) fn serves_no_more(&self) {
         self.reads_no_more();
     }
 
+    /// Whether every record was compared under the cover that holds.
+    pub(super) fn compared(&self, all: bool) {
+        self.0.compared.store(all, Ordering::Release);
+    }
+
     fn at_least(&self, standing: u8) -> bool {
-        self.0.load(Ordering::Acquire) >= standing
+        self.0.may.load(Ordering::Acquire) >= standing
     }
 }
 
 /// Where requests are handed to the writer. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Desk {
-    pub(super) queue: SyncSender<Request>,
+    pub(super) queue: SyncSender<Event>,
     pub(super) standing: Standing,
     pub(super) fresh: Fresh,
 }
@@ -118,6 +143,11 @@ impl Desk {
     /// Whether the directory is whole and follows what is committed, whoever writes.
     pub fn is_reading(&self) -> bool {
         self.standing.at_least(READS)
+    }
+
+    /// Whether every record that this process holds was compared under the cover of agreements that it knows. Said by the writer.
+    pub fn is_compared(&self) -> bool {
+        self.standing.0.compared.load(Ordering::Acquire)
     }
 
     /// Waits until everything that was committed before this call can be read in the directory. What may be old without harm needs none of it.
@@ -144,7 +174,7 @@ impl Desk {
         }
         let (reply, answer) = oneshot::channel();
         self.queue
-            .try_send(Request { commands, reply })
+            .try_send(Event::Request(Request { commands, reply }))
             .map_err(|error| match error {
                 TrySendError::Full(_) => CallError::Busy,
                 TrySendError::Disconnected(_) => CallError::NotReady,

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Monotonic};
 
-/// A snapshot is due after so many records, or a quarter of all where that is more…
+/// A snapshot is due after so many records, or a quarter of all where that is more, once nobody wants anything; while calls come, after twice as many as
+/// there are: during a first load few are written, and what is left is read from the log…
 const RECORDS: usize = 50_000;
 /// … or after so long with any.
 const AGE: Duration = Duration::from_secs(600);
@@ -66,15 +67,18 @@ impl Keeper {
         self.changed += records;
     }
 
-    /// Starts writing one where it is due. Call it between batches: what the index holds must be committed.
-    pub(super) fn keep(&mut self, index: &Index, reached: &Reached) {
-        let many = self.changed >= RECORDS.max(index.len() / 4);
+    /// Whether one is to be written.
+    pub(super) fn is_due(&self, records: usize, quiet: bool) -> bool {
+        let enough = if quiet { records / 4 } else { records * 2 };
+        let many = self.changed >= RECORDS.max(enough);
         let old = self.changed > 0 && self.written.elapsed() >= AGE;
-        let idle = self.at_work.as_ref().is_none_or(JoinHandle::is_finished);
-        if idle && (many || old) {
-            self.finish();
-            self.begin(index, reached);
-        }
+        (many || old) && self.at_work.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Starts writing one. Call it between batches: what the index holds must be committed.
+    pub(super) fn keep(&mut self, index: &Index, reached: &Reached) {
+        self.finish();
+        self.begin(index, reached);
     }
 
     /// Writes one, where there is anything new, and waits until it is there.

@@ -1,7 +1,10 @@
 //! From reading the log to writing it: a process follows until the seat is its own, and then takes over.
 
+use super::batch::Open;
 use super::keeper::Reached;
+use super::press::{self, Press};
 use super::seat::Seat;
+use super::sweeps::Sweeps;
 use super::{ANSWER, FOLLOW, HELD_UP, Reign, Writer};
 use crate::error::JournalError;
 use crate::follow::Follower;
@@ -95,12 +98,22 @@ impl Writer {
             milliseconds = began.elapsed().as_millis(),
             "index rebuilt"
         );
-        self.swept = None;
-        self.reviewed = (None, None);
+        self.sweeps = Sweeps::resume(clients.as_ref(), &self.format)?;
+        self.standing.compared(false);
+        let press = Press::start(press::Parts {
+            transactor,
+            format: self.format.clone(),
+            directory: Arc::clone(&self.directory),
+            metrics: self.metrics.clone(),
+            wake: self.wake.clone(),
+        })?;
         Ok(Reign {
             reached: Reached::of(&held),
             core: Core::new(held.index, self.rules.clone()),
-            transactor,
+            press,
+            open: Open::default(),
+            flight: None,
+            landed: None,
             is_alone: !seat.has_group(),
         })
     }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{Day, Handle, Instant, Organisation};
 use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::{
-    Appender, Ends, LogError, Namespace, Reader, Record, TopicPartition, Transactor, topics,
+    Appender, Ends, LogError, Namespace, Positions, Reader, Record, TopicPartition, Transactor,
+    topics,
 };
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_identity::error::JournalError;
@@ -45,6 +46,9 @@ impl Clients for Memory {
     }
     fn transactor(&self, id: &str) -> Box<dyn Transactor> {
         Box::new(self.0.transactor(id))
+    }
+    fn positions(&self) -> Result<Box<dyn Positions>, LogError> {
+        Ok(Box::new(self.0.clone()))
     }
 }
 
@@ -112,6 +116,10 @@ impl LiveCover for Signed {
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
+    fn word(&self) -> String {
+        let parties = self.parties.lock();
+        parties.iter().cloned().collect::<Vec<_>>().join("+")
+    }
     fn set_today(&self, _: Day) {}
 }
 
@@ -128,15 +136,30 @@ pub struct Running {
 impl Running {
     pub fn start(clients: Arc<dyn Clients>, format: Format) -> Self {
         let running = Self::begin(clients, format, None);
-        running.wait_until_serving();
+        // What it does by itself is behind it.
+        running.wait_until_compared();
         running
     }
 
     /// Starts one that may not be the writer.
     pub fn begin(clients: Arc<dyn Clients>, format: Format, snapshot: Option<Snapshot>) -> Self {
+        Self::launch(clients, format, snapshot, &[CAMDEN, HACKNEY])
+    }
+
+    /// Starts one where an agreement covers these organisations.
+    pub fn begin_under(clients: Arc<dyn Clients>, format: Format, parties: &[&str]) -> Self {
+        Self::launch(clients, format, None, parties)
+    }
+
+    fn launch(
+        clients: Arc<dyn Clients>,
+        format: Format,
+        snapshot: Option<Snapshot>,
+        parties: &[&str],
+    ) -> Self {
         let clock = Arc::new(Still(AtomicI64::new(day("2026-06-01").start().0)));
         let cover = Arc::new(Signed::default());
-        cover.set(&[CAMDEN, HACKNEY]);
+        cover.set(parties);
         let directory = Arc::new(Directory::default());
         let (writer, desk) = writer::writer(Parts {
             clients,
@@ -166,6 +189,14 @@ impl Running {
         wait_for("the writer to serve", || {
             assert!(!self.has_ended(), "the writer ended before it served");
             self.desk.is_serving()
+        });
+    }
+
+    /// Every record it holds was compared under the cover.
+    pub fn wait_until_compared(&self) {
+        wait_for("every record to be compared", || {
+            assert!(!self.has_ended(), "the writer ended before");
+            self.desk.is_serving() && self.desk.is_compared()
         });
     }
 

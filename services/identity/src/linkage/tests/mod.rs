@@ -196,7 +196,10 @@ impl World {
     pub fn rebuilt(&self) -> Index {
         use walbrook_proto::avro::AvroRecord;
         let mut index = Index::default();
-        for record in self.core.index().records() {
+        // In the order of handles, which is no order: the topic is compacted.
+        let mut records: Vec<_> = self.core.index().records().collect();
+        records.sort_by_key(|record| record.handle);
+        for record in records {
             let body = wire::identity_record(record).to_vec().unwrap();
             let message =
                 walbrook_proto::identity::v1::IdentityRecord::decode_exact(&body).unwrap();
