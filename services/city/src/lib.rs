@@ -5,9 +5,9 @@ pub mod rules;
 
 use tonic::{Request, Response, Status, Streaming};
 use walbrook_agency::{Agency, Body, Frame, FrameReceipts, Gateway, Rule};
-use walbrook_proto::common::v1::{EventHead, Receipt};
 use walbrook_proto::city::v1::city_events_server::CityEvents;
 use walbrook_proto::city::v1::{Event, PublishFrame, PublishRequest, event};
+use walbrook_proto::common::v1::{EventHead, Receipt};
 
 /// The agency.
 pub struct City;
@@ -30,12 +30,12 @@ impl Agency for City {
             event::Body::AirQualityMeasured(m) => {
                 Body::of("air_quality_measured", m, rules::air_quality_measured)
             }
-            event::Body::DaqiPublished(m) => {
-                Body::of("daqi_published", m, rules::daqi_published)
-            }
-            event::Body::PlanningApplicationStatusChanged(m) => {
-                Body::of("planning_application_status_changed", m, rules::planning_application_status_changed)
-            }
+            event::Body::DaqiPublished(m) => Body::of("daqi_published", m, rules::daqi_published),
+            event::Body::PlanningApplicationStatusChanged(m) => Body::of(
+                "planning_application_status_changed",
+                m,
+                rules::planning_application_status_changed,
+            ),
             event::Body::AiModelRegistered(m) => {
                 Body::of("ai_model_registered", m, rules::ai_model_registered)
             }
@@ -48,9 +48,11 @@ impl Agency for City {
             event::Body::DatasetPublished(m) => {
                 Body::of("dataset_published", m, rules::dataset_published)
             }
-            event::Body::OpenIndicatorPublished(m) => {
-                Body::of("open_indicator_published", m, rules::open_indicator_published)
-            }
+            event::Body::OpenIndicatorPublished(m) => Body::of(
+                "open_indicator_published",
+                m,
+                rules::open_indicator_published,
+            ),
             event::Body::OpenRecordPublished(m) => {
                 Body::of("open_record_published", m, rules::open_record_published)
             }

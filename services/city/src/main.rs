@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use walbrook_proto::city::v1::city_events_server::CityEventsServer;
 use walbrook_city::{City, Service};
+use walbrook_proto::city::v1::city_events_server::CityEventsServer;
 
 /// Each event is made of dozens of small pieces, on several threads and in librdkafka: the system's allocator was a fifth of a gateway's time.
 #[global_allocator]

@@ -194,7 +194,11 @@ fn record(visitors: &str, change: impl FnOnce(&mut OpenRecordPublished)) -> Vec<
     };
     let mut findings = Findings::new();
     rules::open_record_published(&message, &context, &mut findings);
-    findings.refusals().iter().map(|finding| finding.rule.id).collect()
+    findings
+        .refusals()
+        .iter()
+        .map(|finding| finding.rule.id)
+        .collect()
 }
 
 fn cases() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -210,17 +214,35 @@ fn cases() -> Vec<(&'static str, Vec<&'static str>)> {
         ("DAQI_BAND", daqi(|m| m.band = "LOW".into())),
         ("DAQI_BAND", daqi(|m| m.daqi_index = 7)),
         ("DECISION_INCOMPLETE", planning(|m| m.decision = None)),
-        ("DECISION_INCOMPLETE", planning(|m| m.status = "RECEIVED".into())),
-        ("ENDS_BEFORE_START", planning(|m| m.decided_on = on(2026, 9, 22))),
-        ("BIOMETRIC_CONDITIONS", model(|m| drop(m.conditions_met.pop()))),
+        (
+            "DECISION_INCOMPLETE",
+            planning(|m| m.status = "RECEIVED".into()),
+        ),
+        (
+            "ENDS_BEFORE_START",
+            planning(|m| m.decided_on = on(2026, 9, 22)),
+        ),
+        (
+            "BIOMETRIC_CONDITIONS",
+            model(|m| drop(m.conditions_met.pop())),
+        ),
         ("PRODUCTION_ASSESSMENTS", model(|m| m.dpia_ref = None)),
         ("PRODUCTION_ASSESSMENTS", model(|m| m.kill_switch = false)),
         ("PRODUCTION_ASSESSMENTS", model(|m| m.eqia_ref = None)),
-        ("COMPANY_NUMBER", model(|m| m.supplier_company_number = Some("AB12".into()))),
+        (
+            "COMPANY_NUMBER",
+            model(|m| m.supplier_company_number = Some("AB12".into())),
+        ),
         ("REVIEW_FAR", model(|m| m.next_review_on = on(2029, 6, 1))),
         ("NEXT_REVIEW_MISSING", review(|m| m.next_review_on = None)),
-        ("ENDS_BEFORE_START", review(|m| m.next_review_on = on(2026, 9, 19))),
-        ("SMALL_NUMBER", dataset(|m| m.smallest_cell_people = Some(9))),
+        (
+            "ENDS_BEFORE_START",
+            review(|m| m.next_review_on = on(2026, 9, 19)),
+        ),
+        (
+            "SMALL_NUMBER",
+            dataset(|m| m.smallest_cell_people = Some(9)),
+        ),
         ("SMALL_NUMBER", dataset(|m| m.smallest_cell_people = None)),
         ("COUNT_IMPOSSIBLE", dataset(|m| m.row_count = Some(-1))),
         ("SUPPRESSED_AND_SAID", indicator(|m| m.suppressed = true)),
@@ -228,9 +250,18 @@ fn cases() -> Vec<(&'static str, Vec<&'static str>)> {
         ("COUNT_IMPOSSIBLE", indicator(|m| m.count = Some(21))),
         ("COUNT_IMPOSSIBLE", indicator(|m| m.out_of = Some(19))),
         ("GSS_FORM", indicator(|m| m.area_gss = "Camden".into())),
-        ("NOT_A_REGISTERED_RECORD", record("10", |m| m.dataset = "lake-levels".into())),
-        ("NOT_A_REGISTERED_RECORD", record("10", |m| m.schema_sha256 = "0".repeat(64))),
-        ("NOT_A_REGISTERED_RECORD", record("10", |m| m.record.push(0))),
+        (
+            "NOT_A_REGISTERED_RECORD",
+            record("10", |m| m.dataset = "lake-levels".into()),
+        ),
+        (
+            "NOT_A_REGISTERED_RECORD",
+            record("10", |m| m.schema_sha256 = "0".repeat(64)),
+        ),
+        (
+            "NOT_A_REGISTERED_RECORD",
+            record("10", |m| m.record.push(0)),
+        ),
         ("SMALL_NUMBER", record("9", |_| {})),
     ]
 }
@@ -239,7 +270,10 @@ fn cases() -> Vec<(&'static str, Vec<&'static str>)> {
 fn good_events_pass() {
     let nothing = Vec::<&str>::new();
     assert_eq!(air(|_| {}), nothing);
-    assert_eq!(air(|m| (m.species_code, m.unit) = ("CO".into(), "MG_M3".into())), nothing);
+    assert_eq!(
+        air(|m| (m.species_code, m.unit) = ("CO".into(), "MG_M3".into())),
+        nothing
+    );
     assert_eq!(daqi(|_| {}), nothing);
     let forecast = daqi(|m| (m.index_source, m.bulletin_at) = ("FORECAST".into(), at(90)));
     assert_eq!(forecast, nothing);
@@ -248,7 +282,10 @@ fn good_events_pass() {
         (m.status, m.decision, m.decided_on) = ("RECEIVED".into(), None, None);
     });
     assert_eq!(received, nothing);
-    assert_eq!((model(|_| {}), review(|_| {})), (nothing.clone(), nothing.clone()));
+    assert_eq!(
+        (model(|_| {}), review(|_| {})),
+        (nothing.clone(), nothing.clone())
+    );
     let ended = review(|m| (m.outcome, m.next_review_on) = ("RETIRE".into(), None));
     assert_eq!(ended, nothing);
     let suspended = AiModelSuspended {
@@ -257,8 +294,14 @@ fn good_events_pass() {
         reason: "REVIEW_OVERDUE".into(),
         kill_switch_used: true,
     };
-    assert_eq!(book().broken(&suspended, rules::ai_model_suspended), nothing);
-    assert_eq!((dataset(|_| {}), indicator(|_| {})), (nothing.clone(), nothing.clone()));
+    assert_eq!(
+        book().broken(&suspended, rules::ai_model_suspended),
+        nothing
+    );
+    assert_eq!(
+        (dataset(|_| {}), indicator(|_| {})),
+        (nothing.clone(), nothing.clone())
+    );
     for visitors in ["10", "null"] {
         assert_eq!(record(visitors, |_| {}), nothing);
     }

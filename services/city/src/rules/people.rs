@@ -62,7 +62,9 @@ pub fn open_indicator_published(
     let either = m.count.is_some() != m.suppressed && !(m.suppressed && m.rounded_to.is_some());
     findings.check(either, &SUPPRESSED_AND_SAID, "suppressed");
     let multiple = m.rounded_to.is_none_or(|to| {
-        to > 0 && m.count.is_none_or(|count| count.rem_euclid(i64::from(to)) == 0)
+        to > 0
+            && m.count
+                .is_none_or(|count| count.rem_euclid(i64::from(to)) == 0)
     });
     let whole = m.count.zip(m.out_of).is_none_or(|(count, of)| count <= of);
     let negative = m.count.is_some_and(|count| count < 0) || m.out_of.is_some_and(|of| of < 0);
@@ -92,9 +94,11 @@ pub fn open_record_published(
     context: &Context<'_>,
     findings: &mut Findings,
 ) {
-    let checked = context.datasets.map_or(Err(DatasetFault::NotRegistered), |datasets| {
-        datasets.check(&m.dataset, &m.schema_sha256, &m.record)
-    });
+    let checked = context
+        .datasets
+        .map_or(Err(DatasetFault::NotRegistered), |datasets| {
+            datasets.check(&m.dataset, &m.schema_sha256, &m.record)
+        });
     match checked {
         Ok(()) => {}
         Err(DatasetFault::Record(RecordFault::SmallNumber)) => {
@@ -109,7 +113,9 @@ pub fn open_record_published(
 
 fn is_gss(text: &str) -> bool {
     let mut letters = text.bytes();
-    letters.next().is_some_and(|first| first.is_ascii_uppercase())
+    letters
+        .next()
+        .is_some_and(|first| first.is_ascii_uppercase())
         && text.len() == 9
         && letters.all(|byte| byte.is_ascii_digit())
 }

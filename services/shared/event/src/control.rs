@@ -5,9 +5,9 @@ use crate::dataset::is_foreign;
 use prost_types::Timestamp;
 use std::str::FromStr;
 use walbrook_domain::control::{
-    AgreementCommenced, AgreementFact, AgreementProposed, AgreementSigned, ControlFact, ControlRecord, GroundFact,
-    PartyKey, PinFact, PinKind, PublicationSchedule, ReaderRevocation, ScheduleEntry,
-    StandingChange,
+    AgreementCommenced, AgreementFact, AgreementProposed, AgreementSigned, ControlFact,
+    ControlRecord, GroundFact, PartyKey, PinFact, PinKind, PublicationSchedule, ReaderRevocation,
+    ScheduleEntry, StandingChange,
 };
 use walbrook_domain::{AgreementVersion, Day, Handle, Instant, WordError};
 use walbrook_proto::avro::{AvroError, AvroRecord};

@@ -106,7 +106,8 @@ pub fn registered_text(
 /// # Errors
 /// When it does not.
 pub fn compatible(text: &str, versions: &[String]) -> Result<(), SchemaFault> {
-    let parse = |text: &str| Schema::parse_str(text).map_err(|_| fault("the schema is no Avro schema"));
+    let parse =
+        |text: &str| Schema::parse_str(text).map_err(|_| fault("the schema is no Avro schema"));
     let new = parse(text)?;
     for version in versions {
         let old = parse(version)?;
@@ -165,6 +166,11 @@ impl JsonWriter {
         let fitted = value.resolve(&self.0).ok()?;
         apache_avro::to_avro_datum(&self.0, fitted).ok()
     }
+
+    /// The body of a record given as text; `None` when it is no JSON or does not fit.
+    pub fn body_of_text(&self, record: &str) -> Option<Vec<u8>> {
+        self.body(&serde_json::from_str(record).ok()?)
+    }
 }
 
 /// The name of the field that holds it: only who is granted that gets it.
@@ -194,16 +200,23 @@ impl DatasetSchema {
         let dataset = json.get(DATASET).and_then(Value::as_str);
         let dataset = dataset.ok_or_else(|| fault("the schema names no dataset"))?;
         let named = json.get(PEOPLE_COUNTS).and_then(Value::as_array);
-        let counts: Vec<&str> = named.into_iter().flatten().filter_map(Value::as_str).collect();
+        let counts: Vec<&str> = named
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         shallow(&json, 0)?;
-        let schema = Schema::parse_str(text)
-            .map_err(|_| fault("the schema is no Avro schema, or names a type that is not in it"))?;
+        let schema = Schema::parse_str(text).map_err(|_| {
+            fault("the schema is no Avro schema, or names a type that is not in it")
+        })?;
         let Schema::Record(record) = &schema else {
             return Err(fault("the schema is no record: open data are records"));
         };
         let full_name = record.name.fullname(None);
         if full_name == OURS || !is_foreign(&full_name) {
-            return Err(fault("names that begin with walbrook are the backbone's own"));
+            return Err(fault(
+                "names that begin with walbrook are the backbone's own",
+            ));
         }
         let mut fields = Vec::with_capacity(record.fields.len());
         for field in &record.fields {
@@ -217,7 +230,9 @@ impl DatasetSchema {
             fields.push((form, counts_people));
         }
         if fields.iter().filter(|(_, counts)| *counts).count() != counts.len() {
-            return Err(fault("a field that is said to count people is not at the top of the record"));
+            return Err(fault(
+                "a field that is said to count people is not at the top of the record",
+            ));
         }
         Ok(Self {
             dataset: dataset.to_owned(),
@@ -249,7 +264,9 @@ impl DatasetSchema {
         let (mut rest, mut left) = (body, MOST_VALUES);
         let mut small = false;
         for (form, counts_people) in &self.fields {
-            let after = form.after(rest, &mut left).ok_or(RecordFault::NotOfSchema)?;
+            let after = form
+                .after(rest, &mut left)
+                .ok_or(RecordFault::NotOfSchema)?;
             small |= *counts_people && form.number(rest).is_some_and(|said| said < FEWEST_PEOPLE);
             rest = after;
         }
@@ -306,9 +323,13 @@ impl Form {
             Schema::Enum(symbols) => Form::Enum(symbols.symbols.len()),
             Schema::Array(array) => Form::List(Box::new(inner(&array.items)?)),
             Schema::Map(map) => Form::Map(Box::new(inner(&map.types)?)),
-            Schema::Union(union) => {
-                Form::Union(union.variants().iter().map(inner).collect::<Result<_, _>>()?)
-            }
+            Schema::Union(union) => Form::Union(
+                union
+                    .variants()
+                    .iter()
+                    .map(inner)
+                    .collect::<Result<_, _>>()?,
+            ),
             Schema::Record(record) => {
                 let fields = record.fields.iter().map(|field| inner(&field.schema));
                 Form::Record(fields.collect::<Result<_, _>>()?)

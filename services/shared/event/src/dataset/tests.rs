@@ -24,7 +24,10 @@ fn body(visitors: Option<i64>, tags: &[&str], deep: i32) -> Vec<u8> {
         None => Avro::Union(0, Box::new(Avro::Null)),
         Some(count) => Avro::Union(1, Box::new(Avro::Long(count))),
     };
-    let tags = tags.iter().map(|tag| Avro::String((*tag).to_owned())).collect();
+    let tags = tags
+        .iter()
+        .map(|tag| Avro::String((*tag).to_owned()))
+        .collect();
     let part = Avro::Record(vec![("deep".to_owned(), Avro::Int(deep))]);
     let value = Avro::Record(vec![
         ("gauge".to_owned(), Avro::String("T-1".to_owned())),
@@ -32,7 +35,10 @@ fn body(visitors: Option<i64>, tags: &[&str], deep: i32) -> Vec<u8> {
         ("kind".to_owned(), Avro::Enum(1, "FLUVIAL".to_owned())),
         ("visitors".to_owned(), count),
         ("tags".to_owned(), Avro::Array(tags)),
-        ("extra".to_owned(), Avro::Map([("a".to_owned(), part)].into())),
+        (
+            "extra".to_owned(),
+            Avro::Map([("a".to_owned(), part)].into()),
+        ),
     ]);
     to_avro_datum(&AvroSchema::parse_str(LEVELS).unwrap(), value).unwrap()
 }
@@ -40,18 +46,33 @@ fn body(visitors: Option<i64>, tags: &[&str], deep: i32) -> Vec<u8> {
 #[test]
 fn a_record_of_the_schema_is_taken_and_a_small_number_of_people_is_not() {
     let schema = DatasetSchema::read(&text()).unwrap();
-    assert_eq!((schema.dataset(), schema.full_name()), ("river-levels", "org.rivers.Level"));
+    assert_eq!(
+        (schema.dataset(), schema.full_name()),
+        ("river-levels", "org.rivers.Level")
+    );
     assert_eq!(schema.check(&body(Some(10), &["a", "b"], -3)), Ok(()));
     assert_eq!(schema.check(&body(None, &[], 0)), Ok(()));
-    assert_eq!(schema.check(&body(Some(9), &[], 0)), Err(RecordFault::SmallNumber));
+    assert_eq!(
+        schema.check(&body(Some(9), &[], 0)),
+        Err(RecordFault::SmallNumber)
+    );
     let mut longer = body(None, &[], 0);
     longer.push(0);
     assert_eq!(schema.check(&longer), Err(RecordFault::NotOfSchema));
-    assert_eq!(schema.check(&vec![0; MOST_RECORD_BYTES + 1]), Err(RecordFault::TooLarge));
+    assert_eq!(
+        schema.check(&vec![0; MOST_RECORD_BYTES + 1]),
+        Err(RecordFault::TooLarge)
+    );
     // The same schema, laid out otherwise, is the same text; another count is another.
     let one_line: String = LEVELS.lines().map(str::trim).collect();
-    assert_eq!(registered_text("river-levels", &one_line, &["visitors".to_owned()]).unwrap(), text());
-    assert_ne!(registered_text("river-levels", LEVELS, &[]).unwrap(), text());
+    assert_eq!(
+        registered_text("river-levels", &one_line, &["visitors".to_owned()]).unwrap(),
+        text()
+    );
+    assert_ne!(
+        registered_text("river-levels", LEVELS, &[]).unwrap(),
+        text()
+    );
 }
 
 #[test]
@@ -60,7 +81,9 @@ fn what_cannot_be_registered_is_refused() {
         format!("{{\"type\":\"array\",\"items\":{inner}}}")
     });
     let record = |name: &str, field: &str| {
-        format!("{{\"type\":\"record\",\"name\":\"{name}\",\"fields\":[{{\"name\":\"f\",\"type\":{field}}}]}}")
+        format!(
+            "{{\"type\":\"record\",\"name\":\"{name}\",\"fields\":[{{\"name\":\"f\",\"type\":{field}}}]}}"
+        )
     };
     let itself = record("Node", "[\"null\",\"Node\"]");
     let bomb = "[".repeat(100_000);
@@ -74,9 +97,16 @@ fn what_cannot_be_registered_is_refused() {
         &record("R", "\"Unknown\""),
         &itself,
         &bomb,
-        &record("R", &format!("\"int\",\"doc\":\"{}\"", "x".repeat(MOST_SCHEMA_BYTES))),
+        &record(
+            "R",
+            &format!("\"int\",\"doc\":\"{}\"", "x".repeat(MOST_SCHEMA_BYTES)),
+        ),
     ] {
-        assert!(registered_text("d", schema, &[]).is_err(), "{}", &schema[..schema.len().min(80)]);
+        assert!(
+            registered_text("d", schema, &[]).is_err(),
+            "{}",
+            &schema[..schema.len().min(80)]
+        );
     }
     // What counts people must be a number at the top.
     let texts = record("R", "\"string\"");
@@ -90,8 +120,13 @@ fn a_count_that_the_body_does_not_hold_ends_the_walk() {
     let nulls = r#"{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"array","items":"null"}}]}"#;
     let schema = DatasetSchema::read(&registered_text("d", nulls, &[]).unwrap()).unwrap();
     // A billion nulls in five bytes, and as many as there can be.
-    assert_eq!(schema.check(&[0x80, 0xa8, 0xd6, 0xb9, 0x07, 0]), Err(RecordFault::NotOfSchema));
-    let most = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0];
+    assert_eq!(
+        schema.check(&[0x80, 0xa8, 0xd6, 0xb9, 0x07, 0]),
+        Err(RecordFault::NotOfSchema)
+    );
+    let most = [
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0,
+    ];
     assert_eq!(schema.check(&most), Err(RecordFault::NotOfSchema));
     assert_eq!(schema.check(&[4, 0]), Ok(()));
 }
