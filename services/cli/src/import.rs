@@ -2,6 +2,7 @@
 
 mod air;
 pub mod breathe;
+pub mod cin;
 pub mod core;
 pub mod frame;
 pub mod laqn;
@@ -25,11 +26,13 @@ pub struct ImportArgs {
 pub enum ImportCommand {
     /// The Breathe London sensors with their newest readings
     Breathe(breathe::BreatheArgs),
+    /// A children in need census as one XML document
+    Cin(cin::CinArgs),
     /// Social lettings from MHCLG's CORE: the CSV export with codes, or the XML
     Core(core::CoreArgs),
     /// The London Air Quality Network's hourly index
     Laqn(laqn::LaqnArgs),
-    /// An SSDA903 return as a folder of CSV tables
+    /// An SSDA903 return as a folder of CSV tables, or as one XML document
     Ssda903(ssda903::Ssda903Args),
 }
 
@@ -40,6 +43,7 @@ pub enum ImportCommand {
 pub async fn run(args: ImportArgs) -> Result<Exit, Failure> {
     match args.command {
         ImportCommand::Breathe(args) => breathe::run(args).await,
+        ImportCommand::Cin(args) => cin::run(args).await,
         ImportCommand::Core(args) => core::run(args).await,
         ImportCommand::Laqn(args) => laqn::run(args).await,
         ImportCommand::Ssda903(args) => ssda903::run(args).await,

@@ -13,6 +13,7 @@ pub mod conformance;
 pub mod consent;
 pub mod dataset;
 pub mod demo;
+pub mod export;
 mod failure;
 pub mod ground;
 pub mod heartbeat;
@@ -89,6 +90,8 @@ pub enum Command {
     Conformance(conformance::ConformanceArgs),
     /// List the rules that events are checked by
     Rules(rules::RulesArgs),
+    /// Make a return from joined views, as a named reader
+    Export(export::ExportArgs),
     /// Generate a synthetic city and send its events
     City(city::CityArgs),
     /// Wait until everything on the log is decided
@@ -137,6 +140,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(args).await,
         Command::Conformance(args) => conformance::run(args).await,
         Command::Rules(args) => rules::run(&args),
+        Command::Export(args) => export::run(args).await,
         Command::City(args) => city::run(args).await,
         Command::Settle(args) => settle::run(args).await,
         Command::Token(args) => token::run(&args),

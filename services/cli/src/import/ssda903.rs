@@ -17,7 +17,7 @@ use walbrook_domain::{Day, Organisation, Scheme};
 
 use super::frame::{self, Import, ImportFlags, Meter, Rows, csv, index::Index};
 use crate::{Exit, Failure};
-use children::Children;
+pub(super) use children::Children;
 use mapping::Return;
 use tables::Table;
 
