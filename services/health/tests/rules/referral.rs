@@ -105,6 +105,7 @@ fn consent_comes_before_the_referral_to_the_second_where_it_is_known() {
             today: Day::from_ymd(2026, 11, 23).unwrap(),
             now: Day::from_ymd(2026, 11, 24).unwrap().start(),
             birth_day: None,
+            datasets: None,
         };
         let mut findings = Findings::new();
         rules::duty_to_refer_sent(&good(), &context, &mut findings);
