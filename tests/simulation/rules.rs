@@ -12,6 +12,7 @@ use walbrook_eventlog::{NewRecord, topics};
 use walbrook_policy::outcome::Reason;
 use walbrook_proto::audit::v1::Quarantined;
 use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::shared::v1::Heartbeat;
 use walbrook_tests::records::{PURPOSE, event_id, ground};
 
 fn reasons(transaction: &Transaction) -> Vec<(Reason, u64)> {
@@ -250,7 +251,7 @@ fn a_release_says_nothing_but_what_is_granted() {
     }
     let body = unframe(release.value.as_deref()).unwrap().1;
     // tenancy_ref is not granted: null; landlord_type "LA" and the arrears are; the rest is null.
-    assert_eq!(body, [0, 2, 4, b'L', b'A', 2, 0xf2, 0xc0, 0x01, 0, 0, 0]);
+    assert_eq!(body, [0, 2, 4, b'L', b'A', 2, 0xf2, 0xc0, 0x01, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -275,6 +276,41 @@ fn a_source_is_heard_once_a_day_in_every_partition_and_a_handle_has_one_subject_
     bench.commit();
     assert_eq!(count(&bench, "walbrook.shared.v1.Heartbeat"), 2);
     assert_eq!(count(&bench, "walbrook.shared.v1.SubjectRecord"), 1);
+}
+
+#[test]
+fn a_source_with_nothing_to_report_is_heard_of_its_own_types_only() {
+    let mut bench = Bench::linked();
+    let heard = |bench: &Bench| {
+        let records = bench.committed(&topics::shared(PURPOSE));
+        let beats = records.iter().filter(|record| {
+            record.headers.text(headers::TYPE) == Some("walbrook.shared.v1.Heartbeat")
+        });
+        let beats = beats.map(|record| {
+            let (_, body) = unframe(record.value.as_deref()).unwrap();
+            Heartbeat::decode_exact(body).unwrap().event_type
+        });
+        beats.collect::<Vec<_>>()
+    };
+    // Another agency's types are not for this topic to speak of, and nothing is shared of a type without a flow.
+    for (number, event_type) in [
+        (1, "social_care.ReviewHeld"),
+        (2, "housing.HostelStay"),
+        (3, "no type"),
+    ] {
+        bench.send(bench.city.nothing(event_id(number), event_type));
+        let transaction = bench.commit();
+        assert_eq!(reasons(&transaction), [(Reason::NoAgreement, 1)]);
+        assert!(heard(&bench).is_empty(), "{event_type}");
+    }
+    for number in [4, 5, 5] {
+        let word = bench.city.nothing(event_id(number), "housing.RentArrearsChanged");
+        bench.send(word);
+        bench.commit();
+    }
+    assert_eq!(heard(&bench), ["housing.RentArrearsChanged"], "once a day");
+    let records = bench.committed(&topics::quarantine("housing"));
+    assert!(records.is_empty(), "it is an event like another");
 }
 
 #[test]

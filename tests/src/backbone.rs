@@ -31,14 +31,7 @@ const TICK: Duration = Duration::from_millis(25);
 /// Marks a folder that is kept because its test failed.
 const KEEP: &str = "failed";
 /// Agencies with a service.
-const AGENCIES: [&str; 6] = [
-    "police",
-    "health",
-    "housing",
-    "tfl",
-    "social-care",
-    "city",
-];
+const AGENCIES: [&str; 6] = ["police", "health", "housing", "tfl", "social-care", "city"];
 /// Organisations beside the 33 London authorities that have a signing key in tests.
 const PARTIES: [&str; 10] = [
     "GSS:E12000007",

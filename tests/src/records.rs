@@ -18,7 +18,8 @@ use walbrook_eventlog::{Headers, Namespace, NewRecord, topics};
 use walbrook_policy::agreement::{Agreement, sha256};
 use walbrook_policy::state::ground_id;
 use walbrook_policy::{Catalogue, EventShape, SubjectKind};
-use walbrook_proto::avro::{AvroRecord, SubjectOf};
+use walbrook_proto::avro::{AvroEvent as _, AvroRecord, SubjectOf};
+use walbrook_proto::common::v1::NothingToReport;
 use walbrook_proto::housing::v1::RentArrearsChanged;
 use walbrook_proto::identity::v1::{LinkMember, LinkRecord};
 use walbrook_proto::social_care::v1::ReviewHeld;
@@ -293,6 +294,17 @@ impl City {
             supersedes,
             &body,
         )
+    }
+
+    /// Word on `raw.housing` that there is nothing to report of an event type.
+    pub fn nothing(&self, event: EventId, event_type: &str) -> NewRecord {
+        let body = NothingToReport {
+            event_type: event_type.into(),
+        };
+        let names = ("raw.housing", NothingToReport::EVENT_TYPE);
+        let mut record = self.event(names, Handle::new([0; 16]), event, None, &body);
+        record.key = Some(format!("open:{event_type}").into());
+        record
     }
 
     fn event<R: AvroRecord>(
