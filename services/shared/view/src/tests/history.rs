@@ -367,6 +367,19 @@ fn a_return_home_interview_is_due_within_three_days_of_the_return() {
     assert_eq!(state(&mut setting), Some(text("DUE")), "on the third day");
     later(&mut setting, "2026-06-01");
     assert_eq!(state(&mut setting), Some(text("OVERDUE")));
+    let flagged = |setting: &mut Setting| {
+        let reasons = row(setting).reasons;
+        reasons
+            .iter()
+            .any(|reason| reason.rule_id == "return-interview-overdue")
+    };
+    assert!(flagged(&mut setting));
+    // A return tells no interviews: long ago, the row says how it stands and no more.
+    later(&mut setting, "2026-08-29");
+    assert!(flagged(&mut setting));
+    later(&mut setting, "2026-08-30");
+    assert!(!flagged(&mut setting));
+    assert_eq!(state(&mut setting), Some(text("OVERDUE")));
     let mut offered = missing(11, "2026-05-20", Some("2026-05-28"));
     offered.supersedes = Some(event(10));
     let info = walbrook_proto::event(MISSING).unwrap();
