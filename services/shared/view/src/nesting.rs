@@ -31,16 +31,13 @@ pub(crate) fn outside(
             unknown => return unknown,
         }
     }
-    let covered = united(begun(&outer, facts.day));
-    let outside = begun(&inner, facts.day)
+    let mut recent = begun(&inner, facts.day);
+    recent.retain(|span| touches(*span, facts.day, window_days));
+    let until_today = recent
         .into_iter()
-        .filter(|span| touches(*span, facts.day, window_days))
-        .map(|(start, end)| (start, end.min(facts.day)))
-        .filter(|(start, end)| {
-            !covered
-                .iter()
-                .any(|(first, last)| first <= start && end <= last)
-        });
+        .map(|(start, end)| (start, end.min(facts.day)));
+    let covered = united(begun(&outer, facts.day));
+    let outside = until_today.filter(|span| !lies_within(*span, &covered));
     let count = i64::try_from(outside.count()).unwrap_or(i64::MAX);
     facts.number(&of.select, true, count)
 }
@@ -67,8 +64,14 @@ fn begun(spans: &[Span], today: Day) -> Vec<Days> {
     begun
 }
 
+pub(crate) fn lies_within((start, end): Days, united: &[Days]) -> bool {
+    united
+        .iter()
+        .any(|(first, last)| *first <= start && end <= *last)
+}
+
 /// Intervals by their first day as those that they make together: one that begins by the day another ends goes on with it.
-fn united(begun: Vec<Days>) -> Vec<Days> {
+pub(crate) fn united(begun: Vec<Days>) -> Vec<Days> {
     let mut united: Vec<Days> = Vec::new();
     for (start, end) in begun {
         match united.last_mut() {

@@ -8,8 +8,9 @@ use walbrook_agency::conformance::Check;
 use walbrook_proto::avro::AvroEvent;
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::social_care::v1::{
-    AssessmentCompleted, CareEpisode, ChildProtection, ContactReferral, DeprivationOfLiberty,
-    HealthOutcomes, MissingEpisode, PlacementChanged,
+    AssessmentCompleted, CareEpisode, CareLeaverContact, ChildProtection, ContactReferral,
+    DeprivationOfLiberty, HealthOutcomes, MissingEpisode, PlacementChanged, ReviewHeld,
+    SocialWorkerVisit,
 };
 use walbrook_social_care::rules;
 
@@ -172,5 +173,38 @@ proptest! {
             && reason != Some("SDQ9")
             && score.is_none_or(|score| (0..=40).contains(&score));
         prop_assert_eq!(accepted(&message, rules::health_outcomes), sound);
+    }
+
+    #[test]
+    fn reviews_visits_and_care_leavers(
+        on in parts(),
+        due in of((2020..2030_i32, 1..13_i32, 1..29_i32)),
+        code in select(vec!["PN0", "PN7", "PN8"]),
+        in_touch in select(vec!["YES", "DIED", "yes"]),
+        accom in of(select(vec!["S2", "0", "S1"])),
+        flags in any::<(bool, Option<bool>)>(),
+    ) {
+        let message = ReviewHeld {
+            reviewed_on: Some(date(on)),
+            review_code: code.to_owned(),
+            due_on: due.map(date),
+        };
+        prop_assert_eq!(accepted(&message, rules::review_held), real(on) && code != "PN8");
+        let message = SocialWorkerVisit {
+            visited_on: Some(date(on)),
+            child_seen: flags.0,
+            child_seen_alone: flags.1,
+            due_on: due.map(date),
+        };
+        prop_assert_eq!(accepted(&message, rules::social_worker_visit), real(on));
+        let message = CareLeaverContact {
+            contact_on: Some(date(on)),
+            in_touch: in_touch.to_owned(),
+            activ: None,
+            accom: accom.map(str::to_owned),
+            eligibility: None,
+        };
+        let sound = real(on) && in_touch != "yes" && accom != Some("S1");
+        prop_assert_eq!(accepted(&message, rules::care_leaver_contact), sound);
     }
 }

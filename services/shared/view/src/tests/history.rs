@@ -3,8 +3,12 @@
 use super::rows::{Setting, cell, number};
 use super::support::*;
 use crate::facts::Contribution;
+use crate::nesting::{lies_within, united};
 use crate::value::Value;
 use crate::{Known, Row};
+
+use proptest::prelude::*;
+use walbrook_domain::Day;
 
 const CAMDEN: &str = "GSS:E09000007";
 const CARE: &str = "social_care.CareEpisode";
@@ -390,4 +394,21 @@ fn a_return_home_interview_is_due_within_three_days_of_the_return() {
     offered.fields.push((at("rhi_offered_at"), when));
     setting.release(offered);
     assert_eq!(state(&mut setting), Some(text("DONE")));
+}
+
+proptest! {
+    /// Half days are counted: two intervals that share a day join, and two on neighbouring days do not.
+    #[test]
+    fn an_interval_lies_within_others_when_each_of_its_half_days_does(
+        mut others in proptest::collection::vec((0..40_i32, 0..9_i32), 0..7),
+        (first, length) in (0..40_i32, 0..12_i32),
+    ) {
+        others.sort_unstable();
+        let halves = |(first, length): (i32, i32)| 2 * first..=2 * (first + length);
+        let whole = halves((first, length)).all(|half| others.iter().any(|other| halves(*other).contains(&half)));
+        let days = |(first, length): (i32, i32)| (Day(first), Day(first + length));
+        let mut joined: Vec<_> = others.iter().map(|other| days(*other)).collect();
+        joined.sort_unstable();
+        prop_assert_eq!(lies_within(days((first, length)), &united(joined)), whole);
+    }
 }
