@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tonic::Code;
 use walbrook_proto::control::v1::{ControlReceipt, RecordGroundRequest};
 use walbrook_proto::health::v1::{
-    AccommodationStatusRecorded, Event, PublishRequest, event as health,
+    AccommodationStatusRecorded, DutyToReferSent, Event, PublishRequest, event as health,
 };
 use walbrook_proto::view::v1::Row;
 use walbrook_tests::acts::{agreement_text, midnight};
@@ -51,6 +51,23 @@ async fn sleeps_rough(backbone: &Backbone, person: &Person, days: i32) {
         .publish(request)
         .await
         .expect("a receipt");
+}
+
+/// A ward's referral itself, as it was sent yesterday.
+fn referral(person: &Person, consent: Option<Timestamp>, authority: &str) -> PublishRequest {
+    let body = DutyToReferSent {
+        referral_ref: "DTR-0417".into(),
+        body_type: "INPATIENT".into(),
+        reason: "NO_HOME_ON_DISCHARGE".into(),
+        consent_recorded_at: consent,
+        chosen_authority_gss: authority.into(),
+        accommodation_status: Some("HM01".into()),
+    };
+    let event = Event {
+        head: Some(head(&event_id(), person, days_ago(1))),
+        body: Some(health::Body::DutyToReferSent(body)),
+    };
+    PublishRequest { event: Some(event) }
 }
 
 /// The person told the trust that it may refer them to an authority.
@@ -195,6 +212,26 @@ fn a_consent_to_a_referral_names_its_time_and_one_authority_and_comes_from_a_bod
         for authority in [CAMDEN, HACKNEY] {
             assert_eq!(backbone.list(authority).await.expect("a list").rows, []);
         }
+
+        // The referral itself: nobody's without consent and one authority (trap 14), and released on the ground that says the same.
+        let mut trust = backbone.health(TRUST);
+        let neither = trust.publish(referral(&person, None, "")).await;
+        assert_eq!(
+            violations(&neither.expect_err("refused")),
+            [
+                fault("duty_to_refer_sent.consent_recorded_at", "FIELD_MISSING"),
+                fault("duty_to_refer_sent.chosen_authority_gss", "FIELD_MISSING"),
+            ]
+        );
+        let both = trust
+            .publish(referral(&person, Some(midnight(2)), "E09000007"))
+            .await;
+        both.expect("a receipt");
+        let given = recorded(&backbone, agreed(&person, Some(CAMDEN), Some(midnight(2)))).await;
+        rows(&backbone, CAMDEN, 1).await;
+        backbone.await_removal(&given).await;
+        let released = backbone.releases("rough-sleeping", "health.DutyToReferSent");
+        assert_eq!(released.len(), 1);
         backbone.assert_audit_is_clean();
     });
 }
