@@ -241,7 +241,9 @@ impl Walk<'_, '_> {
                 let same = slots.filter(|slot| {
                     slot.event.as_ref().is_ok_and(|event| {
                         event.envelope.organisation.to_string() == beat.organisation
-                            && event.heard(agency).is_some_and(|of| of.as_str() == beat.event_type)
+                            && event
+                                .heard(agency)
+                                .is_some_and(|of| of.as_str() == beat.event_type)
                     })
                 });
                 same.map(|slot| slot.accepted_at.london_day().0).max()
@@ -274,12 +276,16 @@ impl Walk<'_, '_> {
         let agency = page.raw_topic.strip_prefix("raw.").unwrap_or_default();
         let raw = self.raws.get(&page.raw_topic);
         // From the newest: it is nearly always the page's own.
-        let mut slots = raw.into_iter().flat_map(|raw| raw.range(0, page.last_offset).iter().rev());
+        let mut slots = raw
+            .into_iter()
+            .flat_map(|raw| raw.range(0, page.last_offset).iter().rev());
         slots.any(|slot| {
             slot.accepted_at.london_day().0 == day
                 && slot.event.as_ref().is_ok_and(|event| {
                     event.envelope.organisation.to_string() == beat.organisation
-                        && event.heard(agency).is_some_and(|of| of.as_str() == beat.event_type)
+                        && event
+                            .heard(agency)
+                            .is_some_and(|of| of.as_str() == beat.event_type)
                 })
         })
     }

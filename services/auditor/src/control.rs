@@ -354,7 +354,8 @@ impl Control {
         let event = walbrook_proto::record(name)?.event?;
         // An older version has the shared form of its own version: the newest that fits it.
         let forms = pins.versions(event.shared_name).into_iter();
-        let mut fitting = forms.filter_map(|form| Projection::new(&pin.content, &form.content).ok());
+        let mut fitting =
+            forms.filter_map(|form| Projection::new(&pin.content, &form.content).ok());
         let projection = fitting.next()?;
         Some(PinnedEvent {
             event_type: EventType::new(event.event_type).ok()?,

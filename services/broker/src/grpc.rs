@@ -261,7 +261,10 @@ impl Control for Service {
         &self,
         request: Request<proto::ListDatasetsRequest>,
     ) -> Result<Response<proto::ListDatasetsResponse>, Status> {
-        Caller::of(&request, &[role::CONTROL, role::OPERATOR, role::AUDITOR, role::PRODUCER])?;
+        Caller::of(
+            &request,
+            &[role::CONTROL, role::OPERATOR, role::AUDITOR, role::PRODUCER],
+        )?;
         let listed = self.registered().map_err(|error| status(&error))?;
         Ok(Response::new(listed))
     }

@@ -1,10 +1,16 @@
 //! The single writer: one thread in the group `<ns>.control`. It serves while partition 0 of `control.policy` is its own.
 
+mod clients;
+mod member;
+
+pub use clients::Clients;
+
 use crate::control::core::{Core, Draft, Receipt, Step};
 use crate::control::journal::{self, Format};
 use crate::control::numbers::Numbers;
 use crate::control::snapshot::Snapshot;
 use crate::error::{ControlError, JournalError};
+use member::Member;
 use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +19,7 @@ use std::time::{Duration, Instant as Monotonic};
 use tokio::sync::oneshot;
 use walbrook_domain::Instant;
 use walbrook_domain::control::{ControlFact, PinFact};
-use walbrook_eventlog::{
-    Ends, GroupEvent, GroupReader, LogError, Reader, Record, Severity, Transactor, topics,
-};
+use walbrook_eventlog::{LogError, Severity, Transactor, topics};
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::state::PolicyState;
 use walbrook_runtime::telemetry;
@@ -40,50 +44,6 @@ const MINUTE_MICROS: i64 = 60_000_000;
 const GROUP_EVERY: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// Where clients of the log come from.
-pub trait Clients: Send + Sync {
-    /// A committed reader.
-    ///
-    /// # Errors
-    /// When the settings are refused.
-    fn reader(&self) -> Result<Box<dyn Reader>, LogError>;
-    /// Ends of partitions, uncommitted records included.
-    ///
-    /// # Errors
-    /// When the settings are refused.
-    fn ends(&self) -> Result<Box<dyn Ends>, LogError>;
-    /// A transactor of this id (full name).
-    fn transactor(&self, id: &str) -> Box<dyn Transactor>;
-    /// A member of this group (full name) over this topic (full name).
-    ///
-    /// # Errors
-    /// When the settings are refused.
-    fn member(&self, group: &str, topic: &str) -> Result<Box<dyn GroupReader>, LogError>;
-}
-
-/// The real log.
-impl Clients for walbrook_eventlog_kafka::Kafka {
-    fn reader(&self) -> Result<Box<dyn Reader>, LogError> {
-        Ok(Box::new(self.reader()?))
-    }
-
-    fn ends(&self) -> Result<Box<dyn Ends>, LogError> {
-        Ok(Box::new(self.ends()?))
-    }
-
-    fn transactor(&self, id: &str) -> Box<dyn Transactor> {
-        Box::new(self.transactor(id, TRANSACTION_TIMEOUT))
-    }
-
-    fn member(&self, group: &str, topic: &str) -> Result<Box<dyn GroupReader>, LogError> {
-        Ok(Box::new(self.group_reader(
-            group,
-            &[topic],
-            SESSION_TIMEOUT,
-        )?))
-    }
-}
 
 /// What this process is in the control group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,40 +155,6 @@ pub fn writer(parts: Parts) -> (Writer, Desk) {
     (writer, desk)
 }
 
-/// Membership of the group, between batches.
-struct Member {
-    group: Box<dyn GroupReader>,
-    owner: bool,
-    settled: bool,
-    looked: Monotonic,
-    unread: Vec<Record>,
-}
-
-impl Member {
-    /// Looks after the membership; nothing is ever read through it.
-    fn look(&mut self, wait: Duration) -> Result<(), LogError> {
-        let mut events = Vec::new();
-        self.group
-            .poll(1, wait, &mut self.unread, &mut |event| events.push(event))?;
-        self.unread.clear();
-        self.looked = Monotonic::now();
-        for event in events {
-            match event {
-                GroupEvent::Assigned(partitions) => {
-                    self.group.start(&[])?;
-                    self.owner = partitions.iter().any(|at| at.partition == 0);
-                    self.settled = true;
-                }
-                GroupEvent::Revoked(_) | GroupEvent::Lost(_) => {
-                    self.owner = false;
-                    self.settled = false;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Writer {
     /// Runs until stopped. `tell` hears each time what this process is in the group.
     ///
@@ -263,13 +189,7 @@ impl Writer {
         let namespace = &self.parts.format.namespace;
         let topic = namespace.name(topics::POLICY);
         let group = self.parts.clients.member(&namespace.name(NAME), &topic)?;
-        let mut member = Member {
-            group,
-            owner: false,
-            settled: false,
-            looked: Monotonic::now(),
-            unread: Vec::new(),
-        };
+        let mut member = Member::new(group);
         while !(self.parts.stopped)() {
             if !member.owner {
                 let before = member.settled;

@@ -12,9 +12,9 @@ use walbrook_domain::{
     AgreementId, AgreementVersion, EventId, EventType, Handle, Instant, Organisation, Purpose,
 };
 use walbrook_event::Projection;
+use walbrook_event::dataset::{DatasetSchema, is_foreign};
 use walbrook_event::raw::SubjectKind;
 use walbrook_policy::agreement::Kind;
-use walbrook_event::dataset::{DatasetSchema, is_foreign};
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::facts::{EventFacts, Subject};
 use walbrook_policy::outcome::Outcome;

@@ -161,10 +161,7 @@ impl<'a> Writer<'a> {
                 headers::TIME,
                 envelope.occurred_at.truncated(precision).rfc3339(),
             ),
-            (
-                headers::DATA_SCHEMA,
-                format!("{topic}-{name}/{schema_id}"),
-            ),
+            (headers::DATA_SCHEMA, format!("{topic}-{name}/{schema_id}")),
             (headers::CONTENT_TYPE, "application/avro".into()),
             (headers::ORGANISATION, envelope.organisation.to_string()),
             (headers::PRECISION, precision.to_string()),
@@ -185,7 +182,10 @@ impl<'a> Writer<'a> {
     /// of ours.
     fn carried(&self, dataset: &str, release: &Release<'_>) -> Option<(i32, String, Vec<u8>)> {
         let (event, schema) = (release.event, &release.event.schema);
-        let field = schema.fields.iter().position(|field| field == RECORD_FIELD)?;
+        let field = schema
+            .fields
+            .iter()
+            .position(|field| field == RECORD_FIELD)?;
         if release.grant.mask >> field & 1 == 0 {
             return None;
         }

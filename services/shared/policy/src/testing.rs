@@ -76,11 +76,22 @@ fn read_catalogue() -> Catalogue {
         })
         .collect();
     assert!(shapes.len() >= 13);
-    Catalogue::new(shapes)
+    let datasets = [
+        "ai-register",
+        "air-quality",
+        "air-quality-index",
+        "datasets",
+        "indicators",
+        "line-status",
+        "planning",
+    ];
+    let catalogue = datasets
+        .into_iter()
+        .fold(Catalogue::new(shapes), Catalogue::with_dataset);
+    catalogue
         .with_view("rough_sleeping_risk", "rough-sleeping".parse().unwrap())
         .with_view("children_in_care", "children-in-care".parse().unwrap())
         .with_view("ssda903_return", "children-in-care".parse().unwrap())
-        .with_dataset("line-status")
         .with_codes(
             "health.AccommodationStatusRecorded".parse().unwrap(),
             "code",

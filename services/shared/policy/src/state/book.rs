@@ -8,7 +8,8 @@ use crate::outcome::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use walbrook_domain::control::{
-    AgreementCommenced, AgreementFact, AgreementProposed, AgreementSigned, PartyKey, Standing, StandingChange,
+    AgreementCommenced, AgreementFact, AgreementProposed, AgreementSigned, PartyKey, Standing,
+    StandingChange,
 };
 use walbrook_domain::{AgreementId, AgreementVersion, Day, EventType, Instant, Organisation};
 
@@ -214,7 +215,9 @@ impl AgreementBook {
     /// The parties for which a version that commences takes the place of the one before it.
     fn commenced_for(&self, fact: &AgreementCommenced) -> Vec<PartyChange> {
         let history = self.agreements.get(&fact.agreement);
-        let parties = history.into_iter().flat_map(|of| of.newest_for(fact.version));
+        let parties = history
+            .into_iter()
+            .flat_map(|of| of.newest_for(fact.version));
         let change = |(party, before): (&Organisation, Option<AgreementVersion>)| PartyChange {
             organisation: party.clone(),
             before: before.map_or(StandingNow::NotSigned, StandingNow::Signed),

@@ -283,7 +283,11 @@ impl History {
             .parties
             .iter()
             .flat_map(|(party, acts)| acts.iter().map(move |dated| (dated, Some(party))));
-        let of_all = self.proposed.iter().chain(&self.general).chain(&self.commenced);
+        let of_all = self
+            .proposed
+            .iter()
+            .chain(&self.general)
+            .chain(&self.commenced);
         let mut all: Vec<_> = of_all
             .map(|dated| (dated, None))
             .chain(of_parties)

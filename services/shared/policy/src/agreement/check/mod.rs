@@ -190,7 +190,11 @@ impl Checked<'_> {
     fn dataset_of_others(&self, dataset: &str, reading: &mut Reading<'_>) {
         if self.catalogue.has_dataset(dataset) {
             let reason = format!("{dataset} is a dataset of this release");
-            reading.advise("open.dataset", reason, "name the dataset that was registered");
+            reading.advise(
+                "open.dataset",
+                reason,
+                "name the dataset that was registered",
+            );
         }
         let own = Predicate::Compare {
             field: "dataset".to_owned(),
@@ -198,9 +202,16 @@ impl Checked<'_> {
             literal: Literal::Text(dataset.to_owned()),
         };
         let flows = &self.agreement.flows;
-        if flows.iter().any(|flow| flow.conditions.predicate.as_ref() != Some(&own)) {
+        if flows
+            .iter()
+            .any(|flow| flow.conditions.predicate.as_ref() != Some(&own))
+        {
             let to_do = format!("write where = 'dataset = \"{dataset}\"'");
-            reading.advise("flow", "records of other datasets would be published too", to_do);
+            reading.advise(
+                "flow",
+                "records of other datasets would be published too",
+                to_do,
+            );
         }
     }
 

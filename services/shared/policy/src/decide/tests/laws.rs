@@ -53,8 +53,13 @@ fn after(case: &Case, mut fact: GroundFact) -> Option<Case> {
 }
 
 fn people(releases: &Releases) -> Releases {
-    let open = |what: &str| what.ends_with("tfl.LineStatusChanged");
-    let of_people = releases.iter().filter(|(what, _, _)| !open(what));
+    let catalogue = catalogue();
+    let of_person = |what: &str| {
+        let (_, event) = what.split_once('/').unwrap();
+        let shape = catalogue.event(&event.parse().unwrap()).unwrap();
+        shape.subject == SubjectKind::Person
+    };
+    let of_people = releases.iter().filter(|(what, _, _)| of_person(what));
     of_people.cloned().collect()
 }
 
@@ -154,11 +159,18 @@ fn a_permit_needs_a_ground(case: &Case, decide: Decider) -> Result<(), String> {
         let Some(history) = book.agreement(&id.parse().unwrap()) else {
             return fault("there is no agreement");
         };
-        let crate::state::StandingNow::Signed(version) = history.standing(&source) else {
+        let crate::state::StandingNow::Signed(_) = history.standing(&source) else {
             return fault("its source has not signed, or not any more");
         };
-        let agreement = &history.edition(version).unwrap().agreement;
-        if today < agreement.period.effective || agreement.period.expiry < today {
+        let own = |act: &crate::state::PastAct| {
+            act.word == "SIGNED" && act.party.as_ref() == Some(&source)
+        };
+        let signed = history.acts().into_iter().filter(own);
+        let signed = signed.map(|act| &history.edition(act.version).unwrap().agreement);
+        let Some(agreement) = signed.filter(|one| one.period.effective <= today).last() else {
+            return fault("no version that it signed has come to its day");
+        };
+        if agreement.period.expiry < today {
             return fault("not in force on the day");
         }
         let granted = agreement.flow(&source, &event).map_or(0, |flow| {

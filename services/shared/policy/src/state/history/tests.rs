@@ -128,9 +128,11 @@ fn signed_ahead() -> Log {
     let effective = history(&log).latest().unwrap().agreement.period.effective;
     let line = format!("effective = {effective}");
     assert!(first.contains(&line));
-    let second = first
-        .replacen("version = 1", "version = 2", 1)
-        .replacen(&line, "effective = 2026-12-01", 1);
+    let second = first.replacen("version = 1", "version = 2", 1).replacen(
+        &line,
+        "effective = 2026-12-01",
+        1,
+    );
     log.propose(&second).unwrap();
     log.sign(PAN_LONDON, 2, CAMDEN).unwrap();
     log
@@ -141,12 +143,21 @@ fn until_its_effective_day_a_signed_version_leaves_the_one_before_it_in_force() 
     let log = signed_ahead();
     let (camden, history) = (org(CAMDEN), history(&log));
     assert_eq!(standing(&log, CAMDEN), StandingNow::Signed(V2));
-    let version = |on| history.in_force(&camden, day(on)).map(|(of, _)| of.version());
+    let version = |on| {
+        history
+            .in_force(&camden, day(on))
+            .map(|(of, _)| of.version())
+    };
     assert_eq!(version("2026-11-30"), Ok(V1));
     assert_eq!(version("2026-12-01"), Ok(V2));
     let (_, since) = history.in_force(&camden, day("2026-12-05")).unwrap();
     assert_eq!(since, day("2026-12-01").start(), "not since the signature");
-    let at = |on: &str| history.in_force_at(&camden, day(on).start()).unwrap().version();
+    let at = |on: &str| {
+        history
+            .in_force_at(&camden, day(on).start())
+            .unwrap()
+            .version()
+    };
     assert_eq!((at("2026-11-30"), at("2026-12-01")), (V1, V2));
     // Who has not signed it goes on under the first.
     let other = history.in_force(&org(ISLINGTON), day("2026-12-05"));
@@ -193,9 +204,14 @@ fn a_resumed_version_counts_from_when_it_was_resumed_and_so_does_the_one_before_
     say(&mut log, Some(CAMDEN), Standing::InForce, CAMDEN).unwrap();
     let resumed = log.state.next_offset();
     assert!(resumed > 0);
-    let (first, since) = history(&log).in_force(&org(CAMDEN), day("2026-11-30")).unwrap();
+    let (first, since) = history(&log)
+        .in_force(&org(CAMDEN), day("2026-11-30"))
+        .unwrap();
     let last = history(&log).acts().last().unwrap().at;
-    assert_eq!((first.version(), since), (V1, last.max(first.effective_from)));
+    assert_eq!(
+        (first.version(), since),
+        (V1, last.max(first.effective_from))
+    );
 }
 
 #[test]
