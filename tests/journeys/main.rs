@@ -28,6 +28,7 @@ mod receipts;
 mod redecisions;
 mod referrals;
 mod resumption;
+mod returns;
 mod schedules;
 mod sealed;
 mod snapshots;

@@ -7,6 +7,7 @@
 //! - [`consents`]: memory and start of the broker with a consent of everybody.
 //! - [`ingest`]: one agency's gateway over one stream, against an idempotent producer that sends the same bytes; by single calls ([`unary`]), against
 //!   a bare echo; and how soon a receipt comes ([`receipt`]).
+//! - [`import`]: a whole return through the command, and its memory.
 //! - [`validate`]: every check of one event.
 //! - [`get`]: reads of single rows in an open loop, each on record before its answer.
 //! - [`link_quality`]: how right linking is and how fast, against [`splink`] on the same records.
@@ -21,6 +22,7 @@ pub mod e2e;
 pub mod enforce;
 pub mod figure;
 pub mod get;
+pub mod import;
 pub mod ingest;
 pub mod link_quality;
 pub mod link_speed;
@@ -45,7 +47,7 @@ use std::process::ExitCode;
 pub const RUNS: usize = 5;
 
 /// Every figure, by what measures it: one preparation serves all figures of a line.
-pub const SUITE: [&[&str]; 11] = [
+pub const SUITE: [&[&str]; 12] = [
     &[project::SPEED, project::VS_AVRO],
     &[decide::NAME],
     &[enforce::VS_COPY, enforce::VS_STREAMS],
@@ -60,6 +62,7 @@ pub const SUITE: [&[&str]; 11] = [
     &[takeover::NAME],
     &[validate::NAME],
     &[ingest::NAME, unary::NAME, receipt::P50, receipt::P99],
+    &[import::SECONDS, import::GROWTH],
     &[get::NAME],
     &[
         link_speed::LOAD,
@@ -161,6 +164,7 @@ async fn group(wanted: &[&'static str], args: &Args) -> Result<Vec<Figure>, NoFi
         takeover::NAME => Ok(vec![takeover::run(args).await?]),
         validate::NAME => Ok(vec![validate::run(args)?]),
         ingest::NAME | unary::NAME | receipt::P50 | receipt::P99 => ingest::run(args, wanted).await,
+        import::SECONDS | import::GROWTH => import::run(args, wanted).await,
         get::NAME => Ok(vec![get::run(args).await?]),
         link_speed::LOAD
         | link_speed::KNOWN

@@ -248,11 +248,12 @@ impl Account {
             self.note(finding)?;
         }
         for (place, carries) in ticket.events.iter().enumerate() {
-            if let Some((table, row)) = carries {
-                self.slot(table, *row).used = true;
-            }
             let missing = EventOutcome::default();
             let outcome = outcomes.get(place).unwrap_or(&missing);
+            let accepted = matches!(outcome.outcome, Some(Outcome::Receipt(_)));
+            if let Some((table, row)) = carries.filter(|_| accepted) {
+                self.slot(table, row).used = true;
+            }
             for finding in said(&ticket, outcome) {
                 // What is queried in the demographics is about the row they come from; a refusal is always the refused row's own.
                 match carries.filter(|_| {
@@ -355,7 +356,10 @@ impl Account {
                 };
                 if !slot.used {
                     let key = (table, Severity::NotMapped, "NO_EVENT_ABOUT".to_owned());
-                    self.rule(key, "no other row has an event about this person");
+                    self.rule(
+                        key,
+                        "no event of another row about this person was accepted",
+                    );
                 }
                 self.tables.entry(table).or_default().count(fate);
             }
