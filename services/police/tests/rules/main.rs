@@ -8,8 +8,13 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod biometric;
+mod people;
+mod places;
+
 use proptest::prelude::*;
 use proptest::sample::select;
+use prost_types::Timestamp;
 use walbrook_agency::conformance::Rulebook;
 use walbrook_domain::Day;
 use walbrook_police::rules;
@@ -23,6 +28,16 @@ fn book() -> Rulebook {
         occurred: Day::from_ymd(2026, 9, 21).unwrap(),
         today: Day::from_ymd(2026, 11, 23).unwrap(),
     }
+}
+
+/// 21 September 2026, 14:13 UTC.
+const OCCURRED_SECONDS: i64 = 1_790_000_000;
+
+fn at(seconds_later: i64) -> Option<Timestamp> {
+    Some(Timestamp {
+        seconds: OCCURRED_SECONDS + seconds_later,
+        nanos: 0,
+    })
 }
 
 fn notice(change: impl FnOnce(&mut ProtectionNotification)) -> Vec<&'static str> {
@@ -111,6 +126,35 @@ fn good_events_pass() {
     );
 }
 
+/// Trap 13: whether a child is missing (M) or away without authorisation (A) in the council's return follows from whether it is known where the
+/// child is. The force's level of risk says nothing about it, and no rule here ties the two.
+#[test]
+fn missing_or_away_follows_from_whereabouts_and_never_from_risk() {
+    let risks = ["VERY_LOW", "NO_APPARENT_RISK", "LOW", "MEDIUM", "HIGH"];
+    for phase in ["REPORTED", "REGRADED", "LOCATED", "CLOSED"] {
+        for known in [None, Some(true), Some(false)] {
+            let found = risks.map(|risk| {
+                missing(|m| {
+                    m.phase = phase.into();
+                    m.risk = risk.into();
+                    m.whereabouts_known = known;
+                    m.prevention_interview_done = None;
+                })
+            });
+            let contradiction = phase == "LOCATED" && known == Some(false);
+            let expected: &[&str] = if contradiction {
+                &["LOCATED_WHEREABOUTS_UNKNOWN"]
+            } else {
+                &[]
+            };
+            assert!(
+                found.iter().all(|broken| broken == expected),
+                "{phase} {known:?}"
+            );
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_accepted_keeps_every_refuse_rule(
@@ -134,6 +178,10 @@ proptest! {
 
 #[test]
 fn each_rule_has_an_input_that_only_it_catches_and_an_id_that_fits_a_header() {
-    assert_eq!(book().without_own_input(&cases()), Vec::<&str>::new());
+    let mut cases = cases();
+    cases.extend(people::cases());
+    cases.extend(places::cases());
+    cases.extend(biometric::cases());
+    assert_eq!(book().without_own_input(&cases), Vec::<&str>::new());
     assert_eq!(book().unfit_ids(), Vec::<&str>::new());
 }
