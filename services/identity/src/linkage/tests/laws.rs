@@ -196,6 +196,39 @@ proptest! {
         }
     }
 
+    /// A batch that is being written and does not come about takes the one in work with it, and leaves no trace; one that does leaves the other alone.
+    #[test]
+    fn what_was_not_written_was_not_done(
+        acts in prop::collection::vec(act(), 0..20),
+        sealed in prop::collection::vec(act(), 0..10),
+        open in prop::collection::vec(act(), 0..10),
+        is_written in any::<bool>(),
+    ) {
+        let mut world = World::new();
+        play(&mut world, &acts);
+        world.core.committed();
+        let records = |world: &World| -> BTreeMap<Handle, PersonRecord> {
+            world.core.index().records().map(|r| (r.handle, PersonRecord::clone(r))).collect()
+        };
+        let before = (records(&world), world.persons(), world.core.index().waiting().clone());
+        resume(&mut world, &acts, &sealed);
+        world.core.seal();
+        resume(&mut world, &acts, &open);
+        if is_written {
+            world.core.settled();
+            prop_assert!(world.rebuilt() == *world.core.index());
+            let after = records(&world);
+            world.core.committed();
+            world.core.rolled_back();
+            prop_assert!(records(&world) == after, "nothing was in work");
+        } else {
+            world.core.rolled_back();
+            prop_assert!(world.core.changes().is_empty());
+            let after = (records(&world), world.persons(), world.core.index().waiting().clone());
+            prop_assert!(before == after);
+        }
+    }
+
     /// Whatever came before, no person has two numbers that were verified, or dates of birth too far apart for a slip, after a join.
     #[test]
     fn nobody_joins_two_numbers(acts in prop::collection::vec(act(), 0..30), a in 0_usize..12, b in 0_usize..12) {
