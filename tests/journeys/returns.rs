@@ -64,7 +64,7 @@ fn walbrook(folder: &Path, address: &str, arguments: &[&str]) -> Output {
             "--dir",
         ])
         .arg(folder)
-        .args(["--endpoint", &format!("http://{address}")])
+        .args(["--endpoint", address])
         .current_dir(folder)
         .output()
         .unwrap()

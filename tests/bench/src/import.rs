@@ -126,10 +126,7 @@ impl House {
             .arg(&self.folder)
             .arg("--rejects")
             .arg(self.folder.join("rejects.csv"))
-            .args([
-                "--endpoint",
-                &format!("http://{}", self.backbone.address("social-care")),
-            ])
+            .args(["--endpoint", &self.backbone.address("social-care")])
             .stdout(Stdio::piped())
             .spawn()?;
         let mut peak_kib = 0.0_f64;
