@@ -316,3 +316,47 @@ fn a_second_identity_process_takes_over() {
         assert_eq!(link(&backbone, writer, &new[CALL..2 * CALL]).await, after);
     });
 }
+
+/// The patients of the samples, as their general practice states them to identity.
+fn patient(number: &str) -> Option<LinkItem> {
+    let file = format!("../shared/data/pds/patient_{number}.json");
+    let file = walbrook_tests::backbone::root().join(file);
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        eprintln!("skipped: {} is not here", file.display());
+        return None;
+    };
+    let patient: serde_json::Value = serde_json::from_str(&text).expect("a patient");
+    let word = |at: &str| {
+        let found = patient.pointer(at).and_then(serde_json::Value::as_str);
+        found.unwrap_or_default().to_owned()
+    };
+    let said = Demographics {
+        given_name: word("/name/0/given/0"),
+        family_name: word("/name/0/family"),
+        nhs_number: number.to_owned(),
+        // PDS: U is unrestricted, R restricted, V very restricted.
+        restricted: word("/meta/security/0/code") != "U",
+        ..Demographics::default()
+    };
+    assert!(!said.family_name.is_empty());
+    let place: usize = number.bytes().map(usize::from).sum();
+    Some(item(PROBES + place, CAMDEN, said))
+}
+
+#[test]
+fn a_restricted_patient_is_restricted_on_the_link_within_the_same_call() {
+    let (Some(restricted), Some(open)) = (patient("9000000025"), patient("9000000009")) else {
+        return;
+    };
+    journey(async {
+        let backbone = Backbone::start(Options::only(&["identity", "broker"])).await;
+        let answer = link(&backbone, "identity", &[restricted, open]).await;
+        // The answer is here: now, not later, it stands on the log.
+        let links = backbone.links();
+        let of = |at: usize| links[&answer.outcomes[at].handle].restrictions.clone();
+        assert_eq!(of(0), ["RESTRICTED"]);
+        assert!(answer.outcomes[0].restricted);
+        assert!(of(1).is_empty());
+        assert!(!answer.outcomes[1].restricted);
+    });
+}
