@@ -129,7 +129,16 @@ async fn echo_call(channel: Channel, request: PublishRequest) -> Result<(), Stat
 /// The echo, on a runtime of its own as every process has one.
 struct Echo {
     address: String,
-    _runtime: tokio::runtime::Runtime,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        // Waiting for a runtime to end is not allowed on another one's thread.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Echo {
@@ -153,7 +162,7 @@ impl Echo {
         );
         Ok(Self {
             address,
-            _runtime: runtime,
+            runtime: Some(runtime),
         })
     }
 }
