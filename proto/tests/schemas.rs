@@ -138,7 +138,11 @@ fn versions() -> BTreeMap<String, BTreeMap<u32, String>> {
     let mut versions: BTreeMap<String, BTreeMap<u32, String>> = BTreeMap::new();
     for file in lock().keys() {
         let text = fs::read_to_string(folder().join(file)).unwrap();
-        let (stem, number) = file.strip_suffix(".avsc").unwrap().rsplit_once(".v").unwrap();
+        let (stem, number) = file
+            .strip_suffix(".avsc")
+            .unwrap()
+            .rsplit_once(".v")
+            .unwrap();
         let of_record = versions.entry(stem.to_owned()).or_default();
         of_record.insert(number.parse().unwrap(), text);
     }
@@ -148,10 +152,16 @@ fn versions() -> BTreeMap<String, BTreeMap<u32, String>> {
 /// What is wrong with the versions of one record: FULL_TRANSITIVE is what the registry demands; that fields are only added behind the others is ours,
 /// because a bit of a field mask is a field's place.
 fn faults(texts: &BTreeMap<u32, String>) -> Vec<String> {
-    let parsed = texts.iter().map(|(number, text)| (*number, Schema::parse_str(text).unwrap()));
+    let parsed = texts
+        .iter()
+        .map(|(number, text)| (*number, Schema::parse_str(text).unwrap()));
     let schemas: Vec<(u32, Schema)> = parsed.collect();
     let names = |schema: &Schema| match schema {
-        Schema::Record(record) => record.fields.iter().map(|field| field.name.clone()).collect(),
+        Schema::Record(record) => record
+            .fields
+            .iter()
+            .map(|field| field.name.clone())
+            .collect(),
         _ => Vec::new(),
     };
     let mut faults = Vec::new();
@@ -162,13 +172,21 @@ fn faults(texts: &BTreeMap<u32, String>) -> Vec<String> {
             }
             let (older, newer): (Vec<String>, Vec<String>) = (names(writer), names(reader));
             if writing < reading && !newer.starts_with(&older) {
-                faults.push(format!("v{reading} does not begin with the fields of v{writing}"));
+                faults.push(format!(
+                    "v{reading} does not begin with the fields of v{writing}"
+                ));
             }
         }
     }
     let numbers: Vec<u32> = schemas.iter().map(|(number, _)| *number).collect();
-    if !numbers.iter().copied().eq(1..=u32::try_from(numbers.len()).unwrap()) {
-        faults.push(format!("versions {numbers:?}: they count from 1 without a gap"));
+    if !numbers
+        .iter()
+        .copied()
+        .eq(1..=u32::try_from(numbers.len()).unwrap())
+    {
+        faults.push(format!(
+            "versions {numbers:?}: they count from 1 without a gap"
+        ));
     }
     faults
 }
@@ -176,7 +194,10 @@ fn faults(texts: &BTreeMap<u32, String>) -> Vec<String> {
 #[test]
 fn every_version_reads_every_other_version_of_its_record() {
     let versions = versions();
-    assert!(versions.values().any(|of_record| of_record.len() > 1), "one record has two versions");
+    assert!(
+        versions.values().any(|of_record| of_record.len() > 1),
+        "one record has two versions"
+    );
     for (name, texts) in versions {
         assert_eq!(faults(&texts), Vec::<String>::new(), "{name}");
     }
@@ -195,24 +216,42 @@ fn a_planted_incompatible_version_is_caught_before_any_registry_sees_it() {
     let end = "[\"null\",\"int\"],\"default\":null}\n]}";
     for (from, to) in [
         // A field without a default: what was written before cannot be read.
-        (end, "[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"x\",\"type\":\"string\"}\n]}"),
+        (
+            end,
+            "[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"x\",\"type\":\"string\"}\n]}",
+        ),
         // A field without a default gone: what is written now cannot be read by those before.
         ("  {\"name\":\"tenancy_ref\",\"type\":\"string\"},\n", ""),
         // Another type.
-        ("{\"name\":\"arrears_pence\",\"type\":\"long\"}", "{\"name\":\"arrears_pence\",\"type\":\"string\"}"),
+        (
+            "{\"name\":\"arrears_pence\",\"type\":\"long\"}",
+            "{\"name\":\"arrears_pence\",\"type\":\"string\"}",
+        ),
         // Only promoted: older readers cannot go back.
-        ("{\"name\":\"contact_made\",\"type\":\"boolean\"}", "{\"name\":\"contact_made\",\"type\":[\"null\",\"boolean\"],\"default\":null}"),
+        (
+            "{\"name\":\"contact_made\",\"type\":\"boolean\"}",
+            "{\"name\":\"contact_made\",\"type\":[\"null\",\"boolean\"],\"default\":null}",
+        ),
         // Readable both ways, and every field mask would be off by one.
-        ("  {\"name\":\"tenancy_ref\"", "  {\"name\":\"x\",\"type\":[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"tenancy_ref\""),
+        (
+            "  {\"name\":\"tenancy_ref\"",
+            "  {\"name\":\"x\",\"type\":[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"tenancy_ref\"",
+        ),
     ] {
         assert_ne!(planted(from, to), Vec::<String>::new(), "{to}");
     }
     // A field with a default behind the others is how a type grows.
-    let grown = planted(end, "[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"x\",\"type\":[\"null\",\"int\"],\"default\":null}\n]}");
+    let grown = planted(
+        end,
+        "[\"null\",\"int\"],\"default\":null},\n  {\"name\":\"x\",\"type\":[\"null\",\"int\"],\"default\":null}\n]}",
+    );
     assert_eq!(grown, Vec::<String>::new());
     let mut gap = of_record.clone();
     gap.insert(4, newest.clone());
-    assert_eq!(faults(&gap), ["versions [1, 2, 4]: they count from 1 without a gap"]);
+    assert_eq!(
+        faults(&gap),
+        ["versions [1, 2, 4]: they count from 1 without a gap"]
+    );
 }
 
 #[test]

@@ -101,9 +101,18 @@ async fn register(args: RegisterArgs) -> Result<Exit, Failure> {
         people_counts: args.people_counts.clone(),
         idempotency_key: String::new(),
     };
-    let answer = control(&args.caller, "operator").await?.register_dataset(request).await;
-    let receipt = answer.map_err(refused("register the dataset"))?.into_inner();
-    let known = if receipt.repeated_call { " already" } else { "" };
+    let answer = control(&args.caller, "operator")
+        .await?
+        .register_dataset(request)
+        .await;
+    let receipt = answer
+        .map_err(refused("register the dataset"))?
+        .into_inner();
+    let known = if receipt.repeated_call {
+        " already"
+    } else {
+        ""
+    };
     println!(
         "{} is registered{known} as {} at control.policy offset {}; its records reach {topic} under an open-data agreement with the flow city.OpenRecordPublished where dataset = \"{}\"",
         args.dataset,
@@ -117,9 +126,12 @@ async fn register(args: RegisterArgs) -> Result<Exit, Failure> {
 /// Makes the dataset's topic unless it is there.
 async fn create(args: &RegisterArgs) -> Result<String, Failure> {
     let (kafka, namespace, replication, min_insync) = match (&args.kafka, &args.namespace) {
-        (Some(kafka), Some(namespace)) => {
-            (kafka.clone(), namespace.clone(), args.replication, args.min_insync)
-        }
+        (Some(kafka), Some(namespace)) => (
+            kafka.clone(),
+            namespace.clone(),
+            args.replication,
+            args.min_insync,
+        ),
         _ => {
             let local = args.caller.local()?;
             (local.kafka().to_owned(), local.namespace().to_owned(), 1, 1)
@@ -141,7 +153,9 @@ async fn create(args: &RegisterArgs) -> Result<String, Failure> {
         Failure::new(exit, error)
     };
     let name = topic.name.clone();
-    let admin = Kafka::new(kafka, Default::default()).admin().map_err(failed)?;
+    let admin = Kafka::new(kafka, Default::default())
+        .admin()
+        .map_err(failed)?;
     admin
         .create(&[topic], replication, min_insync)
         .await
@@ -153,7 +167,10 @@ async fn create(args: &RegisterArgs) -> Result<String, Failure> {
 async fn registered(caller: &CallerArgs) -> Result<Vec<proto::RegisteredDataset>, Failure> {
     let mut client = control(caller, "operator").await?;
     let answer = client.list_datasets(proto::ListDatasetsRequest {}).await;
-    Ok(answer.map_err(refused("list the datasets"))?.into_inner().datasets)
+    Ok(answer
+        .map_err(refused("list the datasets"))?
+        .into_inner()
+        .datasets)
 }
 
 async fn list(args: ListArgs) -> Result<Exit, Failure> {
@@ -174,12 +191,24 @@ async fn list(args: ListArgs) -> Result<Exit, Failure> {
         println!("{}", serde_json::Value::Array(rows));
         return Ok(Exit::Done);
     }
-    let mut out = table(["dataset", "record", "schema (SHA-256)", "registry id", "newest"]);
+    let mut out = table([
+        "dataset",
+        "record",
+        "schema (SHA-256)",
+        "registry id",
+        "newest",
+    ]);
     for one in datasets {
         let record = DatasetSchema::read(&one.schema);
         let record = record.map_or_else(|_| "-".to_owned(), |schema| schema.full_name().to_owned());
         let newest = if one.newest { "yes" } else { "" };
-        out.add_row([one.dataset, record, one.schema_sha256, one.schema_id.to_string(), newest.to_owned()]);
+        out.add_row([
+            one.dataset,
+            record,
+            one.schema_sha256,
+            one.schema_id.to_string(),
+            newest.to_owned(),
+        ]);
     }
     println!("{out}");
     Ok(Exit::Done)

@@ -40,7 +40,10 @@ pub async fn run(args: HeartbeatArgs) -> Result<Exit, Failure> {
     for event_type in &event_types {
         let info = walbrook_proto::event(event_type).and_then(|info| info.event);
         let agency = info.map(|event| event.agency).ok_or_else(|| {
-            Failure::new(Exit::Usage, format!("{event_type} is no event type of this release"))
+            Failure::new(
+                Exit::Usage,
+                format!("{event_type} is no event type of this release"),
+            )
         })?;
         of_agency.entry(agency).or_default().push(event_type);
     }
@@ -64,8 +67,14 @@ async fn scheduled(caller: &CallerArgs) -> Result<Vec<String>, Failure> {
         organisation: Some(caller.organisation.clone()),
     };
     let reader = caller.acting(&caller.organisation, "control", &caller.subject);
-    let listed = control(&reader, "control").await?.list_schedules(request).await;
-    let schedules = listed.map_err(refused("list schedules"))?.into_inner().schedules;
+    let listed = control(&reader, "control")
+        .await?
+        .list_schedules(request)
+        .await;
+    let schedules = listed
+        .map_err(refused("list schedules"))?
+        .into_inner()
+        .schedules;
     let entries = schedules.into_iter().flat_map(|schedule| schedule.entries);
     let event_types: Vec<String> = entries.map(|entry| entry.event_type).collect();
     if event_types.is_empty() {
@@ -100,7 +109,10 @@ fn print(args: &HeartbeatArgs, said: &[(&str, Receipt)]) {
                 serde_json::json!({ "event_type": event_type, "receipt": receipt.receipt_id })
             })
             .collect();
-        println!("{}", serde_json::json!({ "organisation": args.caller.organisation, "said": rows }));
+        println!(
+            "{}",
+            serde_json::json!({ "organisation": args.caller.organisation, "said": rows })
+        );
         return;
     }
     let mut out = table(["nothing to report of", "receipt"]);

@@ -51,7 +51,7 @@ const PANEL_CONDITIONS: [&str; 5] = [
 /// Checks an entry of the register.
 pub fn ai_model_registered(m: &AiModelRegistered, context: &Context<'_>, findings: &mut Findings) {
     let met = |wanted: &&str| m.conditions_met.iter().any(|met| met == wanted);
-    let allowed = !m.biometric || PANEL_CONDITIONS.iter().all(|wanted| met(wanted));
+    let allowed = !m.biometric || PANEL_CONDITIONS.iter().all(met);
     findings.check(allowed, &BIOMETRIC_CONDITIONS, "conditions_met");
     let assessed =
         m.eqia_ref.is_some() && m.kill_switch && (!m.personal_data || m.dpia_ref.is_some());

@@ -7,14 +7,7 @@ use walbrook_runtime::keystore::{LocalKeys, create_local};
 use super::LocalError;
 
 /// The agencies that have a service, as in the names of their topics.
-pub const AGENCIES: [&str; 6] = [
-    "police",
-    "health",
-    "housing",
-    "tfl",
-    "social-care",
-    "city",
-];
+pub const AGENCIES: [&str; 6] = ["police", "health", "housing", "tfl", "social-care", "city"];
 
 /// Organisations beside the 33 London authorities that sign agreements on a local backbone.
 const OTHER_PARTIES: [&str; 8] = [

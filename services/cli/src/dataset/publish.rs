@@ -28,7 +28,7 @@ pub struct PublishArgs {
     pub on: Option<String>,
     /// The organisation that publishes them
     #[arg(long, value_name = "ORGANISATION", default_value = "GSS:E12000007")]
-    pub organisation: Organisation,
+    pub publisher: Organisation,
     /// Rejects, form and caller
     #[command(flatten)]
     pub flags: ImportFlags,
@@ -40,9 +40,14 @@ pub struct PublishArgs {
 /// When no schema is registered for the dataset, and as every import's.
 pub(super) async fn run(args: PublishArgs) -> Result<Exit, Failure> {
     let datasets = super::registered(&args.flags.caller).await?;
-    let mut newest = datasets.into_iter().filter(|one| one.newest && one.dataset == args.dataset);
+    let mut newest = datasets
+        .into_iter()
+        .filter(|one| one.newest && one.dataset == args.dataset);
     let schema = newest.next().ok_or_else(|| {
-        let unknown = format!("no schema is registered for {} (`walbrook dataset list`)", args.dataset);
+        let unknown = format!(
+            "no schema is registered for {} (`walbrook dataset list`)",
+            args.dataset
+        );
         Failure::new(Exit::Input, unknown)
     })?;
     let writer =
@@ -56,7 +61,7 @@ pub(super) async fn run(args: PublishArgs) -> Result<Exit, Failure> {
     let import = Import {
         source: "dataset",
         agency: "city",
-        organisation: args.organisation,
+        organisation: args.publisher,
         rows: json::rows("records", &args.file, &[], &meter)?,
         mapping: Records {
             dataset: args.dataset,
@@ -70,7 +75,9 @@ pub(super) async fn run(args: PublishArgs) -> Result<Exit, Failure> {
 }
 
 fn today() -> Result<Date, Failure> {
-    let now = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC).date();
+    let now = jiff::Zoned::now()
+        .with_time_zone(jiff::tz::TimeZone::UTC)
+        .date();
     Date::new(now.year().into(), now.month().into(), now.day().into())
         .ok_or_else(|| Failure::new(Exit::Internal, "this machine's clock says no date"))
 }

@@ -40,7 +40,12 @@ pub(super) fn american(text: &str) -> Option<Timestamp> {
     };
     let (hour, minute) = clock.split_once(':')?;
     let hour = number(hour).filter(|hour| (1..=12).contains(hour))? % 12;
-    at(day, hour + if afternoon { 12 } else { 0 }, number(minute)?, 0)
+    at(
+        day,
+        hour + if afternoon { 12 } else { 0 },
+        number(minute)?,
+        0,
+    )
 }
 
 fn at(day: Day, hour: i32, minute: i32, second: i32) -> Option<Timestamp> {

@@ -32,7 +32,7 @@ pub struct BreatheArgs {
     pub file: PathBuf,
     /// The organisation that publishes it
     #[arg(long, value_name = "ORGANISATION", default_value = "GSS:E12000007")]
-    pub organisation: Organisation,
+    pub publisher: Organisation,
     /// Rejects, form and caller
     #[command(flatten)]
     pub flags: ImportFlags,
@@ -48,7 +48,7 @@ pub async fn run(args: BreatheArgs) -> Result<Exit, Failure> {
     let import = Import {
         source: "breathe",
         agency: "city",
-        organisation: args.organisation,
+        organisation: args.publisher,
         rows: sensors(lists),
         mapping: Readings,
         meter,
@@ -78,7 +78,9 @@ fn sensors(lists: Rows) -> Rows {
         for row in &mut rows {
             number += 1;
             row.number = number;
-            row.remarks.iter_mut().for_each(|remark| remark.row = number);
+            row.remarks
+                .iter_mut()
+                .for_each(|remark| remark.row = number);
         }
         rows.into_iter().map(Ok).collect()
     }))

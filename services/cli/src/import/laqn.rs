@@ -27,7 +27,7 @@ pub struct LaqnArgs {
     pub file: PathBuf,
     /// The organisation that publishes it
     #[arg(long, value_name = "ORGANISATION", default_value = "GSS:E12000007")]
-    pub organisation: Organisation,
+    pub publisher: Organisation,
     /// Rejects, form and caller
     #[command(flatten)]
     pub flags: ImportFlags,
@@ -44,7 +44,7 @@ pub async fn run(args: LaqnArgs) -> Result<Exit, Failure> {
     let import = Import {
         source: "laqn",
         agency: "city",
-        organisation: args.organisation,
+        organisation: args.publisher,
         rows: readings(authorities),
         mapping: Index,
         meter,
@@ -64,7 +64,9 @@ fn readings(authorities: Rows) -> Rows {
         for mut row in rows {
             number += 1;
             row.number = number;
-            row.remarks.iter_mut().for_each(|remark| remark.row = number);
+            row.remarks
+                .iter_mut()
+                .for_each(|remark| remark.row = number);
             numbered.push(Ok(row));
         }
         numbered

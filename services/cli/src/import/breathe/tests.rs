@@ -1,4 +1,10 @@
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
 
 use super::*;
 use crate::import::frame::testing;
@@ -35,13 +41,34 @@ fn a_list_in_a_list_of_sensors_with_numbers_strings_and_nulls() {
     assert_eq!(
         told,
         [
-            ("CLDP0001".to_owned(), "NO2".to_owned(), 21_457, nine, tower_hamlets.clone()),
-            ("CLDP0001".to_owned(), "PM25".to_owned(), 7_000, nine, tower_hamlets),
-            ("CLDP0002".to_owned(), "NO2".to_owned(), -400, midnight, None),
+            (
+                "CLDP0001".to_owned(),
+                "NO2".to_owned(),
+                21_457,
+                nine,
+                tower_hamlets.clone()
+            ),
+            (
+                "CLDP0001".to_owned(),
+                "PM25".to_owned(),
+                7_000,
+                nine,
+                tower_hamlets
+            ),
+            (
+                "CLDP0002".to_owned(),
+                "NO2".to_owned(),
+                -400,
+                midnight,
+                None
+            ),
         ]
     );
     assert_eq!(findings.len(), 1);
-    assert_eq!((findings[0].row, findings[0].rule.as_str()), (4, "TIME_FORM"));
+    assert_eq!(
+        (findings[0].row, findings[0].rule.as_str()),
+        (4, "TIME_FORM")
+    );
 }
 
 #[test]

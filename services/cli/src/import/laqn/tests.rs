@@ -1,8 +1,14 @@
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
 
 use super::*;
-use crate::import::frame::testing;
 use crate::import::frame::Finding;
+use crate::import::frame::testing;
 use crate::publish::Outgoing;
 
 fn imported(text: &str) -> (Vec<DaqiPublished>, Vec<Outgoing>, Vec<Finding>) {
@@ -70,7 +76,10 @@ fn every_reading_site_and_authority_is_a_row_and_a_second_run_sends_the_same_ids
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     let ids = |text: &str| -> Vec<String> {
         let (_, events, _) = imported(text);
-        events.into_iter().map(|event| event.head.event_id).collect()
+        events
+            .into_iter()
+            .map(|event| event.head.event_id)
+            .collect()
     };
     assert_eq!(ids(HOURLY), ids(HOURLY));
     assert_ne!(ids(HOURLY), ids(&HOURLY.replace("\"4\"", "\"5\"")));
@@ -80,8 +89,16 @@ fn every_reading_site_and_authority_is_a_row_and_a_second_run_sends_the_same_ids
 fn what_is_no_index_or_no_time_is_refused_without_its_value() {
     for (from, to, rule) in [
         ("\"4\"", "\"four\"", "INDEX_FORM"),
-        ("2026-07-01 14:00:00\",\"@SiteCode\":\"BG1", "01/07/2026 14:00\",\"@SiteCode\":\"BG1", "TIME_FORM"),
-        ("2026-07-01 14:00:00\",\"@SiteCode\":\"BG1", "2026-07-01 24:00:00\",\"@SiteCode\":\"BG1", "TIME_FORM"),
+        (
+            "2026-07-01 14:00:00\",\"@SiteCode\":\"BG1",
+            "01/07/2026 14:00\",\"@SiteCode\":\"BG1",
+            "TIME_FORM",
+        ),
+        (
+            "2026-07-01 14:00:00\",\"@SiteCode\":\"BG1",
+            "2026-07-01 24:00:00\",\"@SiteCode\":\"BG1",
+            "TIME_FORM",
+        ),
     ] {
         let (indices, _, findings) = imported(&HOURLY.replace(from, to));
         assert_eq!(indices.len(), 1, "{to}");
