@@ -4,10 +4,13 @@ mod air;
 pub mod breathe;
 pub mod cin;
 pub mod core;
+mod feed;
 pub mod frame;
 pub mod laqn;
 pub mod pds;
 pub mod ssda903;
+pub mod stop_search;
+pub mod tfl;
 
 use clap::{Args, Subcommand};
 
@@ -34,6 +37,10 @@ pub enum ImportCommand {
     Laqn(laqn::LaqnArgs),
     /// An SSDA903 return as a folder of CSV tables, or as one XML document
     Ssda903(ssda903::Ssda903Args),
+    /// Stop and search as a force publishes it on data.police.uk
+    StopSearch(stop_search::StopSearchArgs),
+    /// Answers of TfL's Unified API: lines, disruptions, arrivals, docking stations, roads, lifts, air
+    Tfl(tfl::TflArgs),
 }
 
 /// Runs one of them.
@@ -47,5 +54,7 @@ pub async fn run(args: ImportArgs) -> Result<Exit, Failure> {
         ImportCommand::Core(args) => core::run(args).await,
         ImportCommand::Laqn(args) => laqn::run(args).await,
         ImportCommand::Ssda903(args) => ssda903::run(args).await,
+        ImportCommand::StopSearch(args) => stop_search::run(args).await,
+        ImportCommand::Tfl(args) => tfl::run(args).await,
     }
 }
