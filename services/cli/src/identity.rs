@@ -16,7 +16,7 @@ use crate::table::table;
 use crate::{Exit, Failure};
 use record::RecordName;
 
-/// Merge and un-merge records of one person.
+/// Who is the same person.
 #[derive(Debug, Args)]
 pub struct IdentityArgs {
     /// What to do

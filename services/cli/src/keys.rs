@@ -95,6 +95,13 @@ pub fn run(args: &KeysArgs) -> Result<Exit, Failure> {
 }
 
 fn show(args: &KeysArgs, json: bool) -> Result<Exit, Failure> {
+    if !args.keys.is_dir() {
+        let problem = format!(
+            "there is no key folder at {}; name it with --keys (of a local backbone: keys in its own folder)",
+            args.keys.display()
+        );
+        return Err(Failure::new(Exit::Input, problem));
+    }
     let store = FileKeyStore::open(&args.keys).map_err(|error| failed(&error))?;
     let lines = lines(&store);
     if json {

@@ -74,7 +74,7 @@ pub enum Command {
     Quarantine(quarantine::QuarantineArgs),
     /// Print the registers that write themselves: sharing agreements, Article 30, privacy notices, data flows, observed use
     Register(register::RegisterArgs),
-    /// Merge and un-merge the records of one person
+    /// Who is the same person: review, merge and un-merge records, train a model, measure
     Identity(identity::IdentityArgs),
     /// Which keys there are, and the rotation of an agency's
     Keys(keys::KeysArgs),

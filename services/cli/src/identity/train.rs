@@ -112,3 +112,6 @@ fn show(model: &Model, records: usize, out: &Path) {
         model.parameters().automatic_precision % 10_000,
     );
 }
+
+#[cfg(test)]
+mod tests;

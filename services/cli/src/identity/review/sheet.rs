@@ -199,3 +199,6 @@ fn since(item: &ReviewItem) -> String {
     let at = at.and_then(|at| Instant::from_seconds_nanos(at.seconds, at.nanos));
     at.map_or_else(String::new, |at| at.rfc3339())
 }
+
+#[cfg(test)]
+mod tests;
