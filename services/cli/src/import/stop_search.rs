@@ -31,7 +31,7 @@ pub struct StopSearchArgs {
         value_name = "ORGANISATION",
         default_value = "POLICE_FORCE:metropolitan"
     )]
-    pub organisation: Organisation,
+    pub publisher: Organisation,
     /// Rejects, form and caller
     #[command(flatten)]
     pub flags: ImportFlags,
@@ -44,11 +44,11 @@ pub struct StopSearchArgs {
 pub async fn run(args: StopSearchArgs) -> Result<Exit, Failure> {
     let meter = Meter::default();
     let rows = json::rows(TABLE, &args.file, &[], &meter)?;
-    let mapping = Searches::of(&args.organisation);
+    let mapping = Searches::of(&args.publisher);
     let import = Import {
         source: "stop-search",
         agency: "police",
-        organisation: args.organisation,
+        organisation: args.publisher,
         rows,
         mapping,
         meter,

@@ -34,7 +34,7 @@ pub struct TflArgs {
     pub captured_at: Option<String>,
     /// The organisation that publishes it
     #[arg(long, value_name = "ORGANISATION", default_value = "TFL:tfl")]
-    pub organisation: Organisation,
+    pub publisher: Organisation,
     /// Rejects, form and caller
     #[command(flatten)]
     pub flags: ImportFlags,
@@ -56,7 +56,7 @@ pub async fn run(args: TflArgs) -> Result<Exit, Failure> {
     let import = Import {
         source: "tfl",
         agency: "tfl",
-        organisation: args.organisation,
+        organisation: args.publisher,
         rows: rows(&args.file, &meter)?,
         mapping: Feed { captured },
         meter,
