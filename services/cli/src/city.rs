@@ -1,8 +1,10 @@
 //! `walbrook city`: a seeded synthetic city, and half a year of its events sent to the five agencies. `walbrook city people`: what services hold
-//! about any number of [`residents`], with errors and the truth beside them.
+//! about any number of [`residents`], with errors and the truth beside them. `walbrook city events`: the [`lives`] of up to a million people.
 
+pub mod events;
 pub mod figures;
 mod life;
+pub mod lives;
 mod people;
 pub mod residents;
 mod story;
@@ -58,6 +60,8 @@ pub struct CityArgs {
 pub enum CityCommand {
     /// Write records of invented people as services hold them, with errors, and the truth about them
     People(residents::command::PeopleArgs),
+    /// Write or send the events of a city of any size, with the truth about its people beside them
+    Events(Box<events::EventsArgs>),
 }
 
 /// A city: its people and what happened to them, in order.
@@ -150,8 +154,10 @@ pub(crate) fn now() -> walbrook_domain::Instant {
 /// # Errors
 /// When a service does not answer.
 pub async fn run(args: CityArgs) -> Result<Exit, Failure> {
-    if let Some(CityCommand::People(people)) = &args.command {
-        return residents::command::run(people);
+    match &args.command {
+        Some(CityCommand::People(people)) => return residents::command::run(people),
+        Some(CityCommand::Events(events)) => return events::run(events).await,
+        None => {}
     }
     let city = City::generate(args.people, args.seed, args.end()?);
     let events: Vec<Outgoing> = city.events.iter().map(|told| told.event.clone()).collect();

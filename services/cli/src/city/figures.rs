@@ -13,7 +13,9 @@ pub struct Share {
 }
 
 impl Share {
-    const fn new(ten_thousandths: u32, source: &'static str) -> Self {
+    /// A share with its source.
+    #[must_use]
+    pub const fn new(ten_thousandths: u32, source: &'static str) -> Self {
         Self {
             ten_thousandths,
             source,

@@ -131,6 +131,7 @@ impl Teller<'_> {
                 owed_weeks: Some(owed_weeks),
                 shortfall_pence: None,
                 contact_made: self.rng.random_bool(0.7),
+                owed_months: None,
             };
             self.tell(
                 Story::of(person, &council, "LOCAL", day),

@@ -3,7 +3,7 @@
 
 mod checks;
 
-pub use checks::Checks;
+pub use checks::{Checks, findings};
 
 use crate::context::Context;
 use crate::facts;

@@ -6,6 +6,7 @@
 use super::pen::Pen;
 use super::{Resident, Residents};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
 use walbrook_domain::Day;
 
@@ -173,6 +174,28 @@ impl Iterator for Records {
         }
         Some((held, truth))
     }
+}
+
+/// What a kind of service (its place in the list above) writes down about somebody, with chance of the caller's, and what is wrong in it.
+pub(in crate::city) fn written(
+    member: &Resident,
+    household: &[Resident],
+    kind: usize,
+    rng: ChaCha8Rng,
+) -> (Held, Vec<&'static str>) {
+    let service = SERVICES.get(kind).unwrap_or(&SERVICES[0]);
+    let mut pen = Pen {
+        rng,
+        noise: service.noise_hundredths,
+        errors: Vec::new(),
+    };
+    let mut held = pen.place(member, kind);
+    held.agency = service.agency;
+    pen.names(member, household, &mut held);
+    held.birth_date = pen.birth(member);
+    pen.contact(member, &mut held);
+    pen.numbers(member, household, &mut held);
+    (held, pen.errors)
 }
 
 /// The n-th of so many households in a service's own order: a stride that shares no divisor with their number.

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use walbrook_domain::Instant;
+use walbrook_domain::{Instant, Organisation};
 use walbrook_runtime::callers::{CallerError, Principal};
 
 use crate::check::{Sender, validate};
+use crate::head::{self, Stated};
 use crate::schedule::Scheduled;
-use crate::{Agency, Findings, Schedules};
+use crate::{Agency, Context, Findings, Schedules};
 
 /// The checks of one sender's events.
 #[derive(Debug)]
@@ -50,4 +51,27 @@ impl Checks {
         let body = A::body(event).filter(|_| self.accept::<A>(event, now))?;
         Some((body.record, body.avro().ok()?))
     }
+}
+
+/// Everything that is found wrong with an event, by the rules for every head, for every body and of the agency; who may send what, and what is
+/// published, is not asked.
+#[must_use]
+pub fn findings<A: Agency>(organisation: &Organisation, event: &A::Event, now: Instant) -> Findings {
+    let mut findings = Findings::new();
+    let Some(body) = A::body(event) else {
+        findings.add(&head::BODY_MISSING, "body");
+        return findings;
+    };
+    let head = head::read(A::head(event), body.subject, now, &mut findings);
+    let context = Context {
+        organisation,
+        occurred: head.occurred.map(|occurred| occurred.at),
+        occurred_day: head.occurred.map(|occurred| occurred.at.london_day()),
+        birth_day: head.subject.as_ref().and_then(Stated::birth_day),
+        datasets: None,
+        today: now.london_day(),
+        now,
+    };
+    body.check(&context, &mut findings);
+    findings
 }
