@@ -329,8 +329,12 @@ fn local_id(organisation: &str, agency: &str, index: u64, record: Record) -> Str
         .collect();
     short.make_ascii_uppercase();
     // Bijections of ten million: a factor that shares no divisor with it, and what is added.
-    let factor =
-        [7_654_321, 3_141_593, 9_876_543, 1_234_567][usize::try_from(own % 4).unwrap_or(0) & 3];
+    let factor = match own % 4 {
+        0 => 7_654_321,
+        1 => 3_141_593,
+        2 => 9_876_543,
+        _ => 1_234_567,
+    };
     let number = (index * factor + own % 10_000_000) % 10_000_000;
     match record {
         Record::First => format!("{short}{number:07}"),
