@@ -304,7 +304,9 @@ fn a_source_with_nothing_to_report_is_heard_of_its_own_types_only() {
         assert!(heard(&bench).is_empty(), "{event_type}");
     }
     for number in [4, 5, 5] {
-        let word = bench.city.nothing(event_id(number), "housing.RentArrearsChanged");
+        let word = bench
+            .city
+            .nothing(event_id(number), "housing.RentArrearsChanged");
         bench.send(word);
         bench.commit();
     }

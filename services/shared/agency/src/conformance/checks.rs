@@ -56,7 +56,11 @@ impl Checks {
 /// Everything that is found wrong with an event, by the rules for every head, for every body and of the agency; who may send what, and what is
 /// published, is not asked.
 #[must_use]
-pub fn findings<A: Agency>(organisation: &Organisation, event: &A::Event, now: Instant) -> Findings {
+pub fn findings<A: Agency>(
+    organisation: &Organisation,
+    event: &A::Event,
+    now: Instant,
+) -> Findings {
     let mut findings = Findings::new();
     let Some(body) = A::body(event) else {
         findings.add(&head::BODY_MISSING, "body");
