@@ -147,9 +147,12 @@ impl House {
             format!("the import ended with {status}")
         })?;
         let account: serde_json::Value = serde_json::from_str(&text)?;
-        let number =
-            |table: &str, name: &str| account["tables"][table][name].as_u64().unwrap_or_default();
-        let rows = account["total"]["read"].as_u64().unwrap_or_default();
+        let at = |place: &str| {
+            let number = account.pointer(place).and_then(serde_json::Value::as_u64);
+            number.unwrap_or_default()
+        };
+        let number = |table: &str, name: &str| at(&format!("/tables/{table}/{name}"));
+        let rows = at("/total/read");
         let events = TOLD
             .iter()
             .map(|table| number(table, "accepted") + number(table, "queried"))

@@ -13,7 +13,7 @@ fn scan(at: (usize, i64), to: [i64; TOPICS], then: Option<(usize, i64)>) -> Scan
 #[test]
 fn what_is_committed_reads_back() {
     let mut cursor = Cursor {
-        scan: Some(scan((1, 120), [40, 500, 0, 0, 20], Some((1, 100)))),
+        scan: Some(scan((2, 120), [0, 40, 500, 0, 0, 20], Some((2, 100)))),
         rests: BTreeMap::new(),
     };
     let position = |cursor: &Cursor| Position {
@@ -81,7 +81,7 @@ fn go(mut scan: Option<Scan>, most: i64) -> Vec<Stretch> {
 #[test]
 fn a_queue_goes_through_everything_once() {
     assert_eq!(Scan::new(1, [0; TOPICS]), None);
-    let whole = Scan::new(1, [0, 5, 0, 3, 0]);
+    let whole = Scan::new(1, [0, 5, 0, 3, 0, 0]);
     assert_eq!(go(whole.clone(), 100), [(1, 0, 5), (3, 0, 3)]);
     assert_eq!(
         go(whole, 2),
@@ -91,8 +91,8 @@ fn a_queue_goes_through_everything_once() {
 
 #[test]
 fn a_cause_that_finds_it_under_way_sends_it_round_once_more_up_to_there() {
-    let under_way = Scan::new(7, [0, 5, 0, 3, 0]).and_then(|scan| scan.advanced(2));
-    let renewed = under_way.and_then(|scan| scan.renewed([0, 6, 0, 3, 1]));
+    let under_way = Scan::new(7, [0, 5, 0, 3, 0, 0]).and_then(|scan| scan.advanced(2));
+    let renewed = under_way.and_then(|scan| scan.renewed([0, 6, 0, 3, 1, 0]));
     assert_eq!(renewed.as_ref().map(|scan| scan.from), Some(7));
     assert_eq!(
         go(renewed.clone(), 100),
@@ -109,9 +109,9 @@ fn a_cause_that_finds_it_under_way_sends_it_round_once_more_up_to_there() {
         .and_then(|scan| scan.advanced(1))
         .and_then(|scan| scan.advanced(1));
     assert_eq!(second.as_ref().map(Scan::left), Some(vec![(1, 1, 2)]));
-    let again = second.and_then(|scan| scan.renewed([0, 6, 0, 4, 1]));
+    let again = second.and_then(|scan| scan.renewed([0, 6, 0, 4, 1, 0]));
     assert_eq!(go(again, 100), [(1, 1, 6), (3, 0, 4), (4, 0, 1), (1, 0, 1)]);
     // At its very beginning everything is ahead.
-    let fresh = Scan::new(7, [0, 5, 0, 0, 0]).and_then(|scan| scan.renewed([0, 6, 0, 0, 0]));
+    let fresh = Scan::new(7, [0, 5, 0, 0, 0, 0]).and_then(|scan| scan.renewed([0, 6, 0, 0, 0, 0]));
     assert_eq!(go(fresh, 100), [(1, 0, 6)]);
 }
