@@ -201,12 +201,12 @@ fn an_event_of_another_agency_is_refused_as_no_event_of_this_one() {
         let backbone = river().await;
         let id = event_id();
         let event = arrears(&id, &Person::number(3), 10_000);
-        // A body of housing (its field 13) at the door of the police, who know no such field: as a client with a wrong contract sends it.
-        let contact =
-            walbrook_proto::housing::v1::event::Body::RoughSleepingContact(Default::default());
-        let bytes = prost::Message::encode_to_vec(&Event {
+        // A body of social care (its field 20) at the door of the police, who know no such field: as a client with a wrong contract sends it.
+        let stay =
+            walbrook_proto::social_care::v1::event::Body::DeprivationOfLiberty(Default::default());
+        let bytes = prost::Message::encode_to_vec(&walbrook_proto::social_care::v1::Event {
             head: event.head.clone(),
-            body: Some(contact),
+            body: Some(stay),
         });
         let foreign: walbrook_proto::police::v1::Event =
             prost::Message::decode(bytes.as_slice()).expect("unknown fields are skipped");

@@ -169,7 +169,7 @@ fn method(path: &str) -> &'static str {
 }
 
 /// The methods of the control service: what calls are counted by.
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 13] = [
     "Propose",
     "Sign",
     "SetStanding",
@@ -181,6 +181,8 @@ const METHODS: [&str; 11] = [
     "GetAgreement",
     "PublishSchedule",
     "ListSchedules",
+    "RegisterDataset",
+    "ListDatasets",
 ];
 
 #[cfg(test)]
