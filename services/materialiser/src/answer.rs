@@ -368,5 +368,6 @@ fn record(
             })
             .collect(),
         query: computed.query.to_string(),
+        table_sha256: None,
     }
 }

@@ -283,4 +283,14 @@ impl Views for Service {
             self.list(&principal, request.into_inner()).await?,
         ))
     }
+
+    async fn count_rows(
+        &self,
+        request: Request<proto::CountRowsRequest>,
+    ) -> Result<Response<proto::CountRowsResponse>, Status> {
+        callers::principal(&request)?;
+        Err(Status::unimplemented(
+            "no view is offered in cohort mode yet",
+        ))
+    }
 }
