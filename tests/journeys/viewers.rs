@@ -112,6 +112,7 @@ fn a_reader_is_told_which_token_to_get_and_a_role_claimed_but_not_held_is_on_rec
             page_size: 10,
             page_token: String::new(),
             evaluate_at: Some(midnight(0)),
+            ..ListRowsRequest::default()
         };
         let mut nobody = walbrook_proto::view::v1::views_client::ViewsClient::new(
             backbone.channel("materialiser"),

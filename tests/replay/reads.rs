@@ -141,6 +141,7 @@ fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
                 answered.push(AnsweredRow {
                     person_pseudonym: row.pseudonym.as_bytes().to_vec(),
                     row_sha256: row.sha256().to_vec(),
+                    explanation_sha256: None,
                 });
             }
         }

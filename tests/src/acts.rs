@@ -179,6 +179,7 @@ impl Backbone {
             page_size: 500,
             page_token: String::new(),
             evaluate_at: Some(midnight(0)),
+            ..ListRowsRequest::default()
         };
         Ok(self
             .views(organisation, OFFICER, officer)

@@ -343,6 +343,7 @@ fn record(
             .map(|row| audit::AnsweredRow {
                 person_pseudonym: row.pseudonym.as_bytes().to_vec(),
                 row_sha256: row.sha256().to_vec(),
+                explanation_sha256: None,
             })
             .collect(),
         view_sha256: served.view.sha256.to_vec(),
@@ -368,6 +369,8 @@ fn record(
             })
             .collect(),
         query: computed.query.to_string(),
+        left: Vec::new(),
+        reads_next: 0,
         table_sha256: None,
     }
 }

@@ -46,6 +46,7 @@ fn shape(view: &View) -> proto::ViewShape {
         title: view.title.clone(),
         columns: columns.collect(),
         sources: sources.collect(),
+        not_yet: Vec::new(),
     }
 }
 

@@ -284,6 +284,30 @@ impl Views for Service {
         ))
     }
 
+    async fn explain_row(
+        &self,
+        _request: Request<proto::ExplainRowRequest>,
+    ) -> Result<Response<proto::ExplainRowResponse>, Status> {
+        Err(Status::unimplemented("not served yet"))
+    }
+
+    type WatchRowsStream =
+        tokio_stream::wrappers::ReceiverStream<Result<proto::WatchRowsResponse, Status>>;
+
+    async fn watch_rows(
+        &self,
+        _request: Request<proto::WatchRowsRequest>,
+    ) -> Result<Response<Self::WatchRowsStream>, Status> {
+        Err(Status::unimplemented("not served yet"))
+    }
+
+    async fn record_decision(
+        &self,
+        _request: Request<proto::RecordDecisionRequest>,
+    ) -> Result<Response<proto::RecordDecisionResponse>, Status> {
+        Err(Status::unimplemented("not served yet"))
+    }
+
     async fn count_rows(
         &self,
         request: Request<proto::CountRowsRequest>,

@@ -191,6 +191,7 @@ async fn list(
             page_size: 500,
             page_token: token,
             evaluate_at: Some(row_time),
+            ..ListRowsRequest::default()
         };
         let page = client.list_rows(request).await?.into_inner();
         rows.extend(page.rows.into_iter().map(|row| row.pseudonym));

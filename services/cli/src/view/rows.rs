@@ -157,6 +157,7 @@ pub async fn list(args: ListArgs) -> Result<Exit, Failure> {
             page_size: left.clamp(1, 500),
             page_token,
             evaluate_at: args.read.evaluate_at()?,
+            ..ListRowsRequest::default()
         };
         let response = client.list_rows(request).await;
         let answer = response.map_err(refused("list"))?.into_inner();

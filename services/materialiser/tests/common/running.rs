@@ -103,6 +103,7 @@ impl Running {
             page_size: page.0,
             page_token: page.1.into(),
             evaluate_at: page.1.is_empty().then(evaluate_at),
+            ..ListRowsRequest::default()
         };
         let request = self.request(organisation, token_role, message);
         self.client

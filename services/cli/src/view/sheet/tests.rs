@@ -23,6 +23,7 @@ fn shape() -> ViewShape {
             label: "Rent arrears".into(),
             silent_after_days: 35,
         }],
+        not_yet: Vec::new(),
     }
 }
 
