@@ -122,6 +122,17 @@ impl Asked<'_> {
     /// # Errors
     /// When two agreements disagree about one event of the person.
     pub fn row(&self, person: &Person<'_>) -> Result<Option<Row>, IntegrityError> {
+        self.seen(person, |facts, outputs| {
+            self.assemble(person, outputs, facts.sources)
+        })
+    }
+
+    /// What follows from what this viewer may see of a person; `None` when that is nothing.
+    pub(crate) fn seen<T>(
+        &self,
+        person: &Person<'_>,
+        then: impl FnOnce(&Facts<'_>, &Outputs) -> T,
+    ) -> Result<Option<T>, IntegrityError> {
         let day = self.evaluated_at.london_day();
         if !belongs(self.view.population, person, day) {
             return Ok(None);
@@ -153,10 +164,15 @@ impl Asked<'_> {
             calendar: self.calendar,
         };
         let outputs = feature::outputs(self.view, &facts);
-        Ok(Some(self.assemble(person, &outputs, &sources)))
+        Ok(Some(then(&facts, &outputs)))
     }
 
-    fn assemble(&self, person: &Person<'_>, outputs: &Outputs, sources: &Sources<'_>) -> Row {
+    pub(crate) fn assemble(
+        &self,
+        person: &Person<'_>,
+        outputs: &Outputs,
+        sources: &Sources<'_>,
+    ) -> Row {
         let reasons: Vec<Reason> = self
             .view
             .rules
