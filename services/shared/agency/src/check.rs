@@ -51,6 +51,11 @@ impl Sender {
             .require_unexpired(SystemTime::UNIX_EPOCH + since_1970)
     }
 
+    /// Demands that its token covers this event type.
+    pub(crate) fn require_event(&self, event_type: &str) -> Result<(), CallerError> {
+        self.principal.require_event(event_type)
+    }
+
     /// Whether it may send events of this type, for the organisation that the head names.
     fn may_send(&self, head: Option<&wire::EventHead>, event_type: &str) -> Result<(), Rejected> {
         self.principal

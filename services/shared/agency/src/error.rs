@@ -40,6 +40,14 @@ pub enum GatewayError {
         /// How many it may hold.
         most: usize,
     },
+    /// A call enrols too many subjects.
+    #[error("the call names {found} subjects; send at most {most} in one")]
+    TooManySubjects {
+        /// How many it names.
+        found: usize,
+        /// How many it may name.
+        most: usize,
+    },
     /// Frames must be numbered 1, 2, 3…
     #[error(
         "the frame is numbered {found}, expected {expected}: number the frames of a stream from 1, without gaps"
@@ -99,9 +107,10 @@ impl Coded for GatewayError {
     fn code(&self) -> Code {
         match self {
             Self::Caller(cause) => cause.code(),
-            Self::Refused { .. } | Self::FrameTooLarge { .. } | Self::OutOfSequence { .. } => {
-                Code::Invalid
-            }
+            Self::Refused { .. }
+            | Self::FrameTooLarge { .. }
+            | Self::TooManySubjects { .. }
+            | Self::OutOfSequence { .. } => Code::Invalid,
             Self::NotScheduled { .. } => Code::Stale,
             _ if self.passes() => Code::Unavailable,
             _ => Code::Internal,
@@ -114,6 +123,7 @@ impl Coded for GatewayError {
             Self::NotScheduled { .. } => "NOT_IN_PUBLICATION_SCHEDULE",
             Self::Refused { .. } => "EVENT_REFUSED",
             Self::FrameTooLarge { .. } => "FRAME_TOO_LARGE",
+            Self::TooManySubjects { .. } => "TOO_MANY_SUBJECTS",
             Self::OutOfSequence { .. } => "FRAME_OUT_OF_SEQUENCE",
             Self::Identity(_) => "IDENTITY_UNAVAILABLE",
             Self::Log(_) => "LOG_UNAVAILABLE",

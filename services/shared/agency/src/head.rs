@@ -230,6 +230,17 @@ fn subject<'a>(
     })
 }
 
+/// Reads a subject that is enrolled without an event: the same rules, and it must say who it is.
+pub(crate) fn enrolled<'a>(
+    stated: &'a Subject,
+    now: Instant,
+    findings: &mut Findings,
+) -> Option<Stated<'a>> {
+    let told = stated.demographics.is_some();
+    findings.check(told, &DEMOGRAPHICS_NEEDED, "subject.demographics");
+    subject(Some(stated), SubjectOf::Person, now, findings)
+}
+
 fn check_demographics(stated: &Demographics, now: Instant, findings: &mut Findings) {
     lengths(stated, findings);
     let birth_date = stated.birth_date.as_ref();

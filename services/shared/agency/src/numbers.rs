@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use walbrook_runtime::metrics::{LATENCY_BOUNDS_S, Metrics};
 
+use crate::Findings;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfType {
     event_type: &'static str,
@@ -34,6 +36,7 @@ pub(crate) struct Numbers {
     failed: Family<OfReason, Counter>,
     subjects: Counter,
     asked: Counter,
+    enrolled: Counter,
     receipt: Latency,
     open_frames: Gauge,
 }
@@ -85,6 +88,11 @@ impl Numbers {
                 n.asked.clone(),
             );
             registry.register(
+                "gateway_subjects_enrolled",
+                "Subjects enrolled without an event",
+                n.enrolled.clone(),
+            );
+            registry.register(
                 "gateway_receipt_seconds",
                 "From a frame's arrival to its receipts",
                 n.receipt.0.clone(),
@@ -108,6 +116,17 @@ impl Numbers {
 
     pub(crate) fn refused(&self, rule: &'static str) {
         self.refused.get_or_create(&OfRule { rule }).inc();
+    }
+
+    /// Each refuse rule of these findings was broken.
+    pub(crate) fn refused_all(&self, findings: &Findings) {
+        for finding in findings.refusals() {
+            self.refused(finding.rule.id);
+        }
+    }
+
+    pub(crate) fn enrolled(&self, subjects: usize) {
+        self.enrolled.inc_by(u64::try_from(subjects).unwrap_or(0));
     }
 
     pub(crate) fn queried(&self, rule: &'static str) {

@@ -57,19 +57,23 @@ impl Rejected {
         }
     }
 
-    /// The outcome of an event in a frame.
-    pub(crate) fn outcome(&self, event_id: String) -> wire::EventOutcome {
+    /// The refusal, as a message of its own.
+    pub(crate) fn refusal(&self) -> wire::Refusal {
         let violation = |violation: Violation| wire::Violation {
             field: violation.field,
             rule_id: violation.rule_id,
             description: violation.description,
         };
         let violations = self.violations().into_iter().map(violation).collect();
+        wire::Refusal { violations }
+    }
+
+    /// The outcome of an event in a frame.
+    pub(crate) fn outcome(&self, event_id: String) -> wire::EventOutcome {
+        let refusal = wire::event_outcome::Outcome::Refusal(self.refusal());
         wire::EventOutcome {
             event_id,
-            outcome: Some(wire::event_outcome::Outcome::Refusal(wire::Refusal {
-                violations,
-            })),
+            outcome: Some(refusal),
         }
     }
 }
@@ -99,17 +103,21 @@ impl Awaiting {
         offset: i64,
         now: Instant,
     ) -> wire::Receipt {
-        let note = |finding: Finding| wire::QueryNote {
-            rule_id: finding.rule.id.to_owned(),
-            field: finding.field,
-            message: finding.description.into_owned(),
-        };
         wire::Receipt {
             event_id: self.event_id,
             receipt_id: format!("{plain_topic}/{}/{offset}", at.partition),
             accepted_at: Some(timestamp(now)),
             queries: self.queries.into_iter().map(note).collect(),
         }
+    }
+}
+
+/// What looked wrong and did not stop it.
+pub(crate) fn note(finding: Finding) -> wire::QueryNote {
+    wire::QueryNote {
+        rule_id: finding.rule.id.to_owned(),
+        field: finding.field,
+        message: finding.description.into_owned(),
     }
 }
 

@@ -12,6 +12,7 @@ use walbrook_domain::Instant;
 use walbrook_event::{Key, Plain, Seal};
 use walbrook_eventlog::{LogError, Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender, Registry};
+use walbrook_proto::common::v1::enrolments_server::EnrolmentsServer;
 use walbrook_proto::common::v1::heartbeats_server::HeartbeatsServer;
 use walbrook_runtime::callers::{Credential, CredentialError};
 use walbrook_runtime::config::{Section, Settings};
@@ -22,7 +23,7 @@ use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait::{self, WaitError};
 
 use crate::{
-    Agency, AgencyKeys, Gateway, GrpcIdentity, Heartbeats, Limits, Parts, RegistrySchemas,
+    Agency, AgencyKeys, Enrolments, Gateway, GrpcIdentity, Heartbeats, Limits, Parts, RegistrySchemas,
     Schedules, schedule,
 };
 
@@ -179,16 +180,12 @@ where
         () = context.shutdown.requested() => return Ok(()),
     }
 
-    let told = gateway.tell_accepted();
-    context
-        .tasks
-        .spawn(Kind::essential("accepted-subjects"), async move {
-            told.await;
-            Ok::<(), std::convert::Infallible>(())
-        });
+    tell_accepted(&gateway, &context);
     let listener = server::bind(common.listen).await?;
-    let heartbeats = HeartbeatsServer::new(Heartbeats(gateway.clone()));
-    let services = Services::new(verifier).with(heartbeats).with(make(gateway));
+    let services = Services::new(verifier)
+        .with(HeartbeatsServer::new(Heartbeats(gateway.clone())))
+        .with(EnrolmentsServer::new(Enrolments(gateway.clone())))
+        .with(make(gateway));
     tracing::info!(agency = A::NAME, listen = %common.listen, "serving");
     let (readiness, shutdown) = (context.readiness.clone(), context.shutdown.clone());
     services
@@ -200,6 +197,17 @@ where
         tracing::warn!(%cause, "events without a receipt may not have reached the log");
     }
     Ok(())
+}
+
+/// Identity is told of accepted events on a task of its own.
+fn tell_accepted<A: Agency>(gateway: &Gateway<A>, context: &Context) {
+    let told = gateway.tell_accepted();
+    let telling = async move {
+        told.await;
+        Ok::<(), Infallible>(())
+    };
+    let kind = Kind::essential("accepted-subjects");
+    context.tasks.spawn(kind, telling);
 }
 
 fn gateway<A: Agency>(

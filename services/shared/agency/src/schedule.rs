@@ -52,6 +52,16 @@ pub enum NotScheduled {
         /// The schedule's version.
         version: u32,
     },
+    /// The organisation publishes nothing about persons through this service, so it has no reason to say who anybody is.
+    #[error(
+        "{organisation} publishes no event about a person through {agency}, so it enrols nobody here: publish a schedule that names such an event type (`walbrook schedule publish`), then enrol again"
+    )]
+    Nobody {
+        /// Who wants to enrol.
+        organisation: Organisation,
+        /// The agency whose service was called.
+        agency: &'static str,
+    },
 }
 
 /// What one organisation publishes.
@@ -63,6 +73,11 @@ pub struct Scheduled {
 }
 
 impl Scheduled {
+    /// The event types that it names, in no order.
+    pub(crate) fn event_types(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().map(String::as_str)
+    }
+
     /// The schemas of open datasets, as far as they are known.
     pub(crate) const fn datasets(&self) -> &Datasets {
         &self.datasets

@@ -11,6 +11,7 @@
 mod accepted;
 mod callers;
 mod compressed;
+mod enrolment;
 mod events;
 mod failures;
 mod house;
