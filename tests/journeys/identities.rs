@@ -49,7 +49,7 @@ fn objection(person: &Person, state: &str, before: u32) -> RecordGroundRequest {
 }
 
 #[test]
-fn a_merge_and_its_un_merge_leave_all_rows_as_they_were() {
+fn trap_11_a_merge_and_its_un_merge_leave_all_rows_as_they_were() {
     journey(async {
         let backbone = river().await;
         let (one, other) = mergeable(4_200);

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use walbrook_domain::{Day, Handle, PersonId};
-use walbrook_matching::{Counts, Features, blocks};
+use walbrook_matching::{Brief, Counts, Features, blocks};
 use words::Words;
 
 /// Records by handle, and every way in which they are looked up.
@@ -24,6 +24,8 @@ pub struct Index {
     slots: Vec<Option<Arc<PersonRecord>>>,
     /// What a record is compared by, beside each slot.
     rows: Vec<Row>,
+    /// The little of it that is looked at first.
+    briefs: Vec<Brief>,
     free: Vec<Slot>,
     handles: Slots,
     tokens: Slots,
@@ -202,9 +204,12 @@ impl Index {
         };
         if self.rows.len() < self.slots.len() {
             self.rows.resize(self.slots.len(), Row::default());
+            self.briefs.resize(self.slots.len(), Brief::default());
         }
-        if let Some(place) = self.rows.get_mut(slot as usize) {
-            *place = row;
+        let place = slot as usize;
+        if let (Some(kept), Some(brief)) = (self.rows.get_mut(place), self.briefs.get_mut(place)) {
+            *kept = row;
+            *brief = row.features.brief();
         }
         let features = record.features();
         for (_, key) in record.strong_keys() {

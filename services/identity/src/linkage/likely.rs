@@ -10,7 +10,7 @@ use super::table::Slot;
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 use walbrook_domain::Organisation;
-use walbrook_matching::{BlockKey, Outcome, Waterfall, blocks, explain};
+use walbrook_matching::{BlockKey, Frequencies, Outcome, Waterfall, blocks, explain};
 
 /// What the cover says of one organisation and the others, by their numbers, asked once for each.
 struct ByNumber<'a> {
@@ -61,8 +61,16 @@ impl Core {
         let mut comparable = ByNumber::new(&record.organisation, turn.cover, strategy);
         let frequencies = self.index.besides(record);
         let mine = *record.features();
+        let glance = self.model.glance(&mine, frequencies.records());
         let mut leads = Vec::new();
         for slot in self.comparisons(record) {
+            if !self
+                .index
+                .brief(slot)
+                .is_some_and(|other| glance.may_be(other))
+            {
+                continue;
+            }
             let Some(row) = self.index.row(slot) else {
                 continue;
             };
@@ -106,16 +114,16 @@ impl Core {
             let slot = self.index.slot_of(other);
             all.extend(slot.filter(|slot| seen.insert(*slot)));
         }
-        let mut keys: Vec<(usize, BlockKey)> = blocks(record.features())
+        let mut keys: Vec<(usize, BlockKey, &[Slot])> = blocks(record.features())
             .iter()
-            .map(|key| (self.index.block_len(*key), *key))
-            .filter(|(records, _)| *records <= self.rules.block_records)
+            .map(|key| (*key, self.index.block(*key)))
+            .map(|(key, slots)| (slots.len(), key, slots))
+            .filter(|(records, ..)| *records <= self.rules.block_records)
             .collect();
-        keys.sort_unstable();
-        for (_, key) in keys {
+        keys.sort_unstable_by_key(|(records, key, _)| (*records, *key));
+        for (_, _, slots) in keys {
             let from = all.len();
-            let slots = self.index.block(key).iter();
-            all.extend(slots.filter(|slot| seen.insert(**slot)));
+            all.extend(slots.iter().filter(|slot| seen.insert(**slot)));
             if all.len() > self.rules.comparisons {
                 self.oldest(&mut all, from);
                 return all;

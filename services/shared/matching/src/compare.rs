@@ -34,7 +34,11 @@ pub(crate) fn levels(a: &Features, b: &Features) -> Levels {
 
 /// Dates of birth; a 1 January says nothing.
 pub(crate) fn births(a: &Features, b: &Features) -> Level {
-    let (a, b) = (a.birth_said(), b.birth_said());
+    births_said(a.birth_said(), b.birth_said())
+}
+
+/// The same of two dates that say something; 0 for none.
+pub(crate) fn births_said(a: u32, b: u32) -> Level {
     if a == 0 || b == 0 {
         return MISSING;
     }
@@ -63,18 +67,23 @@ pub(crate) fn births(a: &Features, b: &Features) -> Level {
 
 /// Addresses: by UPRN where both have one and they agree, otherwise by postcode. Two flats of a house have two UPRNs and one postcode.
 pub(crate) fn place(a: &Features, b: &Features) -> Level {
-    if a.uprn != 0 && a.uprn == b.uprn {
+    places((a.uprn, a.postcode), (b.uprn, b.postcode))
+}
+
+/// The same of UPRN and postcode; 0 for none.
+pub(crate) fn places((uprn_a, a): (u64, u64), (uprn_b, b): (u64, u64)) -> Level {
+    if uprn_a != 0 && uprn_a == uprn_b {
         return place::UPRN;
     }
-    if a.postcode == 0 || b.postcode == 0 {
-        return if a.uprn != 0 && b.uprn != 0 {
+    if a == 0 || b == 0 {
+        return if uprn_a != 0 && uprn_b != 0 {
             place::DIFFERENT
         } else {
             MISSING
         };
     }
     // The inward part is a digit and two letters; without the letters it is the sector, without the digit the district.
-    let differ = a.postcode ^ b.postcode;
+    let differ = a ^ b;
     if differ == 0 {
         place::POSTCODE
     } else if differ >> 16 == 0 {
@@ -198,3 +207,6 @@ fn crosswise(a: &Features, b: &Features) -> bool {
         (None, None) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

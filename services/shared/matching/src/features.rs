@@ -350,16 +350,13 @@ fn email(text: &str) -> Option<(String, String)> {
     says_something.then(|| (mailbox.to_owned(), domain.to_owned()))
 }
 
-/// Up to twelve digits, not all the same; 0 otherwise.
+/// As [`number::uprn`] reads it, and not all digits the same, which is a filler; 0 otherwise.
 fn uprn(text: &str) -> u64 {
-    let digits = text.trim();
+    let Some(digits) = number::uprn(text) else {
+        return 0;
+    };
     let same = digits.bytes().all(|b| Some(b) == digits.bytes().next());
-    let shaped = (1..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    if shaped && !same {
-        digits.parse().unwrap_or(0)
-    } else {
-        0
-    }
+    if same { 0 } else { digits.parse().unwrap_or(0) }
 }
 
 /// The letter of a name that is one letter, perhaps with a full stop.

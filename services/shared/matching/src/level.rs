@@ -176,7 +176,7 @@ impl Field {
 }
 
 /// The level of each field, in the order of [`Field::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Levels(pub(crate) [Level; FIELDS]);
 
 impl Levels {

@@ -5,12 +5,14 @@
 //! - [`level`]: what is compared, and how alike two values can be.
 //! - [`frequency`]: how often values occur among the records held.
 //! - [`block`]: the keys under which candidates are found.
+//! - [`brief`]: what puts most of them aside.
 //! - [`model`]: a Fellegi–Sunter model, its file, its scores and what follows from them.
 //! - [`mod@train`]: a model from records without labels.
 //! - [`mod@explain`]: how a score came about.
 
 mod bits;
 pub mod block;
+pub mod brief;
 mod compare;
 pub mod demographics;
 pub mod explain;
@@ -24,6 +26,7 @@ pub mod strategy;
 pub mod train;
 
 pub use block::{BlockKey, Blocks, blocks};
+pub use brief::{Brief, Glance};
 pub use demographics::{Contradiction, Key, Known, Stated};
 pub use explain::{Step, Waterfall, explain};
 pub use features::Features;

@@ -79,7 +79,7 @@ pub fn train(records: &[Features], plan: &Plan) -> Result<Model, TrainError> {
     let start = start::parameters(&plan.name, plan.version, trained, |field| {
         pairs.known(field) >= start::FEWEST_PAIRS
     });
-    let model = rounds::run(records, &pairs, start, plan.rounds);
+    let model = rounds::run(&pairs, start, plan.rounds);
     let mut parameters = model.parameters().clone();
     parameters.least_records = if plan.least_records == 0 {
         count

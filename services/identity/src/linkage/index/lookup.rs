@@ -8,7 +8,7 @@ use super::{Index, Row};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use walbrook_domain::{Day, Handle, Organisation, PersonId};
-use walbrook_matching::{BlockKey, Frequencies, Value};
+use walbrook_matching::{BlockKey, Brief, Frequencies, Value};
 
 impl Index {
     /// The record of a handle.
@@ -73,6 +73,11 @@ impl Index {
         self.rows.get(slot as usize)
     }
 
+    /// What is looked at first of the record in a slot.
+    pub(in super::super) fn brief(&self, slot: Slot) -> Option<&Brief> {
+        self.briefs.get(slot as usize)
+    }
+
     /// The record in a slot.
     pub(in super::super) fn in_slot(&self, slot: Slot) -> Option<&Arc<PersonRecord>> {
         self.at(slot)
@@ -86,11 +91,6 @@ impl Index {
     /// The organisation of a row's number.
     pub(in super::super) fn organisation(&self, number: u32) -> Option<&Organisation> {
         self.words.organisation(number)
-    }
-
-    /// How many records have this key.
-    pub fn block_len(&self, key: BlockKey) -> usize {
-        self.blocks.get(key.0).len()
     }
 
     /// How often values occur among the records but this one.

@@ -197,7 +197,7 @@ fn a_third_organisation_does_not_bridge_two_that_no_agreement_covers() {
 }
 
 #[test]
-fn a_merge_keeps_the_survivors_person_and_un_merge_restores_both() {
+fn trap_11_a_merge_keeps_the_survivors_person_and_un_merge_restores_both() {
     let mut world = World::new();
     let a = world.link(CAMDEN, "1", amara());
     let b = world.link(

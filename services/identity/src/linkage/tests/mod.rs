@@ -5,6 +5,7 @@ mod laws;
 mod likely;
 mod lives;
 mod reviews;
+mod traps;
 mod undisturbed;
 
 use super::demographics::Stated;

@@ -43,6 +43,19 @@ impl Odds {
     }
 }
 
+impl Scored {
+    /// What odds come to.
+    pub(crate) fn of(levels: Levels, odds: Odds) -> Self {
+        let millibits = odds.together();
+        Self {
+            millibits,
+            probability_ten_thousandths: probability_ten_thousandths(millibits),
+            levels,
+            held: holding(levels, odds.beyond_names > 0),
+        }
+    }
+}
+
 impl Model {
     /// Scores two records. The same both ways round.
     pub fn compare<F: Frequencies + ?Sized>(&self, a: &Features, b: &Features, held: &F) -> Scored {
@@ -106,14 +119,7 @@ impl Model {
         b: &Features,
         held: &F,
     ) -> Scored {
-        let odds = self.odds(levels, a, b, held);
-        let millibits = odds.together();
-        Scored {
-            millibits,
-            probability_ten_thousandths: probability_ten_thousandths(millibits),
-            levels,
-            held: holding(levels, odds.beyond_names > 0),
-        }
+        Scored::of(levels, self.odds(levels, a, b, held))
     }
 
     /// The odds of one person against two strangers, and against two people of one family.
@@ -158,7 +164,13 @@ impl Model {
         log2_millibits(others) - log2_millibits(1_000_000) - log2_millibits(u64::from(records))
     }
 
-    fn base(&self, field: Field, level: Level) -> i32 {
+    /// Whether a sum may still reach the floor when this field and those behind it add the most they can.
+    pub(crate) fn may_reach_floor(&self, sum: i32, from: Field) -> bool {
+        let most = self.most_from.get(from.index()).copied().unwrap_or(0);
+        sum + most >= self.floor_millibits
+    }
+
+    pub(crate) fn base(&self, field: Field, level: Level) -> i32 {
         let row = self.weights.get(field.index());
         row.and_then(|row| row.get(usize::from(level)))
             .copied()

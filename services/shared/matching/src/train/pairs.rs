@@ -3,8 +3,8 @@
 use crate::block::blocks;
 use crate::compare;
 use crate::features::{Features, mix};
-use crate::frequency::{Counts, Value};
-use crate::level::{FIELDS, Field, Level, Levels, MISSING, MOST_LEVELS};
+use crate::frequency::{Counts, Frequencies, Value};
+use crate::level::{FIELDS, Field, Level, Levels, MISSING, MOST_LEVELS, email, name, place, town};
 
 /// Up to so many records all pairs are looked at.
 const ALL_PAIRS: usize = 1_500;
@@ -21,17 +21,71 @@ const DRAWN: u64 = 3_000_000;
 /// How often each level was seen, by field.
 pub(super) type Seen = [[u64; MOST_LEVELS]; FIELDS];
 
-/// Two records that may be the same person.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pair {
-    pub(super) a: u32,
-    pub(super) b: u32,
+/// Pairs of records that may be the same person, all that look the same to a model: it is asked about them once a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Alike {
     pub(super) levels: Levels,
+    /// How common the values are that agree, by kind: how many records but the first have it; of two that are close, the commoner one.
+    common: [u32; 6],
+    /// How many pairs.
+    pub(super) times: u64,
+}
+
+impl Alike {
+    /// One pair, as a model asks about it.
+    fn of(a: &Features, b: &Features, counts: &Counts) -> Self {
+        let levels = compare::levels(a, b);
+        let mut common = [0; 6];
+        let besides = counts.besides(a);
+        let mut note = |what: Value, x: u64, y: u64| {
+            if let Some(slot) = common.get_mut(what as usize) {
+                *slot = besides.count(what, x).max(besides.count(what, y));
+            }
+        };
+        match levels.at(Field::Place) {
+            place::UPRN => note(Value::Uprn, a.uprn, b.uprn),
+            place::POSTCODE => note(Value::Postcode, a.postcode, b.postcode),
+            _ => {}
+        }
+        if levels.at(Field::Email) == email::EXACT {
+            note(Value::Email, a.email, b.email);
+        }
+        if levels.at(Field::Town) <= town::CLOSE {
+            note(Value::Town, a.town_hash, b.town_hash);
+        }
+        if levels.at(Field::Family) <= name::NEAR {
+            note(Value::Family, a.family.hash, b.family.hash);
+        }
+        if levels.at(Field::Given) <= name::NEAR {
+            note(Value::Given, a.given.hash, b.given.hash);
+        }
+        Self {
+            levels,
+            common,
+            times: 1,
+        }
+    }
+}
+
+/// The counts of [`Alike`], whatever value is asked for.
+pub(super) struct Common<'a> {
+    records: u32,
+    of: &'a Alike,
+}
+
+impl Frequencies for Common<'_> {
+    fn records(&self) -> u32 {
+        self.records
+    }
+
+    fn count(&self, what: Value, _: u64) -> u32 {
+        self.of.common.get(what as usize).copied().unwrap_or(0)
+    }
 }
 
 /// What the rounds look at.
 pub(super) struct Pairs {
-    pub(super) candidates: Vec<Pair>,
+    pub(super) candidates: Vec<Alike>,
     /// Each candidate stands for so many.
     pub(super) each: u64,
     /// Whether the candidates are all pairs there are.
@@ -56,13 +110,9 @@ impl Pairs {
             counts,
         };
         if out.all {
-            for (j, b) in (0u32..).zip(records) {
-                for (i, a) in (0..j).zip(records) {
-                    out.candidates.push(Pair {
-                        a: i,
-                        b: j,
-                        levels: compare::levels(a, b),
-                    });
+            for (j, b) in records.iter().enumerate() {
+                for a in records.iter().take(j) {
+                    out.candidates.push(Alike::of(a, b, &out.counts));
                 }
             }
             for pair in &out.candidates {
@@ -72,7 +122,29 @@ impl Pairs {
             out.draw(records, seed);
             out.find(records, seed);
         }
+        out.gather();
         out
+    }
+
+    /// Puts together what looks the same.
+    fn gather(&mut self) {
+        self.candidates.sort_unstable();
+        self.candidates.dedup_by(|next, kept| {
+            let same = (next.levels, next.common) == (kept.levels, kept.common);
+            if same {
+                kept.times += next.times;
+            }
+            same
+        });
+        self.candidates.shrink_to_fit();
+    }
+
+    /// How common the values of a pair are.
+    pub(super) fn common<'a>(&self, of: &'a Alike) -> Common<'a> {
+        Common {
+            records: self.counts.records().saturating_sub(1),
+            of,
+        }
     }
 
     fn draw(&mut self, records: &[Features], seed: u64) {
@@ -103,50 +175,42 @@ impl Pairs {
             .map(|bucket| bucket.len() as u64 * (bucket.len() as u64 - 1) / 2)
             .sum();
         self.each = total.div_ceil(MOST_PAIRS).max(1);
+        // The keys that each record shares with few others, in order.
+        let mut shared: Vec<Vec<u64>> = vec![Vec::new(); records.len()];
+        for (key, index) in buckets().flatten() {
+            if let Some(keys) = shared.get_mut(*index as usize) {
+                keys.push(*key);
+            }
+        }
+        let of = |index: u32| {
+            let index = index as usize;
+            Some((records.get(index)?, shared.get(index)?))
+        };
         for bucket in buckets() {
             for (place, (key, j)) in bucket.iter().enumerate() {
                 if !mix(seed ^ u64::from(*j)).is_multiple_of(self.each) {
                     continue;
                 }
                 for (_, i) in bucket.iter().take(place) {
-                    let (Some(a), Some(b)) = (records.get(*i as usize), records.get(*j as usize))
-                    else {
+                    let (Some((a, of_a)), Some((b, of_b))) = (of(*i), of(*j)) else {
                         continue;
                     };
-                    // A pair counts once: under the first key that both have and that is no crowd's.
-                    if self.first_shared(a, b, &keyed) == Some(*key) {
-                        self.candidates.push(Pair {
-                            a: *i,
-                            b: *j,
-                            levels: compare::levels(a, b),
-                        });
+                    // A pair counts once: under the first key that both have.
+                    if first_of_both(of_a, of_b) == Some(*key) {
+                        self.candidates.push(Alike::of(a, b, &self.counts));
                     }
                 }
             }
         }
     }
 
-    fn first_shared(&self, a: &Features, b: &Features, keyed: &[(u64, u32)]) -> Option<u64> {
-        let of_b = blocks(b);
-        let crowd = |key: u64| {
-            let from = keyed.partition_point(|(other, _)| *other < key);
-            keyed
-                .get(from + LONGEST_BUCKET)
-                .is_some_and(|(other, _)| *other == key)
-        };
-        blocks(a)
-            .iter()
-            .filter(|key| of_b.contains(key))
-            .map(|key| key.0)
-            .find(|key| !crowd(*key))
-    }
-
     /// Candidates in which both records have the field.
     pub(super) fn known(&self, field: Field) -> u64 {
         self.candidates
             .iter()
-            .filter(|pair| pair.levels.at(field) != MISSING)
-            .count() as u64
+            .filter(|alike| alike.levels.at(field) != MISSING)
+            .map(|alike| alike.times)
+            .sum()
     }
 
     /// Pairs of records, of all there are, in which a value of this kind is the same; and those in which both have one.
@@ -161,6 +225,15 @@ impl Pairs {
             pairs(total),
         )
     }
+}
+
+/// The first that stands in both of two ordered lists.
+fn first_of_both(a: &[u64], b: &[u64]) -> Option<u64> {
+    let mut rest = b.iter().copied().peekable();
+    a.iter().copied().find(|key| {
+        while rest.next_if(|other| other < key).is_some() {}
+        rest.peek() == Some(key)
+    })
 }
 
 /// Adds to what was seen.

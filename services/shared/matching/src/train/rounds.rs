@@ -1,12 +1,12 @@
 //! Expectation and maximisation.
 
-use super::pairs::{Pairs, Seen, see};
+use super::pairs::{Alike, Pairs, Seen, see};
 use super::start;
 use crate::bits::{ONE, share};
 use crate::features::Features;
 use crate::frequency::Value;
 use crate::level::{FIELDS, Field, birth};
-use crate::model::{BILLION, FieldModel, Held, MATCH, Model, Parameters};
+use crate::model::{BILLION, FieldModel, Held, MATCH, Model, Parameters, Scored};
 
 /// How many pairs of one person the usual distribution of m counts for.
 const USUAL_PAIRS: u64 = 10;
@@ -27,11 +27,11 @@ const LEAST_U: u64 = 50;
 const LEAST_M: u64 = 100_000;
 
 /// Rounds until nothing moves, then the thresholds.
-pub(super) fn run(records: &[Features], pairs: &Pairs, start: Parameters, rounds: u32) -> Model {
+pub(super) fn run(pairs: &Pairs, start: Parameters, rounds: u32) -> Model {
     let mut model = Model::new(start);
     let mut found = Found::default();
     for _ in 0..rounds.max(1) {
-        found = expect(records, pairs, &model);
+        found = expect(pairs, &model);
         let next = Model::new(maximise(pairs, &found, model.parameters()));
         let moved = moved(&model, &next);
         model = next;
@@ -69,32 +69,31 @@ impl Default for Found {
     }
 }
 
-fn expect(records: &[Features], pairs: &Pairs, model: &Model) -> Found {
+fn expect(pairs: &Pairs, model: &Model) -> Found {
     let mut found = Found::default();
-    for pair in &pairs.candidates {
-        let (Some(a), Some(b)) = (records.get(pair.a as usize), records.get(pair.b as usize))
-        else {
-            continue;
-        };
-        let scored = model.score(pair.levels, a, b, &pairs.counts.besides(a));
+    for alike in &pairs.candidates {
+        let Alike { levels, times, .. } = *alike;
+        // All that the values of the two would be asked for stands with the pair.
+        let nothing = &Features::NOTHING;
+        let odds = model.odds(levels, nothing, nothing, &pairs.common(alike));
+        let scored = Scored::of(levels, odds);
         // People of one family share nearly all, people of one language names: whatever else such pairs are, they are not where records of one person
         // are learnt from.
         let share = match scored.held {
             Some(Held::BirthsDiffer | Held::NamesAlone) => 0,
-            Some(Held::GivenNamesDiffer) if pair.levels.at(Field::Birth) > birth::YEAR => 0,
-            _ => self::share(scored.millibits),
+            Some(Held::GivenNamesDiffer) if levels.at(Field::Birth) > birth::YEAR => 0,
+            _ => self::share(scored.millibits) * times,
         };
-        see(&mut found.same, pair.levels, share);
+        see(&mut found.same, levels, share);
         found.total += share;
-        let odds = model.odds(pair.levels, a, b, &pairs.counts.besides(a));
-        let relatives = self::share(odds.of_one_family());
-        see(&mut found.family, pair.levels, relatives);
+        let relatives = self::share(odds.of_one_family()) * times;
+        see(&mut found.family, levels, relatives);
         found.family_total += relatives;
         let above = usize::try_from(scored.probability_ten_thousandths - MATCH);
         if let (Ok(above), None) = (above, scored.held)
             && let Some((count, shares)) = found.sure.get_mut(above)
         {
-            *count += 1;
+            *count += times;
             *shares += share;
         }
     }

@@ -3,6 +3,7 @@ use crate::demographics::Stated;
 use crate::features::mix;
 use crate::level::Field;
 use crate::model::Outcome;
+use std::collections::BTreeMap;
 use walbrook_domain::Day;
 
 const GIVEN: [&str; 12] = [
@@ -133,4 +134,55 @@ fn too_few_records_are_refused() {
         train(&vec![Features::NOTHING; 2_000], &plan()),
         Err(TrainError::NoPairs)
     );
+}
+
+#[test]
+fn pairs_put_together_weigh_as_each_of_them_does() {
+    // Few given names and families, so that many pairs look the same; all pairs, and pairs by key.
+    for count in [150, 760] {
+        let mut records = people(count);
+        for record in records.iter_mut().step_by(5) {
+            record.town_hash = 1 + u64::from(record.birth % 3);
+            record.uprn = 1 + u64::from(record.birth % 7);
+        }
+        let model = untrained("usual");
+        let pairs = pairs::Pairs::of(&records, 7);
+        let mut together: BTreeMap<(i32, i32), u64> = BTreeMap::new();
+        for alike in &pairs.candidates {
+            let (nothing, common) = (&Features::NOTHING, pairs.common(alike));
+            let odds = model.odds(alike.levels, nothing, nothing, &common);
+            let weight = (odds.together(), odds.of_one_family());
+            *together.entry(weight).or_default() += alike.times;
+        }
+        let mut counts = crate::Counts::default();
+        records.iter().for_each(|record| counts.add(record));
+        let mut buckets: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (i, record) in records.iter().enumerate() {
+            for key in crate::blocks(record).iter() {
+                buckets.entry(key.0).or_default().push(i);
+            }
+        }
+        let all = (0..records.len()).collect();
+        let compared: Vec<&Vec<usize>> = match pairs.all {
+            true => vec![&all],
+            false => buckets.values().filter(|few| few.len() <= 60).collect(),
+        };
+        let mut chosen = std::collections::BTreeSet::new();
+        for bucket in compared {
+            for (at, j) in bucket.iter().enumerate() {
+                chosen.extend(bucket[..at].iter().map(|i| (*i, *j)));
+            }
+        }
+        let mut one_by_one: BTreeMap<(i32, i32), u64> = BTreeMap::new();
+        for (i, j) in chosen {
+            let (a, b) = (&records[i], &records[j]);
+            let levels = crate::compare::levels(a, b);
+            let odds = model.odds(levels, a, b, &counts.besides(a));
+            let weight = (odds.together(), odds.of_one_family());
+            *one_by_one.entry(weight).or_default() += 1;
+        }
+        assert_eq!(together, one_by_one);
+        let times: u64 = pairs.candidates.iter().map(|alike| alike.times).sum();
+        assert!(times > pairs.candidates.len() as u64, "some look the same");
+    }
 }
