@@ -55,7 +55,7 @@ pub async fn run(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, No
         figures.push((NEW, "ms", Better::Lower, vec![step::p99_ms(&load)?]));
     }
     if wanted.iter().any(|name| *name != NEW) {
-        let place = start(&load).await?;
+        let (place, _keys) = start(&load).await?;
         let took = first_load(&place, &load).await?;
         figures.push((LOAD, "s", Better::Lower, vec![took]));
         let known = known(&place, &load).await?;
@@ -80,8 +80,9 @@ pub async fn run(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, No
     Ok(made.collect())
 }
 
-/// Identity, the broker that registers its schemas, and the matching agreement signed by everybody who holds records.
-async fn start(load: &Load) -> Result<Backbone, NoFigure> {
+/// Identity, the broker that registers its schemas, and the matching agreement signed by everybody who holds records; and the folder of their keys, which
+/// every later start reads again.
+async fn start(load: &Load) -> Result<(Backbone, tempfile::TempDir), NoFigure> {
     let folder = tempfile::tempdir()?;
     let keys = folder.path().join("keys");
     town::create_keys(&keys)?;
@@ -91,7 +92,7 @@ async fn start(load: &Load) -> Result<Backbone, NoFigure> {
     let organisations = load.organisations();
     let parties: Vec<&str> = organisations.iter().map(String::as_str).collect();
     place.agree(&document, &parties).await;
-    Ok(place)
+    Ok((place, folder))
 }
 
 fn client(place: &Backbone, agency: &str) -> IdentityClient<Connection> {
@@ -234,7 +235,8 @@ fn starts(place: &Backbone) -> Result<Vec<f64>, NoFigure> {
             .metrics_url("identity")
             .replace("/metrics", "/healthz");
         while !http_ok(&health) {
-            demand(began.elapsed() < PATIENCE, || {
+            let gave_up = place.log_of("identity", 1).contains("cannot start");
+            demand(began.elapsed() < PATIENCE && !gave_up, || {
                 format!("identity is not ready\n{}", place.log_of("identity", 20))
             })?;
             std::thread::sleep(Duration::from_millis(10));
