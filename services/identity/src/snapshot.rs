@@ -29,6 +29,8 @@ const CHUNK: usize = 4_096;
 /// Chunks that may wait for the next step.
 const AHEAD: usize = 4;
 const ANSWER: Duration = Duration::from_secs(30);
+/// A record takes more bytes than this: a damaged count makes no room for what is not there.
+const LEAST_RECORD: u64 = 64;
 
 /// Where it lies, and how bodies are sealed in it.
 #[derive(Clone)]
@@ -161,10 +163,12 @@ impl Snapshot {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.disk(error)),
         };
+        let most = file.metadata().map_or(0, |file| file.len()) / LEAST_RECORD;
         let mut input = Hashed::new(BufReader::with_capacity(1 << 20, file));
         let mut held = self.head(&mut input, clients, format)?;
         let count = read_number(&mut input).map_err(|error| self.short(error))?;
-        held.index = self.records(input, count)?;
+        let room = usize::try_from(count.min(most)).unwrap_or(0);
+        held.index = self.records(input, count, Index::with_capacity(room))?;
         Ok(Some(held))
     }
 
@@ -236,8 +240,8 @@ impl Snapshot {
         &self,
         mut input: Hashed<impl Read + Send>,
         count: u64,
+        mut index: Index,
     ) -> Result<Index, SnapshotError> {
-        let mut index = Index::default();
         std::thread::scope(|scope| {
             let (raw, bodies) = sync_channel::<Vec<Body>>(AHEAD);
             let (decoded, records) = sync_channel::<Result<Vec<PersonRecord>, String>>(AHEAD);

@@ -100,6 +100,18 @@ impl Parts {
 }
 
 impl Index {
+    /// An empty one, with room for so many records.
+    pub fn with_capacity(records: usize) -> Self {
+        Self {
+            slots: Vec::with_capacity(records),
+            rows: Vec::with_capacity(records),
+            briefs: Vec::with_capacity(records),
+            handles: Slots::with_capacity(records),
+            tokens: Slots::with_capacity(records),
+            ..Self::default()
+        }
+    }
+
     /// Puts a record in the place of the one with the same handle, and returns that one.
     pub fn put(&mut self, record: Arc<PersonRecord>) -> Option<Arc<PersonRecord>> {
         let handle = record.handle;

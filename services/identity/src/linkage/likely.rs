@@ -10,7 +10,7 @@ use super::table::Slot;
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 use walbrook_domain::Organisation;
-use walbrook_matching::{BlockKey, Frequencies, Outcome, Waterfall, blocks, explain};
+use walbrook_matching::{BlockKey, Outcome, Waterfall, blocks, explain};
 
 /// What the cover says of one organisation and the others, by their numbers, asked once for each.
 struct ByNumber<'a> {
@@ -61,23 +61,23 @@ impl Core {
         let mut comparable = ByNumber::new(&record.organisation, turn.cover, strategy);
         let frequencies = self.index.besides(record);
         let mine = *record.features();
-        let glance = self.model.glance(&mine, frequencies.records());
+        let glance = self.model.glance(&mine, &frequencies);
         let mut leads = Vec::new();
+        let mut looked_at: Vec<Slot> = self.index.slot_of(record.handle).into_iter().collect();
         for slot in self.comparisons(record) {
-            if !self
-                .index
-                .brief(slot)
-                .is_some_and(|other| glance.may_be(other))
-            {
+            let brief = self.index.brief(slot);
+            // Nearly all end here, before anybody asks whether they came twice.
+            if !brief.is_some_and(|other| glance.may_be(other)) || looked_at.contains(&slot) {
                 continue;
             }
+            looked_at.push(slot);
             let Some(row) = self.index.row(slot) else {
                 continue;
             };
             if !comparable.with(row.organisation, &self.index) {
                 continue;
             }
-            let Some(scored) = self.model.candidate(&mine, &row.features, &frequencies) else {
+            let Some(scored) = glance.candidate(&row.features) else {
                 continue;
             };
             let Some(other) = self.index.in_slot(slot) else {
@@ -104,16 +104,14 @@ impl Core {
         leads
     }
 
-    /// The slots of the records that one is compared with, each once.
+    /// The slots of the records that one is compared with. Where they are so few that none is left out, one that is found in several ways, and the record
+    /// itself, may stand there several times.
     fn comparisons(&self, record: &PersonRecord) -> Vec<Slot> {
-        let mut seen: HashSet<Slot, RandomState> = HashSet::default();
-        seen.extend(self.index.slot_of(record.handle));
-        let mut all = Vec::new();
         let waiting = record.candidates.iter().map(|candidate| candidate.other);
-        for other in waiting.chain(self.index.waiting().because_of(record.handle)) {
-            let slot = self.index.slot_of(other);
-            all.extend(slot.filter(|slot| seen.insert(*slot)));
-        }
+        let waiting: Vec<Slot> = waiting
+            .chain(self.index.waiting().because_of(record.handle))
+            .filter_map(|other| self.index.slot_of(other))
+            .collect();
         let mut keys: Vec<(usize, BlockKey, &[Slot])> = blocks(record.features())
             .iter()
             .map(|key| (*key, self.index.block(*key)))
@@ -121,6 +119,17 @@ impl Core {
             .filter(|(records, ..)| *records <= self.rules.block_records)
             .collect();
         keys.sort_unstable_by_key(|(records, key, _)| (*records, *key));
+        let most = waiting.len() + keys.iter().map(|(records, ..)| records).sum::<usize>();
+        let mut all = Vec::with_capacity(most);
+        if most <= self.rules.comparisons {
+            all.extend(waiting);
+            keys.iter().for_each(|(_, _, slots)| all.extend(*slots));
+            return all;
+        }
+        let mut seen: HashSet<Slot, RandomState> =
+            HashSet::with_capacity_and_hasher(most, RandomState::default());
+        seen.extend(self.index.slot_of(record.handle));
+        all.extend(waiting.into_iter().filter(|slot| seen.insert(*slot)));
         for (_, _, slots) in keys {
             let from = all.len();
             all.extend(slots.iter().filter(|slot| seen.insert(**slot)));

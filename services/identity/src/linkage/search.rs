@@ -112,7 +112,9 @@ impl Core {
         if found < Found::Match && self.index.record(handle).is_some_and(|r| joined(r)) {
             found = Found::Match;
         }
-        self.change(handle, |record| record.found = found);
+        if self.index.record(handle).is_some_and(|r| r.found != found) {
+            self.change(handle, |record| record.found = found);
+        }
         self.let_wait(handle, waits, turn);
     }
 

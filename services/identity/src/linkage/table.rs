@@ -16,6 +16,10 @@ pub(super) type Table<K, V> = HashMap<K, V, RandomState>;
 pub(super) struct Slots(HashTable<Slot>);
 
 impl Slots {
+    pub(super) fn with_capacity(slots: usize) -> Self {
+        Self(HashTable::with_capacity(slots))
+    }
+
     pub(super) fn get(&self, hash: u64, is: impl Fn(Slot) -> bool) -> Option<Slot> {
         self.0.find(hash, |slot| is(*slot)).copied()
     }

@@ -14,9 +14,9 @@ const CLOSE_TEXT: u32 = 8_800;
 
 /// All levels.
 pub(crate) fn levels(a: &Features, b: &Features) -> Levels {
-    let (family, given) = names(a, b);
+    let (family, given) = names(a, b, family(a, b));
     let place = place(a, b);
-    let mut out = [MISSING; crate::level::FIELDS];
+    let mut out = Levels([MISSING; crate::level::FIELDS]);
     for (field, level) in [
         (Field::Birth, births(a, b)),
         (Field::Place, place),
@@ -25,11 +25,9 @@ pub(crate) fn levels(a: &Features, b: &Features) -> Levels {
         (Field::Family, family),
         (Field::Given, given),
     ] {
-        if let Some(slot) = out.get_mut(field.index()) {
-            *slot = level;
-        }
+        out.set(field, level);
     }
-    Levels(out)
+    out
 }
 
 /// Dates of birth; a 1 January says nothing.
@@ -128,12 +126,16 @@ pub(crate) fn towns(a: &Features, b: &Features, place: Level) -> Level {
     }
 }
 
-/// Family and given name.
-pub(crate) fn names(a: &Features, b: &Features) -> (Level, Level) {
-    let family = match alike(&a.family, &b.family) {
+/// Family names, as if nobody ever swapped them with given names.
+pub(crate) fn family(a: &Features, b: &Features) -> Level {
+    match alike(&a.family, &b.family) {
         name::INITIAL.. if a.family.known() && b.family.known() => name::FAMILY_DIFFERENT,
         other => other,
-    };
+    }
+}
+
+/// Family and given name, of two whose family names by themselves are so alike.
+pub(crate) fn names(a: &Features, b: &Features, family: Level) -> (Level, Level) {
     let given = givens(a, b);
     let straight = |level: Level, different: Level| level != MISSING && level < different;
     if straight(family, name::FAMILY_DIFFERENT)
@@ -144,6 +146,12 @@ pub(crate) fn names(a: &Features, b: &Features) -> (Level, Level) {
     }
     // Counted once: the family name adds nothing.
     (MISSING, name::SWAPPED)
+}
+
+/// Whether given and family name may be swapped: one of them has to be the other to the letter.
+pub(crate) fn may_be_swapped(a: &Features, b: &Features) -> bool {
+    let same = |given: &NameForm, family: &NameForm| given.known() && given.hash == family.hash;
+    same(&a.given, &b.family) || same(&b.given, &a.family)
 }
 
 fn givens(a: &Features, b: &Features) -> Level {
@@ -191,6 +199,9 @@ fn alike(a: &NameForm, b: &NameForm) -> Level {
 
 /// Whether the given name of one is the family name of the other: both ways where all four are known, and one of them to the letter.
 fn crosswise(a: &Features, b: &Features) -> bool {
+    if !may_be_swapped(a, b) {
+        return false;
+    }
     let one_way = |given: &NameForm, family: &NameForm| {
         if !given.known() || !family.known() {
             return None;

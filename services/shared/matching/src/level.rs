@@ -184,6 +184,12 @@ impl Levels {
         self.0.get(field.index()).copied().unwrap_or(MISSING)
     }
 
+    pub(crate) fn set(&mut self, field: Field, level: Level) {
+        if let Some(slot) = self.0.get_mut(field.index()) {
+            *slot = level;
+        }
+    }
+
     /// The word of a field's level; `None` when nothing can be said.
     pub fn word(self, field: Field) -> Option<&'static str> {
         field.levels().get(usize::from(self.at(field))).copied()

@@ -90,8 +90,6 @@ pub struct Model {
     against_relatives: [[i32; MOST_LEVELS]; FIELDS],
     /// The odds of one person against relatives before anything is compared, thousandths of a bit.
     relatives_prior: i32,
-    /// The most that this field and those behind it can add.
-    most_from: [i32; FIELDS + 1],
     /// The weight that a probability takes: automatic, potential, floor.
     floor_millibits: i32,
 }
@@ -126,7 +124,7 @@ impl Model {
                 before = *weight;
             }
         }
-        let mut model = Self {
+        Self {
             word: format!("{}@{}", parameters.name, parameters.version),
             floor_millibits: millibits_of(parameters.floor),
             weights,
@@ -136,16 +134,7 @@ impl Model {
                 relatives => ratio_millibits(parameters.others_millionths.max(1), relatives),
             },
             parameters,
-            most_from: [0; FIELDS + 1],
-        };
-        let mut most = 0;
-        for field in Field::ALL.into_iter().rev() {
-            most += model.most(field);
-            if let Some(slot) = model.most_from.get_mut(field.index()) {
-                *slot = most;
-            }
         }
-        model
     }
 
     /// The model in this repository's `deploy/matching/uk-demographics.v1.toml`.
@@ -190,8 +179,8 @@ impl Model {
             .then(|| self.weights.get(field.index())?.get(level).copied())?
     }
 
-    /// The most a field can add.
-    fn most(&self, field: Field) -> i32 {
+    /// The most a field can add, whatever its values are.
+    pub(crate) fn most(&self, field: Field) -> i32 {
         let row = self.weights.get(field.index());
         let level = row.into_iter().flatten().copied().max().unwrap_or(0).max(0);
         level + self.most_rarity(field)

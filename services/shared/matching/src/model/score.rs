@@ -5,7 +5,7 @@ use crate::bits::{against_both, log2_millibits, probability_ten_thousandths, rat
 use crate::compare;
 use crate::features::Features;
 use crate::frequency::{Frequencies, Value};
-use crate::level::{FIELDS, Field, Level, Levels, MISSING, birth, email, name, place, town};
+use crate::level::{Field, Level, Levels, MISSING, birth, email, name, place, town};
 
 /// How sure it is that two records are the same person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,53 +62,14 @@ impl Model {
         self.score(compare::levels(a, b), a, b, held)
     }
 
-    /// Scores two records where they reach the model's floor; `None` where they do not, which most pairs show after two or three fields.
+    /// Scores two records where they reach the model's floor; `None` where they do not. For many candidates of one record: [`Model::glance`].
     pub fn candidate<F: Frequencies + ?Sized>(
         &self,
         a: &Features,
         b: &Features,
         held: &F,
     ) -> Option<Scored> {
-        let prior = self.prior(held.records());
-        let mut levels = [MISSING; FIELDS];
-        let mut sum = prior;
-        for (index, (slot, field)) in levels
-            .iter_mut()
-            .zip(Field::ALL)
-            .enumerate()
-            .take(Field::Family.index())
-        {
-            let level = match field {
-                Field::Birth => compare::births(a, b),
-                Field::Place => compare::place(a, b),
-                Field::Email => compare::emails(a, b),
-                _ => compare::towns(a, b, compare::place(a, b)),
-            };
-            *slot = level;
-            sum += self.base(field, level);
-            let most = self.most_from.get(index + 1).copied().unwrap_or(0);
-            if sum
-                + most
-                + if index < Field::Town.index() {
-                    0
-                } else {
-                    self.most_rarity(Field::Town)
-                }
-                < self.floor_millibits
-            {
-                return None;
-            }
-        }
-        let (family, given) = compare::names(a, b);
-        for (slot, level) in levels
-            .iter_mut()
-            .skip(Field::Family.index())
-            .zip([family, given])
-        {
-            *slot = level;
-        }
-        let scored = self.score(Levels(levels), a, b, held);
-        (scored.millibits >= self.floor_millibits).then_some(scored)
+        self.glance(a, held).candidate(b)
     }
 
     /// Scores two records whose levels are known.
@@ -164,10 +125,8 @@ impl Model {
         log2_millibits(others) - log2_millibits(1_000_000) - log2_millibits(u64::from(records))
     }
 
-    /// Whether a sum may still reach the floor when this field and those behind it add the most they can.
-    pub(crate) fn may_reach_floor(&self, sum: i32, from: Field) -> bool {
-        let most = self.most_from.get(from.index()).copied().unwrap_or(0);
-        sum + most >= self.floor_millibits
+    pub(crate) fn reaches_floor(&self, millibits: i32) -> bool {
+        millibits >= self.floor_millibits
     }
 
     pub(crate) fn base(&self, field: Field, level: Level) -> i32 {
@@ -234,22 +193,27 @@ impl Model {
         level: Level,
         held: &F,
     ) -> i32 {
+        let count = held
+            .count(what, a)
+            .max(if a == b { 0 } else { held.count(what, b) });
+        let rarity = self.rarity_of(field, count, held.records());
+        if level == 0 { rarity } else { rarity / 2 }
+    }
+
+    /// The same of a value that so many of the records held have. The more have it, the less.
+    pub(crate) fn rarity_of(&self, field: Field, count: u32, records: u32) -> i32 {
         let average = self.u(field, 0);
         if average == 0 {
             return 0;
         }
-        let count = held
-            .count(what, a)
-            .max(if a == b { 0 } else { held.count(what, b) });
         // The record that is compared with, and what that person's other records would add.
         let agree = self.m(field, 0);
         let own = BILLION
             + self.parameters.others_millionths.saturating_sub(1_000_000) * agree / 1_000_000;
         let others = (u64::from(count) * BILLION).saturating_sub(own);
         let pseudo = u64::from(self.parameters.pseudo_records);
-        let frequency = (others + pseudo * average) / (u64::from(held.records()) + pseudo).max(1);
-        let rarity = ratio_millibits(average, frequency.max(self.parameters.rarest_name));
-        if level == 0 { rarity } else { rarity / 2 }
+        let frequency = (others + pseudo * average) / (u64::from(records) + pseudo).max(1);
+        ratio_millibits(average, frequency.max(self.parameters.rarest_name))
     }
 }
 
