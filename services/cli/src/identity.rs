@@ -12,7 +12,7 @@ use walbrook_proto::identity::v1::identity_client::IdentityClient;
 use walbrook_proto::identity::v1::{LinkPosition, MergeRequest, UnmergeRequest};
 
 use crate::caller::{CallerArgs, refused};
-use crate::table::table;
+use crate::table::{print, table};
 use crate::{Exit, Failure};
 use record::RecordName;
 
@@ -114,7 +114,13 @@ async fn unmerge(args: UnmergeArgs) -> Result<Exit, Failure> {
 
 /// Where the change stands. The person's id is identity's own and of no use to anybody here.
 fn show(done: &str, positions: &[LinkPosition]) {
-    println!("{done}; every member's link record is on the log");
+    print(&shown(done, positions));
+}
+
+fn shown(done: &str, positions: &[LinkPosition]) -> String {
+    if positions.is_empty() {
+        return format!("{done}; on record, and no link had to change\n");
+    }
     let mut rows = table(["control.links", "governs from offset"]);
     for position in positions {
         rows.add_row([
@@ -122,5 +128,25 @@ fn show(done: &str, positions: &[LinkPosition]) {
             position.next_offset.to_string(),
         ]);
     }
-    println!("{rows}");
+    format!("{done}; every member's link record is on the log\n{rows}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_links_changed_it_says_from_where_on_they_govern() {
+        let at = |partition, next_offset| LinkPosition {
+            partition,
+            next_offset,
+        };
+        let text = shown("merged", &[at(2, 10), at(3, 14)]);
+        assert!(text.starts_with("merged; every member's link record is on the log"));
+        assert!(text.contains("partition 3") && text.contains("14"));
+        assert_eq!(
+            shown("never the same", &[]),
+            "never the same; on record, and no link had to change\n"
+        );
+    }
 }

@@ -47,10 +47,15 @@ pub struct ListArgs {
           value_parser = ["POTENTIAL_MATCH", "LOW_CONFIDENCE_MATCH", "MANY_MATCH", "CONTRADICTED", "TWO_NHS_NUMBERS", "BIRTHS_FAR", "FULL"])]
     pub statuses: Vec<String>,
     /// Only pairs of which this organisation holds a record
-    #[arg(long = "organisation", value_name = "ORGANISATION", default_value = "")]
+    #[arg(
+        long = "organisation",
+        value_name = "ORGANISATION",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub holder: String,
     /// At most so many
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = limit)]
     pub limit: usize,
     /// Leave scores, outcomes and their order out, so that they do not sway whoever decides
     #[arg(long)]
@@ -61,6 +66,11 @@ pub struct ListArgs {
     /// Who asks
     #[command(flatten)]
     pub caller: CallerArgs,
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "expected a number from 1".to_owned())
 }
 
 /// A pair as `list` prints it.
@@ -190,7 +200,7 @@ async fn list(args: ListArgs) -> Result<Exit, Failure> {
     };
     items.truncate(args.limit);
     if args.json {
-        println!("{:#}", sheet::list_json(&items, waiting));
+        print(&format!("{:#}\n", sheet::list_json(&items, waiting)));
     } else {
         print(&sheet::list(&items, waiting, args.blind));
     }
@@ -216,7 +226,7 @@ async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         })?;
     }
     if args.json {
-        println!("{:#}", sheet::explained_json(&answer));
+        print(&format!("{:#}\n", sheet::explained_json(&answer)));
     } else {
         print(&sheet::explained(&answer, args.blind));
     }

@@ -27,7 +27,12 @@ pub struct TrainArgs {
     #[arg(long, value_name = "WORDS")]
     pub on: Option<String>,
     /// Take the odds before comparing as among at least so many records. Default: as many as there are
-    #[arg(long, value_name = "RECORDS", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "RECORDS",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
     pub least_records: u32,
     /// Chooses the pairs drawn by chance; the same seed and records give the same model
     #[arg(long, default_value_t = 1)]

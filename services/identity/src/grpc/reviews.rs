@@ -8,6 +8,7 @@ use crate::linkage::{
 };
 use crate::lookup::violation;
 use walbrook_domain::{Handle, Instant, Organisation, Scheme};
+use walbrook_matching::Field;
 use walbrook_proto::audit::v1::LookupRecord;
 use walbrook_proto::identity::v1 as proto;
 use walbrook_runtime::callers::Principal;
@@ -196,10 +197,8 @@ fn shown(explained: Explained, blind: bool) -> proto::ExplainReviewResponse {
         .collect();
     let waterfall = &explained.waterfall;
     for step in &waterfall.steps {
-        // The address is compared as a whole: what there is of it stands beside it.
-        let place = evidence
-            .iter()
-            .position(|row| row.field == step.field.as_str());
+        let of = |name: &str| evidence.iter().position(|row| row.field == name);
+        let place = of(step.field.as_str());
         let mut row = place
             .map(|place| evidence.remove(place))
             .unwrap_or_default();
@@ -209,7 +208,13 @@ fn shown(explained: Explained, blind: bool) -> proto::ExplainReviewResponse {
             row.weight_millibits = step.millibits.saturating_add(step.rarity_millibits);
             row.rarity_millibits = step.rarity_millibits;
         }
-        evidence.insert(place.unwrap_or(evidence.len()), row);
+        // The address is compared as a whole: it stands before what there is of it.
+        let before = match step.field {
+            Field::Place => evidence.iter().position(|row| row.field == "postcode"),
+            _ => None,
+        };
+        let place = place.or(before).unwrap_or(evidence.len());
+        evidence.insert(place, row);
     }
     let prior_millibits = if blind { 0 } else { waterfall.prior };
     let obstacle = explained.obstacle.filter(|_| !blind);

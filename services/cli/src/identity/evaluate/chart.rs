@@ -62,15 +62,13 @@ pub fn svg(lines: &[Line], title: &str) -> String {
             &format!("{value:.3}"),
         );
     }
-    let mut kind = "";
     for (at, line) in lines.iter().enumerate() {
         let middle = TOP + ROW * at + ROW / 2;
-        let name = if line.kind.is_empty() || line.kind == kind {
+        let name = if line.kind.is_empty() {
             line.group.clone()
         } else {
-            format!("{}: {}", line.kind, line.group)
+            format!("{}: {}", line.kind.replace('_', " "), line.group)
         };
-        kind = &line.kind;
         text(
             &mut out,
             (LEFT - 14) as f64,

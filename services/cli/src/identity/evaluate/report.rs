@@ -6,6 +6,7 @@ use crate::identity::file::Truth;
 use crate::table::{numbers, table};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 
 /// One line of the report: everybody, or a group.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,8 +59,10 @@ pub fn lines(truth: &Truth, found: &[u64], kinds: &[String]) -> Vec<Line> {
         for (group, count) in &mut people {
             *count = counted(truth, |at| value(at) == *group);
         }
-        let counts: Vec<u64> = people.values().copied().collect();
-        for (group, shown) in people.keys().zip(groups::shown(&counts)) {
+        let mut people: Vec<(&str, u64)> = people.into_iter().collect();
+        people.sort_by_key(|(group, _)| (first_number(group), *group));
+        let counts: Vec<u64> = people.iter().map(|(_, count)| *count).collect();
+        for ((group, _), shown) in people.iter().zip(groups::shown(&counts)) {
             lines.push(Line {
                 kind: kind.clone(),
                 group: if group.is_empty() { "not said" } else { group }.to_owned(),
@@ -68,6 +71,12 @@ pub fn lines(truth: &Truth, found: &[u64], kinds: &[String]) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// The number that a group's name begins with: age bands stand in the order of ages.
+fn first_number(group: &str) -> Option<u32> {
+    let digits = group.find(|c: char| !c.is_ascii_digit());
+    group.get(..digits.unwrap_or(group.len()))?.parse().ok()
 }
 
 /// People with a record of those that count.
@@ -111,7 +120,7 @@ pub fn share(value: Option<f64>) -> String {
 #[must_use]
 pub fn rendered(lines: &[Line]) -> String {
     let mut rows = table([
-        "",
+        "by",
         "group",
         "people",
         "records",
@@ -144,10 +153,17 @@ pub fn rendered(lines: &[Line]) -> String {
         rows.add_row(cells);
     }
     let hidden = lines.iter().any(|line| line.shown.is_none());
-    let why = format!(
-        "\nNot shown: a group of fewer than {LEAST} people, or one whose figures would tell of such a group when taken from all."
-    );
-    format!("{rows}{}\n", if hidden { why.as_str() } else { "" })
+    let mut text = format!("{rows}\n");
+    if lines.len() > 1 {
+        text.push_str("Somebody counts in each group in which they have a record.\n");
+    }
+    if hidden {
+        let _ = writeln!(
+            text,
+            "Not shown: a group of fewer than {LEAST} people, or one whose figures would tell of such a group when taken from all."
+        );
+    }
+    text
 }
 
 /// The same as JSON.

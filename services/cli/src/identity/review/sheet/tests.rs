@@ -39,6 +39,7 @@ fn answer() -> ExplainReviewResponse {
                 ["1990-05-07", "1990-07-05"],
             ),
             evidence("email", "missing", 0, 0, ["", "amara@example.org"]),
+            evidence("relatives", "missing", -1_250, 0, ["", ""]),
         ],
         obstacle: "the two persons have different verified NHS numbers".into(),
     }
@@ -55,18 +56,24 @@ fn the_table_shows_each_field_with_its_weight_and_what_they_come_to() {
             .to_owned()
     };
     assert!(
-        line("outcome").contains("POTENTIAL_MATCH (0.9170, fellegi-sunter@1/uk-demographics@1)")
+        line("outcome").contains(
+            "POTENTIAL_MATCH (score 0.9170, found by fellegi-sunter@1/uk-demographics@1)"
+        )
     );
+    assert!(line("because").contains("not so sure that nobody need look"));
     assert!(line("before any field").contains("-19.93"));
     for cell in ["exact", "Quillfeather", "+14.25", "+2.00"] {
-        assert!(line("family_name").contains(cell), "{cell}");
+        assert!(line("family name").contains(cell), "{cell}");
     }
     for cell in ["day month swapped", "1990-05-07", "1990-07-05", "+9.14"] {
-        assert!(line("birth_date").contains(cell), "{cell}");
+        assert!(line("date of birth").contains(cell), "{cell}");
     }
-    assert!(line("email").contains("missing"));
-    // −19.93 + 14.25 + 9.14: what the weights come to.
-    assert!(line("together").contains("+3.46"));
+    let email = line("e-mail");
+    assert!(email.contains("missing") && !email.contains("0.00"));
+    let relatives = line("relatives look alike too");
+    assert!(relatives.contains("-1.25") && !relatives.contains("missing"));
+    // −19.93 + 14.25 + 9.14 − 1.25: what the weights come to.
+    assert!(line("together").contains("+2.21"));
     assert!(line("whatever the score").contains("different verified NHS numbers"));
 }
 
@@ -80,7 +87,10 @@ fn a_blind_table_shows_what_they_say_and_no_weight() {
         "14.25",
         "9.14",
         "19.93",
-        "3.46",
+        "2.21",
+        "1.25",
+        "relatives",
+        "bits",
         "0.9170",
         "POTENTIAL_MATCH",
         "together",
@@ -94,7 +104,7 @@ fn the_drawing_has_a_bar_for_each_field_and_says_nothing_of_the_people() {
     let drawing = svg(&answer());
     assert!(drawing.starts_with("<svg ") && drawing.trim_end().ends_with("</svg>"));
     // One for the odds before, one for each field, one for the sum; the first is the ground.
-    assert_eq!(drawing.matches("<rect ").count(), 1 + 1 + 3 + 1);
+    assert_eq!(drawing.matches("<rect ").count(), 1 + 1 + 4 + 1);
     for said in [
         "family name",
         "date of birth",
@@ -108,8 +118,8 @@ fn the_drawing_has_a_bar_for_each_field_and_says_nothing_of_the_people() {
     for value in ["Quillfeather", "1990", "amara@example.org"] {
         assert!(!drawing.contains(value), "{value}");
     }
-    // As a share: 2^3.46 to one.
-    assert!(drawing.contains("0.916"), "{drawing}");
+    // As a share: 2^2.21 to one.
+    assert!(drawing.contains("0.822"), "{drawing}");
 }
 
 #[test]
@@ -118,8 +128,20 @@ fn a_list_says_how_many_wait_and_hides_scores_when_blind() {
     let (open, blind) = (list(&items, 7, false), list(&items, 7, true));
     for text in [&open, &blind] {
         assert!(text.contains(&"01".repeat(16)) && text.contains(&"02".repeat(16)));
-        assert!(text.contains("1 of 7 pairs that wait"));
+        assert!(text.contains("1 of 7 pairs that wait\n"));
     }
     assert!(open.contains("0.9170") && !blind.contains("0.9170"));
-    assert!(list(&[], 0, false).starts_with("nothing to review"));
+    assert!(!blind.contains("score") && !blind.contains("POTENTIAL_MATCH"));
+    assert_eq!(list(&[], 0, false), "nothing to review: no pair waits\n");
+    assert!(list(&[], 7, false).contains("7 pairs wait in all"));
+    // A number that agrees is no score of how sure it is.
+    let numbered = ReviewItem {
+        status: "CONTRADICTED".into(),
+        strategy: "nhs-number@1".into(),
+        score_ten_thousandths: 10_000,
+        ..items[0].clone()
+    };
+    let text = list(&[numbered], 1, false);
+    assert!(text.contains("CONTRADICTED") && !text.contains("1.0000"));
+    assert!(text.ends_with("1 of 1 pair that waits\n"));
 }
