@@ -18,7 +18,7 @@ use crate::caller::{CallerArgs, Connection, refused};
 use crate::{Exit, Failure};
 
 pub use check::CheckArgs;
-pub(crate) use check::{documents, read};
+pub(crate) use check::{documents, place, read};
 pub use dry_run::DryRunArgs;
 pub use history::HistoryArgs;
 pub use propose::ProposeArgs;

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use walbrook_domain::{AgreementId, EventType, Organisation};
 use walbrook_policy::state::AgreementBook;
 use walbrook_view::View;
-use walbrook_view::model::Kind;
 
 use super::readers::{Readable, Reader, Sight};
 use super::tally::{Release, Tally};
@@ -338,8 +337,9 @@ fn outputs(view: &View) -> Vec<(String, Needs)> {
         for select in feature.kind.selects() {
             *needs.entry(select.event_type.clone()).or_default() |= select.mask();
         }
-        if let Kind::Flag(condition) = &feature.kind {
-            needs = together(condition.names(), &of_feature);
+        let read = together(feature.kind.outputs_read().into_iter(), &of_feature);
+        for (event, mask) in read {
+            *needs.entry(event).or_default() |= mask;
         }
         of_feature.insert(&feature.name, needs);
     }

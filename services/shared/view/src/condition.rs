@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use walbrook_domain::EventType;
 use walbrook_policy::catalogue::{EventShape, FieldKind, FieldShape, SubjectKind};
 use walbrook_policy::facts::{FieldValue, Fields};
-use walbrook_policy::predicate::{Predicate, Verdict};
+use walbrook_policy::predicate::{Literal, Predicate, Verdict};
 
 /// A condition, checked against what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,11 @@ impl Condition {
         })
     }
 
+    /// Its text; reads back to the same condition.
+    pub fn text(&self) -> String {
+        self.predicate.to_string()
+    }
+
     /// The numbers of the event's fields it reads.
     pub fn fields(&self) -> Vec<u8> {
         self.numbers.values().copied().collect()
@@ -73,6 +78,13 @@ impl Condition {
     /// The names it reads: fields of the event, or outputs of features.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.predicate.fields().into_iter()
+    }
+
+    /// What it compares each name with.
+    pub(crate) fn literals(&self) -> Vec<(&str, &Literal)> {
+        let mut literals = Vec::new();
+        literals_into(&self.predicate, &mut literals);
+        literals
     }
 
     /// Whether it holds for an event. What is not granted or not there never makes it hold.
@@ -103,6 +115,22 @@ impl Condition {
     /// Whether it holds over outputs. What is not known never makes it hold.
     pub fn holds_over(&self, outputs: &Outputs) -> bool {
         self.predicate.evaluate(&OutputFields(outputs)) == Verdict::True
+    }
+}
+
+fn literals_into<'a>(predicate: &'a Predicate, into: &mut Vec<(&'a str, &'a Literal)>) {
+    match predicate {
+        Predicate::All(parts) | Predicate::Any(parts) => {
+            for part in parts {
+                literals_into(part, into);
+            }
+        }
+        Predicate::Not(inner) => literals_into(inner, into),
+        Predicate::Compare { field, literal, .. } => into.push((field, literal)),
+        Predicate::In { field, literals } => {
+            into.extend(literals.iter().map(|literal| (field.as_str(), literal)));
+        }
+        Predicate::Has { .. } | Predicate::Present { .. } => {}
     }
 }
 

@@ -118,6 +118,11 @@ impl<'t> Table<'t> {
         self.values.contains_key(name)
     }
 
+    /// Takes a field away whose fault is named already.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
     /// The line of a field, or of the table when it is not there.
     pub(crate) fn line_of(&self, name: &str) -> usize {
         self.values.get(name).map_or(self.line, |(line, _)| *line)
@@ -211,6 +216,29 @@ impl<'t> Table<'t> {
             }
         }
         texts
+    }
+
+    /// Several whole numbers; none when the field is not there.
+    pub(crate) fn numbers(&mut self, document: &mut Document<'t>, name: &str) -> Vec<i64> {
+        let expected = "expected a list of whole numbers";
+        let Some((line, value)) = self.has(name).then(|| self.take(document, name)).flatten()
+        else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value else {
+            document.fault(line, self.path(name), expected);
+            return Vec::new();
+        };
+        let mut numbers = Vec::new();
+        for item in items {
+            match item.into_inner() {
+                DeValue::Integer(number) => {
+                    numbers.extend(i64::from_str_radix(number.as_str(), number.radix()).ok());
+                }
+                _ => document.fault(line, self.path(name), expected),
+            }
+        }
+        numbers
     }
 
     /// A whole number.

@@ -4,6 +4,7 @@ use crate::clock;
 use crate::condition::Condition;
 use crate::interval;
 use crate::known::{Known, Sources};
+use crate::limit;
 use crate::model::{Feature, Kind, Moment, Select, View};
 use crate::nesting;
 use crate::records;
@@ -11,7 +12,7 @@ use crate::state::Person;
 use crate::united::Event;
 use crate::value::Value;
 use std::collections::BTreeMap;
-use walbrook_domain::{Day, WorkingCalendar};
+use walbrook_domain::{Day, Instant, WorkingCalendar};
 
 /// Outputs of features by name.
 pub type Outputs = BTreeMap<String, Known>;
@@ -26,6 +27,8 @@ pub struct Facts<'a> {
     pub person: &'a Person<'a>,
     /// The row's London day.
     pub day: Day,
+    /// The instant the row is stated for.
+    pub at: Instant,
     /// Working days.
     pub calendar: &'a WorkingCalendar,
 }
@@ -44,6 +47,10 @@ impl<'a> Facts<'a> {
                     .only
                     .as_ref()
                     .is_none_or(|only| only.holds_for(event))
+                && !select
+                    .unless
+                    .as_ref()
+                    .is_some_and(|unless| unless.holds_for(event))
         })
     }
 
@@ -58,10 +65,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn in_window(&self, event: &Event, window_days: Option<u32>) -> bool {
-        window_days
+    /// Whether a day is past, or today, and in the window.
+    pub(crate) fn in_window(&self, day: Day, window_days: Option<u32>) -> bool {
+        let in_time = window_days
             .and_then(|days| i32::try_from(days).ok())
-            .is_none_or(|days| event.day() > self.day.plus(days.saturating_neg()))
+            .is_none_or(|days| day > self.day.plus(days.saturating_neg()));
+        in_time && day <= self.day
     }
 
     /// A number when there are events or the sources were heard; what is said otherwise.
@@ -103,12 +112,17 @@ fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Outputs) {
                 || facts.nothing(select),
                 |value| Known::Value(value.clone()),
             ),
-        Kind::Count(select, window_days) => {
+        Kind::LastHolds(select, condition) => facts.select(select).next_back().map_or_else(
+            || facts.nothing(select),
+            |event| Known::Value(Value::Bool(condition.holds_for(event))),
+        ),
+        Kind::Count(select, on, window_days) => {
             let mut any = false;
             let mut count = 0;
             for event in facts.select(select) {
                 any = true;
-                count += i64::from(facts.in_window(event, *window_days));
+                let day = day_of(event, *on);
+                count += i64::from(day.is_some_and(|day| facts.in_window(day, *window_days)));
             }
             facts.number(select, any, count)
         }
@@ -118,12 +132,14 @@ fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Outputs) {
             for event in facts.select(select) {
                 let value = event.field(*field).and_then(Value::int);
                 any |= value.is_some();
-                if facts.in_window(event, *window_days) {
+                if facts.in_window(event.day(), *window_days) {
                     sum = sum.saturating_add(value.unwrap_or(0));
                 }
             }
             facts.number(select, any, sum)
         }
+        Kind::Change(select, field, days) => change(facts, select, *field, *days),
+        Kind::Distinct(select, field, window_days) => distinct(facts, select, *field, *window_days),
         Kind::DaysSince(select, moment) => facts
             .select(select)
             .filter_map(|event| day_of(event, *moment))
@@ -138,7 +154,8 @@ fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Outputs) {
             other => other,
         },
         Kind::OpenInterval { .. } => return interval::compute(feature, facts, outputs),
-        Kind::Clock { .. } => return clock::compute(feature, facts, outputs),
+        Kind::Clock(of) => return clock::compute(&feature.name, of, facts, outputs),
+        Kind::Limit(of) => return limit::compute(&feature.name, of, facts, outputs),
         Kind::Outside {
             of,
             within,
@@ -150,6 +167,7 @@ fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Outputs) {
             fields,
             most,
         } => records::list(facts, select, fields, *most),
+        Kind::Band(of, bands) => band(outputs.get(of), bands),
         Kind::Flag(condition) => condition.flag_over(outputs),
     };
     outputs.insert(feature.name.clone(), known);
@@ -164,6 +182,68 @@ fn last_value(facts: &Facts<'_>, select: &Select, field: u8) -> Known {
             || facts.nothing(select),
             |value| Known::Value(value.clone()),
         )
+}
+
+/// How much a number grew since so many days ago, as the record that was heard last has it: another landlord's arrears are no trend.
+fn change(facts: &Facts<'_>, select: &Select, field: u8, days: u32) -> Known {
+    let number = |event: &Event| event.field(field).and_then(Value::int);
+    let mut events = facts.select(select).rev();
+    let Some((last, now)) = events.find_map(|event| Some((event, number(event)?))) else {
+        return facts.nothing(select);
+    };
+    let before = facts
+        .day
+        .plus(i32::try_from(days).unwrap_or(i32::MAX).saturating_neg());
+    let same = |event: &&Event| event.handle == last.handle && event.source == last.source;
+    facts
+        .select(select)
+        .rev()
+        .filter(|event| event.day() <= before)
+        .filter(same)
+        .find_map(number)
+        .map_or(Known::Nothing, |then| {
+            Known::Value(Value::Int(now.saturating_sub(then)))
+        })
+}
+
+fn distinct(facts: &Facts<'_>, select: &Select, field: u8, window_days: Option<u32>) -> Known {
+    let mut codes: Vec<Box<str>> = Vec::new();
+    let mut any = false;
+    for event in facts.select(select) {
+        any = true;
+        if !facts.in_window(event.day(), window_days) {
+            continue;
+        }
+        let of = match event.field(field) {
+            Some(Value::Text(code)) => std::slice::from_ref(code),
+            Some(Value::Texts(codes)) => codes.as_slice(),
+            _ => &[],
+        };
+        for code in of {
+            if !codes.contains(code) {
+                codes.push(code.clone());
+            }
+        }
+    }
+    match (any, codes.is_empty()) {
+        (true, false) => Known::Value(Value::Texts(codes)),
+        (true, true) => Known::Nothing,
+        (false, _) => facts.nothing(select),
+    }
+}
+
+fn band(known: Option<&Known>, bands: &[(i64, String)]) -> Known {
+    match known {
+        Some(Known::Value(Value::Int(number))) => bands
+            .iter()
+            .rev()
+            .find(|(from, _)| from <= number)
+            .map_or(Known::Nothing, |(_, name)| {
+                Known::Value(Value::Text(name.as_str().into()))
+            }),
+        Some(other) => other.clone(),
+        None => Known::Nothing,
+    }
 }
 
 /// Days from `from` to `to`.

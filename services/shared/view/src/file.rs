@@ -1,11 +1,14 @@
 //! A view file, read: TOML to [`View`], checked against the shared schemas. Nothing of a faulty file is used.
 
+mod clocks;
+mod cohort;
+mod excluded;
 mod features;
 mod rules;
 
 use crate::document::{Document, Table};
 pub use crate::document::{Fault, Faults};
-use crate::model::{Feature, Mode, Population, View};
+use crate::model::{Feature, Mode, NotYet, Population, View, Visibility};
 use crate::wire::SharedSchema;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -76,9 +79,13 @@ impl<'c> Reading<'c> {
         for table in top.tables(d, "feature") {
             features.extend(self.feature(d, table, &mut outputs));
         }
-        let rules = rules::rules(d, &mut top, &outputs, points);
+        let excluded = excluded::outputs(self.catalogue, &features, points);
+        let rules = rules::rules(d, &mut top, (&outputs, &excluded), points);
         let bands = rules::bands(d, &mut top, points);
         let columns = rules::columns(d, &mut top, &outputs);
+        let cohort = cohort::dimensions(d, &mut top, &modes, (&outputs, &bands, &columns));
+        let not_yet = not_yet(d, &mut top);
+        let visibility = Visibility::new(&features, &rules, &columns);
         self.every_source_stands(d, &features, &silent_after_days);
         top.finish(d);
         Some(View {
@@ -94,6 +101,9 @@ impl<'c> Reading<'c> {
             rules,
             bands,
             columns,
+            cohort,
+            not_yet,
+            visibility,
             sha256: Sha256::digest(text.as_bytes()).into(),
             text: text.to_owned(),
         })
@@ -109,6 +119,7 @@ impl<'c> Reading<'c> {
         let mut labels = BTreeMap::new();
         for mut table in top.tables(d, "source") {
             let shape = self.event(d, &mut table);
+            clocks::window_has_a_unit(d, &mut table);
             let days = table.count(d, "silent_after_days");
             let label = table.optional_text(d, "label");
             let line = table.line;
@@ -150,8 +161,27 @@ impl<'c> Reading<'c> {
             let reason = format!("there is no event type {event_type}");
             d.fault(line, table.path("event"), reason);
         }
+        // tfl.OutreachNotified is for outreach teams and for counts of places: nobody is in it.
+        if shape.is_some_and(|shape| shape.subject != SubjectKind::Person) {
+            let reason = format!("{event_type} is about no person: it never enters a person's row");
+            d.fault(line, table.path("event"), reason);
+        }
         shape
     }
+}
+
+/// What the view should tell and no event says yet.
+fn not_yet<'t>(d: &mut Document<'t>, top: &mut Table<'t>) -> Vec<NotYet> {
+    let mut all = Vec::new();
+    for mut table in top.tables(d, "not-yet") {
+        let label = table.text(d, "label");
+        let meaning = table.text(d, "meaning");
+        table.finish(d);
+        if let (Some((_, label)), Some((_, meaning))) = (label, meaning) {
+            all.push(NotYet { label, meaning });
+        }
+    }
+    all
 }
 
 fn modes<'t>(d: &mut Document<'t>, top: &mut Table<'t>) -> Vec<Mode> {

@@ -3,6 +3,7 @@
 use crate::feature::{Facts, Outputs, day_of, days};
 use crate::known::Known;
 use crate::model::{Feature, Interval, Intervals, Kind, Moment};
+use crate::nesting::{self, NO_END};
 use crate::united::Event;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -30,10 +31,18 @@ pub(crate) fn spans(facts: &Facts<'_>, of: &Intervals) -> Vec<Span> {
 
 /// Writes `<name>` (open), `_since`, `_days` and `_count`.
 pub(crate) fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Outputs) {
-    let Kind::OpenInterval { of, window_days } = &feature.kind else {
+    let Kind::OpenInterval {
+        of,
+        window_days,
+        joined,
+    } = &feature.kind
+    else {
         return;
     };
-    let spans = spans(facts, of);
+    let mut spans = spans(facts, of);
+    if *joined {
+        spans = together(&spans);
+    }
     let name = &feature.name;
     let mut put = |part: &str, known: Known| {
         outputs.insert(format!("{name}{part}"), known);
@@ -78,6 +87,21 @@ pub(crate) fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Output
         "_days",
         open_since.map_or(Known::Nothing, |day| days(facts.day, day)),
     );
+}
+
+/// Spans that touch as one; one without a start stands alone and tells nothing.
+pub(crate) fn together(spans: &[Span]) -> Vec<Span> {
+    let mut known: Vec<(Day, Day)> = spans
+        .iter()
+        .filter_map(|span| Some((span.start?, span.end.unwrap_or(NO_END))))
+        .collect();
+    known.sort_unstable();
+    let joined = nesting::united(known).into_iter().map(|(start, end)| Span {
+        start: Some(start),
+        end: (end != NO_END).then_some(end),
+    });
+    let unknown = spans.iter().filter(|span| span.start.is_none());
+    joined.chain(unknown.copied()).collect()
 }
 
 fn tell(span: &mut Span, event: &Event, interval: &Interval) {

@@ -186,6 +186,19 @@ impl<'a> Sources<'a> {
         lines
     }
 
+    /// How the source of one event of a person stands.
+    pub(crate) fn of_source(
+        &self,
+        event_type: &EventType,
+        organisation: &Organisation,
+        person: &Person<'_>,
+    ) -> Option<Freshness> {
+        let named =
+            |source: &&Source| matches!(&source.who, Who::Organisation(one) if one == organisation);
+        let source = self.of(event_type).find(named)?;
+        Some(self.line(source, person.last_heard(organisation, event_type)))
+    }
+
     fn line(&self, source: &Source, heard: Option<Day>) -> Freshness {
         let statement = match (source.standing, heard) {
             (Standing::NotSigned, _) => "not signed".to_owned(),
@@ -211,6 +224,7 @@ impl<'a> Sources<'a> {
             let select = Select {
                 event_type: event_type.clone(),
                 only: None,
+                unless: None,
                 fields: (0..64).filter(|field| mask >> field & 1 == 1).collect(),
             };
             if let Some(words) = self.withheld(&select) {

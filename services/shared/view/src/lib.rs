@@ -10,21 +10,32 @@
 //! - [`united`]: from contributions to events, once each, in one order.
 //! - [`model`], [`mod@file`]: views as typed data, read from files with every fault named.
 //! - [`feature`], [`interval`], [`clock`], [`mod@records`], [`known`]: what is computed, and how absence is said.
-//! - [`row`]: the row, its canonical encoding and hash; [`page`]: rows of many people, ranked; [`query`]: the question of a read as text.
+//! - [`feeding`]: whether agreements can feed a view.
+//! - [`passing`]: when a row changes because time passes.
+//! - [`row`]: the row, its canonical encoding and hash; [`explain`]: the events behind it; [`decision`]: what officers decided because of it.
+//! - [`cohort`]: counts of people in groups, and never a row.
+//! - [`order`], [`page`]: rows of many people, chosen and in order; [`query`]: the question of a read as text.
 
 pub mod canon;
 pub mod clock;
+pub mod cohort;
 pub mod condition;
+pub mod decision;
 mod document;
+pub mod explain;
 pub mod facts;
 pub mod feature;
+pub mod feeding;
 pub mod file;
 pub mod interval;
 mod item;
 pub mod known;
+mod limit;
 pub mod model;
 mod nesting;
+pub mod order;
 pub mod page;
+pub mod passing;
 pub mod query;
 pub mod reading;
 pub mod records;
@@ -35,9 +46,10 @@ pub mod value;
 pub mod wire;
 
 pub use facts::{Contribution, ContributionKey, Input, Retraction, SubjectFacts};
-pub use item::FORMAT;
+pub use item::{FORMAT, Touched};
 pub use known::{Freshness, Known, Sources};
 pub use model::View;
+pub use passing::Agenda;
 pub use reading::{BookReading, Grant, Reading, Source, Standing, Viewer};
 pub use row::{Asked, Cell, Reason, Row};
 pub use state::{Change, Partition, Person, Removed};

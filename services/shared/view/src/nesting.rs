@@ -11,7 +11,7 @@ use walbrook_domain::Day;
 type Days = (Day, Day);
 
 /// After every day there is: the end of what is still open.
-const NO_END: Day = Day(i32::MAX);
+pub(crate) const NO_END: Day = Day(i32::MAX);
 
 /// How many intervals do not lie wholly within the others. One that is open reaches to the row's day.
 pub(crate) fn outside(

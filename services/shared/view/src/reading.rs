@@ -64,6 +64,9 @@ impl Source {
 
 /// The agreements as they stand at an instant, asked for one viewer and one view.
 pub trait Reading {
+    /// The role the viewer acts in.
+    fn role(&self) -> &str;
+
     /// Agreements that name this viewer for this view and are in force for it, by id, with the version.
     fn entitlements(&self) -> Vec<(AgreementId, AgreementVersion)>;
 
@@ -82,19 +85,31 @@ pub struct BookReading<'b> {
     book: &'b AgreementBook,
     entitled: Vec<read::Entitlement>,
     sources: Vec<Source>,
+    role: String,
     today: Day,
 }
 
 impl<'b> BookReading<'b> {
-    /// For a viewer of a view, at the wall clock's `now`: entitlement, retention and end dates go by it, never by the row's stated time.
+    /// For a viewer of a view's rows, at the wall clock's `now`: entitlement, retention and end dates go by it, never by the row's stated time.
     pub fn new(book: &'b AgreementBook, viewer: &Viewer, view: &View, now: Instant) -> Self {
+        Self::in_mode(book, viewer, view, Mode::Case, now)
+    }
+
+    /// The same in case or cohort mode: an agreement that names the viewer for one of them says nothing of the other.
+    pub fn in_mode(
+        book: &'b AgreementBook,
+        viewer: &Viewer,
+        view: &View,
+        mode: Mode,
+        now: Instant,
+    ) -> Self {
         let asked = read::Viewer {
             organisation: &viewer.organisation,
             reader: &viewer.reader,
             role: &viewer.role,
             purpose: &view.purpose,
             view: &view.name,
-            mode: Mode::Case,
+            mode,
         };
         let entitled = read::entitlements(book, &asked, now);
         let mut sources: Vec<Source> = entitled
@@ -107,6 +122,7 @@ impl<'b> BookReading<'b> {
             book,
             entitled,
             sources,
+            role: viewer.role.clone(),
             today: now.london_day(),
         }
     }
@@ -115,6 +131,49 @@ impl<'b> BookReading<'b> {
         self.entitled
             .iter()
             .find(|one| one.agreement() == agreement)
+    }
+}
+
+impl BookReading<'_> {
+    /// The first day after today on which what the agreements grant of a person may change although nobody changes an agreement; never too
+    /// late, sometimes too early. Rows are to be looked at again from the start of that day, by the wall clock.
+    pub fn turns_on(&self, person: &Person<'_>) -> Option<Day> {
+        let chosen = person
+            .subjects()
+            .filter_map(|(_, facts)| Some(facts.chosen_until?.plus(1)));
+        let contributions = person.contributions().flat_map(|one| {
+            let entitled = self.entitlement(&one.key.agreement);
+            let facts = self.facts(person, one);
+            entitled.map_or_else(Vec::new, |entitled| {
+                entitled.turning_days(self.book, &facts)
+            })
+        });
+        contributions
+            .chain(chosen)
+            .filter(|day| *day > self.today)
+            .min()
+    }
+
+    /// What the agreements ask of a contribution.
+    fn facts<'c>(
+        &self,
+        person: &Person<'c>,
+        contribution: &'c Contribution,
+    ) -> ContributionFacts<'c> {
+        // Its own handle's subject record, which was written with it: another handle's may be a moment older or newer.
+        let chosen_authority = person
+            .subject(&contribution.key.handle)
+            .and_then(|facts| facts.chosen_on(self.today));
+        ContributionFacts {
+            agreement: &contribution.key.agreement,
+            version: contribution.version,
+            source: &contribution.source,
+            event_type: &contribution.event_type,
+            occurred_on: contribution.occurred_at.london_day(),
+            precision: contribution.precision,
+            not_after: contribution.not_after,
+            chosen_authority,
+        }
     }
 }
 
@@ -161,6 +220,10 @@ fn sources_of(book: &AgreementBook, one: &read::Entitlement, now: Instant) -> Ve
 }
 
 impl Reading for BookReading<'_> {
+    fn role(&self) -> &str {
+        &self.role
+    }
+
     fn entitlements(&self) -> Vec<(AgreementId, AgreementVersion)> {
         self.entitled
             .iter()
@@ -186,20 +249,7 @@ impl Reading for BookReading<'_> {
     }
 
     fn grant(&self, person: &Person<'_>, contribution: &Contribution) -> Option<Grant> {
-        // Its own handle's subject record, which was written with it: another handle's may be a moment older or newer.
-        let chosen_authority = person
-            .subject(&contribution.key.handle)
-            .and_then(|facts| facts.chosen_on(self.today));
-        let facts = ContributionFacts {
-            agreement: &contribution.key.agreement,
-            version: contribution.version,
-            source: &contribution.source,
-            event_type: &contribution.event_type,
-            occurred_on: contribution.occurred_at.london_day(),
-            precision: contribution.precision,
-            not_after: contribution.not_after,
-            chosen_authority,
-        };
+        let facts = self.facts(person, contribution);
         let readable = self
             .entitlement(&contribution.key.agreement)?
             .readable(self.book, &facts)

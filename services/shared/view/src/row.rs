@@ -38,7 +38,7 @@ pub struct Reason {
 pub struct Row {
     /// The person under the purpose.
     pub pseudonym: Pseudonym,
-    /// Columns in file order.
+    /// Columns in file order, as far as the viewer's role sees them.
     pub cells: Vec<Cell>,
     /// Rules that apply, in file order.
     pub reasons: Vec<Reason>,
@@ -161,6 +161,7 @@ impl Asked<'_> {
             sources: &sources,
             person,
             day,
+            at: self.evaluated_at,
             calendar: self.calendar,
         };
         let outputs = feature::outputs(self.view, &facts);
@@ -173,12 +174,14 @@ impl Asked<'_> {
         outputs: &Outputs,
         sources: &Sources<'_>,
     ) -> Row {
+        let seen = self.view.visibility.of(self.reading.role());
         let reasons: Vec<Reason> = self
             .view
             .rules
             .iter()
-            .filter(|rule| feature::holds(&rule.when, outputs))
-            .map(|rule| Reason {
+            .enumerate()
+            .filter(|(at, rule)| seen.rule(*at) && feature::holds(&rule.when, outputs))
+            .map(|(_, rule)| Reason {
                 rule_id: rule.id.clone(),
                 sentence: sentence(rule, outputs),
                 points_hundredths: rule.points_hundredths,
@@ -198,7 +201,9 @@ impl Asked<'_> {
             .view
             .columns
             .iter()
-            .map(|column| Cell {
+            .enumerate()
+            .filter(|(at, _)| seen.column(*at))
+            .map(|(_, column)| Cell {
                 column: column.output.clone(),
                 known: outputs
                     .get(&column.output)

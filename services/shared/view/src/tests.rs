@@ -1,11 +1,18 @@
 //! Tests by part.
 
 mod children;
+mod clocks;
+mod cohort;
+mod explained;
 mod files;
 mod fold;
 mod history;
 mod housing;
+mod limits;
 mod pages;
+mod passing;
 mod records;
+mod risk;
 mod rows;
+mod setting;
 mod support;

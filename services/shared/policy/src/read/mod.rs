@@ -233,6 +233,30 @@ impl Entitlement {
         })
     }
 
+    /// The days on which what may be shown of a contribution may change although nobody changes an agreement: past its retention, past
+    /// its last day, at the end of an agreement.
+    pub fn turning_days(
+        &self,
+        book: &AgreementBook,
+        contribution: &ContributionFacts<'_>,
+    ) -> Vec<Day> {
+        let mut editions = vec![Arc::clone(&self.edition)];
+        if let Some(history) = book.agreement(contribution.agreement)
+            && let Ok((current, _)) = history.in_force(contribution.source, self.today)
+        {
+            editions.push(Arc::clone(current));
+        }
+        let mut days: Vec<Day> = contribution.not_after.into_iter().collect();
+        for edition in editions {
+            let agreement = &edition.agreement;
+            let retention = i32::try_from(agreement.retention_days).unwrap_or(i32::MAX);
+            days.push(contribution.occurred_on.plus(retention));
+            days.push(agreement.period.expiry);
+        }
+        let next = days.clone().into_iter().map(|day| day.plus(1));
+        next.chain(days).filter(|day| *day > self.today).collect()
+    }
+
     fn within_time(
         &self,
         current: &Edition,

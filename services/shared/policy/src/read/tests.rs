@@ -213,7 +213,7 @@ fn sources_are_named_with_whom_to_ask_and_say_the_same_of_everybody() {
     let mut lines = about("nhs-to-housing");
     lines.extend(about("pan-london-rough-sleeping"));
     let trust = |line: &&SourceLine| line.source == Who::Organisation(org("ODS:RRV"));
-    assert!(lines.iter().filter(trust).count() == 2);
+    assert!(lines.iter().filter(trust).count() == 3);
     assert!(
         lines
             .iter()
@@ -291,4 +291,87 @@ fn a_referral_is_readable_by_the_chosen_authority_alone() {
         contribution.chosen_authority = None;
     });
     assert!(matches!(seen, Some(Ok(_))), "{seen:?}");
+}
+
+/// Trap 18 (domain reference §11): whoever may count may not see a row by the same agreement, and who sees rows may not count.
+#[test]
+fn trap_18_a_statistical_purpose_never_reaches_case_mode() {
+    let (log, law) = (signed(), crate::testing::law_with(|_, text| text));
+    let mut counted = 0;
+    for (name, text) in shipped() {
+        let agreement = crate::Agreement::read(&text).unwrap();
+        let statistical = agreement.law.gateways.iter().any(|gateway| {
+            law.gateway(gateway)
+                .is_some_and(|gateway| gateway.statistical)
+        });
+        for reader in &agreement.readers {
+            assert!(!statistical || reader.mode == Mode::Cohort, "{name}");
+            for organisation in [CAMDEN, "GSS:E12000007", "ODS:RRV"] {
+                if !reader.who.includes(&org(organisation)) {
+                    continue;
+                }
+                let other = match reader.mode {
+                    Mode::Case => Mode::Cohort,
+                    Mode::Cohort => Mode::Case,
+                };
+                let by = |mode| {
+                    let purpose = agreement.purpose.as_str();
+                    let found = entitled(
+                        &log,
+                        organisation,
+                        &reader.role,
+                        &reader.view,
+                        purpose,
+                        mode,
+                    );
+                    found.iter().any(|one| *one.agreement() == agreement.id)
+                };
+                assert!(!by(other), "{name}: {} in {other:?}", reader.role);
+                counted += usize::from(by(reader.mode));
+            }
+        }
+    }
+    assert!(counted > 5, "{counted} readers were entitled at all");
+}
+
+#[test]
+fn what_may_be_shown_changes_by_itself_on_a_turning_day_alone() {
+    let mut log = signed();
+    let first = log.clock.london_day();
+    let (agreement, event, source): (AgreementId, EventType, Organisation) = (
+        "pan-london-rough-sleeping".parse().unwrap(),
+        "housing.RentArrearsChanged".parse().unwrap(),
+        org(CAMDEN),
+    );
+    for not_after in [None, Some(first.plus(40))] {
+        let contribution = ContributionFacts {
+            not_after,
+            ..arrears(&agreement, &event, &source, first)
+        };
+        let mut before: Option<(bool, Vec<Day>)> = None;
+        let mut changes = 0;
+        for ahead in 0..1_500 {
+            log.clock = first.plus(ahead).start();
+            let role = "housing-options-officer";
+            let view = "rough_sleeping_risk";
+            let found = entitled(&log, CAMDEN, role, view, "rough-sleeping", Mode::Case);
+            let one = found.iter().find(|one| *one.agreement() == agreement);
+            let book = log.state.book();
+            let shown = one.is_some_and(|one| one.readable(book, &contribution).is_ok());
+            let turns = one.map_or_else(Vec::new, |one| one.turning_days(book, &contribution));
+            if let Some((was, foretold)) = before {
+                if was != shown {
+                    changes += 1;
+                    assert!(
+                        foretold.contains(&first.plus(ahead)),
+                        "{}",
+                        first.plus(ahead)
+                    );
+                }
+                assert!(foretold.len() <= 10, "a few days, not every one");
+            }
+            before = Some((shown, turns));
+        }
+        assert_eq!(changes, 1, "{not_after:?}");
+    }
 }

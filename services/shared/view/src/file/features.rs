@@ -1,10 +1,11 @@
 //! Features of a view file.
 
+use super::clocks::{band, window_has_a_unit};
 use super::rules::output_condition;
 use super::{Outputs, Reading};
 use crate::condition::Condition;
 use crate::document::{Document, Table};
-use crate::model::{Due, Feature, Interval, Intervals, Kind, Moment, Select};
+use crate::model::{Feature, Interval, Intervals, Kind, Moment, Select};
 use crate::value::kind_name;
 use walbrook_domain::EventType;
 use walbrook_policy::catalogue::{EventShape, FieldKind};
@@ -23,31 +24,36 @@ impl<'c> Reading<'c> {
         let kind = match table.text(d, "kind").map(|(_, kind)| kind).as_deref() {
             Some("last") => self.valued(d, &mut table, Kind::Last),
             Some("first") => self.valued(d, &mut table, Kind::First),
-            Some("count") => self
-                .select(d, &mut table)
-                .map(|(select, _)| Kind::Count(select, table.optional_count(d, "window_days"))),
+            Some("last-holds") => self.last_holds(d, &mut table),
+            Some("count") => self.count(d, &mut table),
             Some("sum") => self.sum(d, &mut table),
+            Some("change") => self.change(d, &mut table),
+            Some("distinct") => self.distinct(d, &mut table),
             Some("days-since") => self.moment(d, &mut table),
             Some("days-until") => self.days_until(d, &mut table),
             Some("open-interval") => self.open_interval(d, &mut table),
             Some("outside") => self.outside(d, &mut table),
             Some("overlaps") => self.overlaps(d, &mut table),
-            Some("clock") => self.clock(d, &mut table),
+            Some("clock") => self.clock(d, &mut table, outputs),
+            Some("limit") => self.limit(d, &mut table),
+            Some("band") => band(d, &mut table, outputs),
             Some("records") => self.records(d, &mut table),
             Some("flag") => output_condition(d, &mut table, "when", outputs).map(Kind::Flag),
             Some(_) => {
                 d.fault(
                     kind_line,
                     table.path("kind"),
-                    "expected one of last, first, count, sum, days-since, days-until, open-interval, outside, overlaps, clock, records, flag",
+                    "expected one of last, first, last-holds, count, sum, change, distinct, days-since, days-until, open-interval, outside, overlaps, clock, limit, band, records, flag",
                 );
                 return None;
             }
             None => None,
         };
+        window_has_a_unit(d, &mut table);
         table.finish(d);
         let feature = Feature {
             name: name?,
+            line,
             kind: kind?,
         };
         for (output, kind) in feature.outputs(|event_type, field| self.kind(event_type, field)) {
@@ -62,7 +68,7 @@ impl<'c> Reading<'c> {
         Some(feature)
     }
 
-    fn kind(&self, event_type: &EventType, field: u8) -> FieldKind {
+    pub(super) fn kind(&self, event_type: &EventType, field: u8) -> FieldKind {
         self.catalogue
             .event(event_type)
             .and_then(|shape| shape.fields.get(usize::from(field)))
@@ -70,19 +76,27 @@ impl<'c> Reading<'c> {
     }
 
     /// The event and condition of a feature, with the event's shape.
-    fn select<'t>(
+    pub(super) fn select<'t>(
         &self,
         d: &mut Document<'t>,
         table: &mut Table<'t>,
     ) -> Option<(Select, &'c EventShape)> {
         let shape = self.event(d, table);
         let only = table.optional_text(d, "where");
+        let unless = table.optional_text(d, "unless");
         let shape = shape?;
         let mut select = Select {
             event_type: shape.event_type.clone(),
             only: None,
+            unless: None,
             fields: Vec::new(),
         };
+        if let Some((line, text)) = unless {
+            match Condition::over_event(&text, shape) {
+                Ok(condition) => select.unless = Some(condition),
+                Err(reason) => d.fault(line, table.path("unless"), reason),
+            }
+        }
         if let Some((line, text)) = only {
             match Condition::over_event(&text, shape) {
                 Ok(condition) => {
@@ -96,7 +110,7 @@ impl<'c> Reading<'c> {
     }
 
     /// A field of the event by name, of one of these kinds (any when none is named).
-    fn field<'t>(
+    pub(super) fn field<'t>(
         &self,
         d: &mut Document<'t>,
         table: &mut Table<'t>,
@@ -136,6 +150,35 @@ impl<'c> Reading<'c> {
         Some(kind(select, field))
     }
 
+    fn last_holds<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
+        let (mut select, shape) = self.select(d, table)?;
+        let holds = self.phase(d, table, "holds", &mut select, shape)?;
+        Some(Kind::LastHolds(select, holds))
+    }
+
+    fn count<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
+        let (mut select, shape) = self.select(d, table)?;
+        let on = self.on(d, table, (&mut select, shape));
+        let window_days = table.optional_count(d, "window_days");
+        Some(Kind::Count(select, on?, window_days))
+    }
+
+    fn change<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
+        let (mut select, shape) = self.select(d, table)?;
+        let only = [FieldKind::Integer];
+        let field = self.field(d, table, "field", (&mut select, shape), &only);
+        let window_days = table.count(d, "window_days");
+        Some(Kind::Change(select, field?, window_days?))
+    }
+
+    fn distinct<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
+        let (mut select, shape) = self.select(d, table)?;
+        let only = [FieldKind::Text, FieldKind::TextList];
+        let field = self.field(d, table, "field", (&mut select, shape), &only);
+        let window_days = table.optional_count(d, "window_days");
+        Some(Kind::Distinct(select, field?, window_days))
+    }
+
     fn sum<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
         let (mut select, shape) = self.select(d, table)?;
         let only = [FieldKind::Integer];
@@ -151,7 +194,7 @@ impl<'c> Reading<'c> {
     }
 
     /// `on`: a date or instant of the event; when the event happened if it is left out.
-    fn on<'t>(
+    pub(super) fn on<'t>(
         &self,
         d: &mut Document<'t>,
         table: &mut Table<'t>,
@@ -174,9 +217,11 @@ impl<'c> Reading<'c> {
     fn open_interval<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
         let of = self.intervals(d, table);
         let window_days = table.count(d, "window_days");
+        let joined = table.flag(d, "joined");
         Some(Kind::OpenInterval {
             of: of?,
             window_days: window_days?,
+            joined,
         })
     }
 
@@ -206,7 +251,11 @@ impl<'c> Reading<'c> {
     }
 
     /// Intervals by a reference: both ends in one event, or events that open and close.
-    fn intervals<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Intervals> {
+    pub(super) fn intervals<'t>(
+        &self,
+        d: &mut Document<'t>,
+        table: &mut Table<'t>,
+    ) -> Option<Intervals> {
         let (mut select, shape) = self.select(d, table)?;
         let reference = self.field(
             d,
@@ -222,7 +271,7 @@ impl<'c> Reading<'c> {
                 .zip(closes)
                 .map(|(opens, closes)| Interval::Phases { opens, closes })
         } else {
-            let day = [FieldKind::Day];
+            let day = [FieldKind::Day, FieldKind::Instant];
             let start = self.field(d, table, "start", (&mut select, shape), &day);
             let end = self.field(d, table, "end", (&mut select, shape), &day);
             start
@@ -277,64 +326,5 @@ impl<'c> Reading<'c> {
                 None
             }
         }
-    }
-
-    fn clock<'t>(&self, d: &mut Document<'t>, table: &mut Table<'t>) -> Option<Kind> {
-        let start = self.clock_end(d, table, "start");
-        let done = self.clock_end(d, table, "done");
-        let mut steps = Vec::new();
-        for (line, text) in table.texts(d, "steps") {
-            match due(&text) {
-                Some(step) => steps.push(step),
-                None => d.fault(
-                    line,
-                    table.path("steps"),
-                    "expected for example `20 working days`, `7 days`, `6 weeks` or `6 months`",
-                ),
-            }
-        }
-        if steps.is_empty() {
-            d.fault(
-                table.line,
-                table.path("steps"),
-                "a clock has at least one step",
-            );
-            return None;
-        }
-        let repeats = table.flag(d, "repeats");
-        let ((start, started), (done, done_on)) = start.zip(done)?;
-        Some(Kind::Clock {
-            start,
-            started,
-            done,
-            done_on,
-            steps,
-            repeats,
-        })
-    }
-
-    fn clock_end<'t>(
-        &self,
-        d: &mut Document<'t>,
-        table: &mut Table<'t>,
-        name: &str,
-    ) -> Option<(Select, Moment)> {
-        let mut table = table.table(d, name)?;
-        let (mut select, shape) = self.select(d, &mut table)?;
-        let moment = self.on(d, &mut table, (&mut select, shape));
-        table.finish(d);
-        Some((select, moment?))
-    }
-}
-
-fn due(text: &str) -> Option<Due> {
-    let (count, unit) = text.split_once(' ')?;
-    let count: u32 = count.parse().ok().filter(|count| *count > 0)?;
-    match unit {
-        "days" | "day" => Some(Due::Days(count)),
-        "weeks" | "week" => count.checked_mul(7).map(Due::Days),
-        "working days" | "working day" => Some(Due::WorkingDays(count)),
-        "months" | "month" => Some(Due::Months(count)),
-        _ => None,
     }
 }

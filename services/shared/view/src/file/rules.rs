@@ -1,6 +1,7 @@
 //! Rules, bands and columns of a view file.
 
 use super::Outputs;
+use super::excluded::Excluded;
 use crate::condition::Condition;
 use crate::document::{Document, Table};
 use crate::model::{Band, Column, Piece, Rule, Unit};
@@ -21,13 +22,21 @@ pub(super) fn output_condition<'t>(
 pub(super) fn rules<'t>(
     d: &mut Document<'t>,
     top: &mut Table<'t>,
-    outputs: &Outputs,
+    (outputs, excluded): (&Outputs, &Excluded),
     points: bool,
 ) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     for mut table in top.tables(d, "rule") {
         let id = table.text(d, "id");
+        let when_line = table.line_of("when");
         let when = output_condition(d, &mut table, "when", outputs);
+        for reason in when
+            .iter()
+            .flat_map(Condition::names)
+            .filter_map(|name| excluded.get(name))
+        {
+            d.fault(when_line, table.path("when"), reason.as_str());
+        }
         let line = table.line_of("points_hundredths");
         let hundredths = match (points, table.has("points_hundredths")) {
             (true, _) => table
@@ -49,7 +58,13 @@ pub(super) fn rules<'t>(
             table
                 .text(d, "sentence")
                 .and_then(|(line, text)| match pieces(&text, outputs) {
-                    Ok(pieces) => Some(pieces),
+                    Ok(pieces) => {
+                        let named = pieces.iter().filter_map(Piece::output);
+                        for reason in named.filter_map(|name| excluded.get(name)) {
+                            d.fault(line, table.path("sentence"), reason.as_str());
+                        }
+                        Some(pieces)
+                    }
                     Err(reason) => {
                         d.fault(line, table.path("sentence"), reason);
                         None
@@ -155,6 +170,8 @@ pub(super) fn columns<'t>(
         let unit = shown_as(d, &mut table, output.as_ref(), outputs);
         let codes = table.optional_text(d, "codes").map(|(_, codes)| codes);
         let listed = table.flag(d, "list");
+        let roles = roles(d, &mut table);
+        let line = table.line;
         if listed && columns.iter().filter(|column| column.listed).count() == MOST_LISTED {
             let reason = format!("at most {MOST_LISTED} columns stand in a list");
             d.fault(table.line, table.path("list"), reason);
@@ -173,11 +190,13 @@ pub(super) fn columns<'t>(
         {
             columns.push(Column {
                 output,
+                line,
                 label,
                 meaning,
                 unit,
                 codes,
                 listed,
+                roles,
             });
         }
     }
@@ -204,4 +223,22 @@ fn shown_as<'t>(
         d.fault(line, table.path("unit"), "only a whole number has a unit");
     }
     unit
+}
+
+/// The roles that may see a column; empty when it says none: every role. Whether an agreement knows them is checked with the agreements.
+fn roles<'t>(d: &mut Document<'t>, table: &mut Table<'t>) -> Vec<String> {
+    if !table.has("roles") {
+        return Vec::new();
+    }
+    let line = table.line_of("roles");
+    let roles: Vec<String> = table
+        .texts(d, "roles")
+        .into_iter()
+        .map(|(_, role)| role)
+        .collect();
+    if roles.is_empty() {
+        let reason = "names no role: leave it out where every role may see the column";
+        d.fault(line, table.path("roles"), reason);
+    }
+    roles
 }

@@ -10,51 +10,11 @@ const CAMDEN: &str = "GSS:E09000007";
 const CONTACT: &str = "housing.RoughSleepingContact";
 const DECISION: &str = "housing.DutyDecision";
 
-/// Lines that a view file needs to follow the relief duty.
-const RELIEF_CLOCK: &str = r#"
-[[source]]
-event = "housing.DutyDecision"
-label = "Housing duties"
-silent_after_days = 30
-
-[[feature]]
-name = "relief"
-kind = "clock"
-steps = ["56 days"]
-
-[feature.start]
-event = "housing.DutyDecision"
-where = "duty = 'RELIEF'"
-on = "accepted_on"
-
-[feature.done]
-event = "housing.DutyDecision"
-where = "duty = 'RELIEF' and ended_on is present"
-on = "ended_on"
-
-[[column]]
-output = "relief"
-label = "Relief duty"
-meaning = "Due, overdue, done or done late: due 56 days after the authority accepted it."
-
-[[column]]
-output = "relief_due"
-label = "Relief duty until"
-meaning = "The day on which the 56 days have passed."
-"#;
-
 fn applicant() -> Setting {
     let mut setting = Setting::new(
         "rough_sleeping_risk",
         &[(CAMDEN, CONTACT), (CAMDEN, DECISION)],
     );
-    let path = format!(
-        "{}/../../../deploy/views/rough_sleeping_risk.toml",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let text = std::fs::read_to_string(&path).unwrap() + RELIEF_CLOCK;
-    setting.view =
-        crate::file::read(&path, &text, &catalogue()).unwrap_or_else(|faults| panic!("{faults}"));
     setting.add(subject_input(1, 1, subject(CAMDEN, Some("2000-01-01"))));
     setting
 }
@@ -72,10 +32,10 @@ fn relief_on(setting: &mut Setting, on: &str) -> (Known, Option<String>) {
     setting.at = day(on);
     setting.add(heartbeat(CAMDEN, DECISION, on));
     let row = setting.row(1, CAMDEN).unwrap();
-    let state = cell(&row, "relief")
+    let state = cell(&row, "relief_duty")
         .value()
         .and_then(|value| value.text().map(str::to_owned));
-    (cell(&row, "relief_due").clone(), state)
+    (cell(&row, "relief_duty_due").clone(), state)
 }
 
 #[test]

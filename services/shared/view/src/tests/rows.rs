@@ -1,78 +1,18 @@
 //! Rows: who sees whom, what the features say, how absence is said, and that the encoding tells rows apart.
 
+pub(super) use super::setting::Setting;
 use super::support::*;
+use crate::Known;
 use crate::facts::Contribution;
 use crate::reading::Standing;
-use crate::row::{Asked, Row};
-use crate::state::Partition;
+use crate::row::Row;
 use crate::value::Value;
-use crate::{Input, IntegrityError, Known};
-use walbrook_domain::{Day, Precision, WorkingCalendar};
+use walbrook_domain::Precision;
 
 const CAMDEN: &str = "GSS:E09000007";
 const HACKNEY: &str = "GSS:E09000012";
 const CONTACT: &str = "housing.RoughSleepingContact";
 const ARREARS: &str = "housing.RentArrearsChanged";
-
-pub(super) struct Setting {
-    pub(super) view: crate::View,
-    pub(super) reading: Granted,
-    pub(super) partition: Partition,
-    pub(super) calendar: WorkingCalendar,
-    pub(super) at: Day,
-}
-
-impl Setting {
-    pub(super) fn new(view_name: &str, sources: &[(&str, &str)]) -> Self {
-        let holidays = walbrook_schemas::bank_holidays()
-            .iter()
-            .filter_map(|holiday| {
-                Day::from_ymd(
-                    holiday.day.year,
-                    holiday.day.month.into(),
-                    holiday.day.day.into(),
-                )
-            });
-        let mut setting = Self {
-            view: view(view_name),
-            reading: granted(sources),
-            partition: Partition::default(),
-            calendar: WorkingCalendar::new(holidays),
-            at: day("2026-05-31"),
-        };
-        for (organisation, event_type) in sources {
-            setting.add(heartbeat(organisation, event_type, "2026-05-31"));
-        }
-        setting
-    }
-
-    pub(super) fn add(&mut self, input: Input) -> &mut Self {
-        self.partition.apply(input, &mut Vec::new());
-        self
-    }
-
-    pub(super) fn release(&mut self, contribution: Contribution) -> &mut Self {
-        self.add(Input::Release(contribution))
-    }
-
-    fn try_row(&mut self, p: u8, reader: &str) -> Result<Option<Row>, IntegrityError> {
-        self.reading.reader = org(reader);
-        let asked = Asked {
-            view: &self.view,
-            reading: &self.reading,
-            evaluated_at: self.at.start(),
-            case_named: false,
-            calendar: &self.calendar,
-        };
-        self.partition
-            .person(&person(p))
-            .map_or(Ok(None), |person| asked.row(&person))
-    }
-
-    pub(super) fn row(&mut self, p: u8, reader: &str) -> Option<Row> {
-        self.try_row(p, reader).unwrap()
-    }
-}
 
 fn risk() -> Setting {
     let sources = [(CAMDEN, CONTACT), (CAMDEN, ARREARS), (HACKNEY, CONTACT)];
@@ -374,4 +314,40 @@ fn the_canonical_encoding_tells_every_difference() {
     for other in others {
         assert_ne!(other.sha256(), row.sha256());
     }
+}
+
+#[test]
+fn a_column_with_roles_is_not_there_for_others_nor_a_rule_that_tells_it() {
+    let mut setting = risk();
+    let health = "health.InpatientDischarge";
+    setting.reading = granted(&[(CAMDEN, CONTACT), (CAMDEN, health)]);
+    setting.release(contact(1, "2026-05-30", true));
+    setting.release(contribution(
+        (1, 1, 2),
+        health,
+        "2026-05-20",
+        &[
+            ("homelessness_risk", Value::Bool(true)),
+            ("discharged_at", Value::Instant(day("2026-05-20").start())),
+        ],
+    ));
+    let mut seen = |role: &str| {
+        setting.reading.role = role.to_owned();
+        let row = setting.row(1, CAMDEN).unwrap();
+        let column = row
+            .cells
+            .iter()
+            .any(|cell| cell.column == "discharged_days");
+        let rule = row
+            .reasons
+            .iter()
+            .any(|one| one.rule_id == "discharged-without-a-home");
+        (column, rule, row.points_hundredths, row.cells.len())
+    };
+    let officer = seen("housing-options-officer");
+    let outreach = seen("outreach-worker");
+    assert_eq!((officer.0, officer.1, officer.2), (true, true, 6_000));
+    assert_eq!((outreach.0, outreach.1, outreach.2), (false, false, 4_000));
+    assert!(outreach.3 < officer.3);
+    assert_eq!(seen("somebody-else"), outreach, "whoever no column names");
 }

@@ -124,6 +124,7 @@ pub struct Granted {
     pub reader: Organisation,
     pub sources: Vec<Source>,
     pub grant: Grant,
+    pub role: String,
     pub closed: Vec<AgreementId>,
 }
 
@@ -143,11 +144,15 @@ pub fn granted(sources: &[(&str, &str)]) -> Granted {
             fields: u64::MAX,
             precision: Precision::Instant,
         },
+        role: "social-worker".to_owned(),
         closed: Vec::new(),
     }
 }
 
 impl Reading for Granted {
+    fn role(&self) -> &str {
+        &self.role
+    }
     fn entitlements(&self) -> Vec<(AgreementId, AgreementVersion)> {
         ["one", "two"]
             .map(|name| (agreement(name), AgreementVersion(1)))
