@@ -2,6 +2,7 @@
 
 use crate::canon::{CanonError, Reader, Writer};
 use crate::facts::{Contribution, ContributionKey, SubjectFacts};
+use crate::state::Change;
 use walbrook_domain::{Day, EventId, EventType, HandlePseudonym, Organisation, Pseudonym};
 
 /// Version of the stored form, of contributions, subject facts and heartbeats alike; part of the store's fingerprint.
@@ -49,6 +50,28 @@ pub(crate) fn heartbeat_value(day: Day) -> Vec<u8> {
     let mut out = Writer::new();
     out.day(day);
     out.finish()
+}
+
+/// Whose rows a change of the state may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    /// One person's.
+    Person(Pseudonym),
+    /// Those of everyone of whom this organisation holds a record: it was heard.
+    Source(Organisation),
+}
+
+impl Change {
+    /// Whose rows it may change; `None`: the key is none of this version's.
+    pub fn touches(&self) -> Option<Touched> {
+        let (Change::Put(key, _) | Change::Drop(key)) = self;
+        let mut input = Reader::new(key, "item");
+        match input.byte().ok()? {
+            CONTRIBUTION | SUBJECT => Some(Touched::Person(Pseudonym::new(input.fixed().ok()?))),
+            HEARTBEAT => Some(Touched::Source(input.word().ok()?)),
+            _ => None,
+        }
+    }
 }
 
 pub(crate) fn read(key: &[u8], value: &[u8]) -> Result<Item, CanonError> {

@@ -1,46 +1,56 @@
-//! Rows of many people: ranked, and cut into pages that stay stable while rows change.
+//! Rows of many people: chosen, put in order, and cut into pages that stay in place while rows change.
 
+use crate::condition::Condition;
+use crate::order::{self, Order};
 use crate::query::After;
 use crate::row::{Asked, Row};
 use crate::state::Partition;
 use crate::united::IntegrityError;
-use std::cmp::Reverse;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The rows, by rank.
+    /// The rows, in order.
     pub rows: Vec<Row>,
-    /// Rows within scope in all.
+    /// Rows in all, of which this is a page.
     pub total: usize,
     /// Whether rows come after these.
     pub more: bool,
 }
 
-/// Adds the rows of everyone in a partition.
+/// Adds the rows of everyone in a partition for whom the condition holds.
 ///
 /// # Errors
 /// When two agreements disagree about one event of a person: nothing of the list is shown.
 pub fn collect(
     asked: &Asked<'_>,
     partition: &Partition,
+    only: Option<&Condition>,
     rows: &mut Vec<Row>,
 ) -> Result<(), IntegrityError> {
     for person in partition.people() {
-        rows.extend(asked.row(&person)?);
+        let row = asked.row(&person)?;
+        rows.extend(row.filter(|row| only.is_none_or(|only| order::holds(only, row))));
     }
     Ok(())
 }
 
-/// Ranks rows (most points first, then by pseudonym) and cuts the page that begins after `after`.
-pub fn cut(mut rows: Vec<Row>, after: Option<After>, limit: usize) -> Page {
-    rows.sort_by_key(Row::rank);
+/// Puts rows in order and cuts the page that begins after `after`.
+pub fn cut(rows: Vec<Row>, order: &Order, after: Option<&After>, limit: usize) -> Page {
     let total = rows.len();
-    let from = after.map_or(0, |after| {
-        let last = (Reverse(after.points_hundredths), after.pseudonym);
-        rows.partition_point(|row| row.rank() <= last)
+    let mut keyed: Vec<_> = rows.into_iter().map(|row| (order.key(&row), row)).collect();
+    keyed.sort_by(|(a, a_row), (b, b_row)| {
+        order.compare((a, a_row.pseudonym), (b, b_row.pseudonym))
     });
-    let mut rows: Vec<Row> = rows.split_off(from);
+    let from = after.map_or(0, |after| {
+        let last = (&after.key, after.pseudonym);
+        keyed.partition_point(|(key, row)| order.compare((key, row.pseudonym), last).is_le())
+    });
+    let mut rows: Vec<Row> = keyed
+        .split_off(from)
+        .into_iter()
+        .map(|(_, row)| row)
+        .collect();
     let more = rows.len() > limit;
     rows.truncate(limit);
     Page { rows, total, more }

@@ -63,7 +63,7 @@ fn write(into: &mut String, value: &Value) {
     }
 }
 
-fn escape(into: &mut String, text: &str) {
+pub(crate) fn escape(into: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"._:/+-".contains(&byte) {
             into.push(char::from(byte));
@@ -87,7 +87,7 @@ pub fn fields(record: &str) -> Option<Vec<(&str, String)>> {
         .collect()
 }
 
-fn unescape(text: &str) -> Option<String> {
+pub(crate) fn unescape(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

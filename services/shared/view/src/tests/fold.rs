@@ -2,6 +2,7 @@
 
 use super::support::*;
 use crate::facts::{Contribution, Input, Retraction};
+use crate::item::Touched;
 use crate::state::{Change, Partition};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -250,4 +251,34 @@ fn stored_bytes_of_another_form_are_refused() {
     assert!(restored.restore(key, &value[1..]).is_err());
     assert!(restored.restore(&key[1..], value).is_err());
     restored.restore(key, value).unwrap();
+}
+
+#[test]
+fn every_change_says_whose_rows_it_may_change() {
+    let mut state = Partition::default();
+    let mut touched = |input: Input| -> Vec<Touched> {
+        let mut changes = Vec::new();
+        state.apply(input, &mut changes);
+        changes.iter().filter_map(Change::touches).collect()
+    };
+    let of = |p: u8| Touched::Person(person(p));
+    let facts = subject("GSS:E09000007", None);
+    assert_eq!(touched(subject_input(1, 7, facts)), [of(1)]);
+    let contact = |p: u8| {
+        let contact = contribution((p, 7, 9), "housing.RoughSleepingContact", "2026-05-01", &[]);
+        Input::Release(contact)
+    };
+    assert_eq!(touched(contact(1)), [of(1)]);
+    assert_eq!(
+        touched(contact(2)),
+        [of(1), of(2)],
+        "it moved to another person"
+    );
+    let heard = heartbeat(
+        "GSS:E09000007",
+        "housing.RoughSleepingContact",
+        "2026-05-02",
+    );
+    assert_eq!(touched(heard), [Touched::Source(org("GSS:E09000007"))]);
+    assert_eq!(touched(Input::Retraction(retraction(7))), [of(2)]);
 }
