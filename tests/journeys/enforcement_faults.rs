@@ -227,6 +227,19 @@ fn a_record_that_no_release_would_fit_is_quarantined_and_what_follows_is_decided
 }
 
 #[test]
+fn a_record_that_unpacks_to_thirty_times_what_a_topic_takes_is_quarantined_like_any_other() {
+    let (town, handles) = town_of_two(75);
+    let _broker = town.start_member();
+    town.send_unpacking_to(handles[0], event_id(1), 32 << 20);
+    town.send(handles[0], event_id(2));
+    town.wait("the next event is decided", |shelf| {
+        standing(shelf, DUTY) == 1 && standing(shelf, CONSENTED) == 1
+    });
+    assert_eq!(town.quarantined(), ["too-large"]);
+    town.check_pages();
+}
+
+#[test]
 fn a_control_log_longer_than_one_read_governs_what_was_accepted_after_it() {
     // The feed takes 5,000 records at once.
     const WORDS: u32 = 12_000;

@@ -360,6 +360,22 @@ impl Town {
         self.append(vec![record]).remove(0)
     }
 
+    /// Sends one event with so many zeros behind its body: packed they are next to nothing, on the wire and on disk, and whoever reads them has them all.
+    pub fn send_unpacking_to(&self, handle: Handle, event: EventId, bytes: usize) {
+        let limit = ("message.max.bytes".to_owned(), (2 * bytes).to_string());
+        let kafka = Kafka::new(self.kafka.bootstrap(), BTreeMap::from([limit]));
+        let appender = kafka.appender(Duration::ZERO).expect("an appender");
+        let mut record = self.city.arrears(handle, event, 1, None);
+        let mut value = record.value.take().expect("a value").to_vec();
+        value.resize(bytes, 0);
+        record.value = Some(value.into());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let told = move |result: Result<_, _>| sender.send(result).expect("heard");
+        appender.append(vec![record], Box::new(told));
+        let answer = receiver.recv_timeout(PATIENCE).expect("an answer");
+        answer.expect("packed it is small enough for the topic");
+    }
+
     /// Rules of what is in quarantine.
     pub fn quarantined(&self) -> Vec<String> {
         let rule = |record: &Record| {

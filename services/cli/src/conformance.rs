@@ -31,7 +31,7 @@ pub struct ConformanceArgs {
     pub caller: CallerArgs,
 }
 
-/// Agencies whose events are about people.
+/// The agencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AgencyName {
     /// Housing services, landlords and outreach
@@ -42,6 +42,10 @@ pub enum AgencyName {
     Health,
     /// Children's social care
     SocialCare,
+    /// Transport: open data, about nobody
+    Tfl,
+    /// The city's open data, about nobody
+    City,
 }
 
 impl AgencyName {
@@ -53,7 +57,14 @@ impl AgencyName {
             Self::Police => "police",
             Self::Health => "health",
             Self::SocialCare => "social-care",
+            Self::Tfl => "tfl",
+            Self::City => "city",
         }
+    }
+
+    /// Whether the events that are tried are about people.
+    pub(crate) const fn is_about_people(self) -> bool {
+        !matches!(self, Self::Tfl | Self::City)
     }
 }
 

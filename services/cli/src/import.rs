@@ -11,6 +11,9 @@ pub mod pds;
 pub mod ssda903;
 pub mod stop_search;
 pub mod tfl;
+mod trial;
+
+pub use trial::{Form, trial};
 
 use clap::{Args, Subcommand};
 
@@ -35,6 +38,8 @@ pub enum ImportCommand {
     Core(core::CoreArgs),
     /// The London Air Quality Network's hourly index
     Laqn(laqn::LaqnArgs),
+    /// Patients of the Personal Demographics Service: who they are, without an event
+    Pds(pds::PdsArgs),
     /// An SSDA903 return as a folder of CSV tables, or as one XML document
     Ssda903(ssda903::Ssda903Args),
     /// Stop and search as a force publishes it on data.police.uk
@@ -53,6 +58,7 @@ pub async fn run(args: ImportArgs) -> Result<Exit, Failure> {
         ImportCommand::Cin(args) => cin::run(args).await,
         ImportCommand::Core(args) => core::run(args).await,
         ImportCommand::Laqn(args) => laqn::run(args).await,
+        ImportCommand::Pds(args) => pds::run(args).await,
         ImportCommand::Ssda903(args) => ssda903::run(args).await,
         ImportCommand::StopSearch(args) => stop_search::run(args).await,
         ImportCommand::Tfl(args) => tfl::run(args).await,

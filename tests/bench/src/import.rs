@@ -176,7 +176,7 @@ impl House {
 }
 
 /// The most memory a process had so far, KiB; 0 when it is gone.
-fn largest_kib(pid: u32) -> f64 {
+pub(crate) fn largest_kib(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next());

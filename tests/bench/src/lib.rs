@@ -9,12 +9,14 @@
 //!   a bare echo; and how soon a receipt comes ([`receipt`]).
 //! - [`import`]: a whole return through the command, and its memory.
 //! - [`validate`]: every check of one event.
+//! - [`city`]: the generator of whole cities.
 //! - [`get`]: reads of single rows in an open loop, each on record before its answer.
 //! - [`link_quality`]: how right linking is and how fast, against [`splink`] on the same records.
 //! - [`link_speed`]: identity's first load over gRPC, and what it does with a million records held.
 //! - [`town`]: a whole city as the workload. [`figure`]: what comes out.
 
 pub mod barrier;
+pub mod city;
 pub mod consents;
 pub mod cpu;
 pub mod decide;
@@ -47,7 +49,7 @@ use std::process::ExitCode;
 pub const RUNS: usize = 5;
 
 /// Every figure, by what measures it: one preparation serves all figures of a line.
-pub const SUITE: [&[&str]; 12] = [
+pub const SUITE: [&[&str]; 13] = [
     &[project::SPEED, project::VS_AVRO],
     &[decide::NAME],
     &[enforce::VS_COPY, enforce::VS_STREAMS],
@@ -61,6 +63,7 @@ pub const SUITE: [&[&str]; 12] = [
     &[consents::MEMORY, consents::START],
     &[takeover::NAME],
     &[validate::NAME],
+    &[city::SPEED, city::PEAK],
     &[ingest::NAME, unary::NAME, receipt::P50, receipt::P99],
     &[import::SECONDS, import::GROWTH],
     &[get::NAME],
@@ -164,6 +167,7 @@ async fn group(wanted: &[&'static str], args: &Args) -> Result<Vec<Figure>, NoFi
         takeover::NAME => Ok(vec![takeover::run(args).await?]),
         validate::NAME => Ok(vec![validate::run(args)?]),
         ingest::NAME | unary::NAME | receipt::P50 | receipt::P99 => ingest::run(args, wanted).await,
+        city::SPEED | city::PEAK => city::run(args, wanted),
         import::SECONDS | import::GROWTH => import::run(args, wanted).await,
         get::NAME => Ok(vec![get::run(args).await?]),
         link_speed::LOAD

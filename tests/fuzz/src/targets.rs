@@ -1,6 +1,7 @@
 //! The decoders.
 
 mod documents;
+mod imports;
 mod records;
 mod requests;
 
@@ -93,6 +94,21 @@ pub const ALL: &[Target] = &[
             b"[",
             b"{",
             b"null",
+        ],
+    },
+    Target {
+        name: "imports",
+        run: imports::rows,
+        words: &[
+            b"null",
+            b"\"\"",
+            b"2026-02-30",
+            b"31/12/2025",
+            b"1e999",
+            b"-1",
+            b"0001-01-01T00:00:00Z",
+            b"<DOB>",
+            b"\"No data\"",
         ],
     },
     Target {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tonic::{Code, Status};
+use walbrook_proto::common::v1::event_head::When;
 use walbrook_proto::common::v1::{Date, Organisation, Receipt};
 
 use super::sample::{self, Sample, at};
@@ -49,16 +50,9 @@ pub(crate) async fn receipts(service: &Service, sample: &mut Sample, book: &mut 
         "the same event id again gets a receipt again; it counts once",
         receipt(&again, &event),
     );
-    let mut known = event.clone();
-    known.head.event_id = uuid::Uuid::new_v4().to_string();
-    if let Some(subject) = &mut known.head.subject {
-        subject.demographics = None;
+    if sample.agency().is_about_people() {
+        subjects(service, sample, book, event).await;
     }
-    book.note(
-        "KNOWN_SUBJECT",
-        "who somebody is need be said only once",
-        receipt(&service.publish(known.clone()).await, &known),
-    );
     let hurried = sample.event();
     let cut = service
         .publish_within(hurried.clone(), Duration::from_millis(1))
@@ -72,6 +66,38 @@ pub(crate) async fn receipts(service: &Service, sample: &mut Sample, book: &mut 
         "RETRY_AFTER_DEADLINE",
         "after a deadline of 1 ms the same event may be sent again",
         after.map(|found| format!("first: {cut}; then {found}")),
+    );
+}
+
+/// What holds of who an event is about, beside the event itself.
+async fn subjects(service: &Service, sample: &mut Sample, book: &mut Book, event: Outgoing) {
+    let mut known = event;
+    known.head.event_id = uuid::Uuid::new_v4().to_string();
+    if let Some(subject) = &mut known.head.subject {
+        subject.demographics = None;
+    }
+    book.note(
+        "KNOWN_SUBJECT",
+        "who somebody is need be said only once",
+        receipt(&service.publish(known.clone()).await, &known),
+    );
+    let mut later = sample.event();
+    let enrolled = match later.head.subject.clone() {
+        Some(subject) => service.enrol(subject).await,
+        None => Ok(false),
+    };
+    if let Some(subject) = &mut later.head.subject {
+        subject.demographics = None;
+    }
+    let found = match enrolled {
+        Ok(true) => receipt(&service.publish(later.clone()).await, &later),
+        Ok(false) => Err("the subject was not taken".into()),
+        Err(status) => Err(told(&status)),
+    };
+    book.note(
+        "ENROLLED_SUBJECT",
+        "who somebody is may be said before there is an event",
+        found,
     );
     let mut odd = sample.event();
     if let Some(told) = demographics(&mut odd) {
@@ -132,55 +158,64 @@ pub(crate) async fn clocks(service: &Service, sample: &mut Sample, book: &mut Bo
     refusal(service, book, "OCCURRED_IN_FUTURE", event).await;
 }
 
+/// What is wrong with an event.
+type Break = fn(&mut Outgoing);
+
+/// Heads that are wrong, whomever the event is about.
+const HEADS: [(&str, Break); 4] = [
+    ("EVENT_ID_NOT_A_UUID", |event| {
+        event.head.event_id = "17".into()
+    }),
+    ("OCCURRED_MISSING", |event| event.head.when = None),
+    ("OCCURRED_IMPOSSIBLE", |event| {
+        let (year, month, day) = (2025, 2, 29);
+        event.head.when = Some(When::OccurredOn(Date { year, month, day }));
+    }),
+    ("SUPERSEDES_ITSELF", |event| {
+        event.head.supersedes_event_id = Some(event.head.event_id.clone());
+    }),
+];
+
+/// Subjects that are wrong.
+const SUBJECTS: [(&str, Break); 5] = [
+    ("SUBJECT_MISSING", |event| event.head.subject = None),
+    ("SUBJECT_SCHEME_UNKNOWN", |event| {
+        if let Some(subject) = &mut event.head.subject {
+            subject.scheme = "PASSPORT".into();
+        }
+    }),
+    ("LOCAL_ID_FORM", |event| {
+        if let Some(subject) = &mut event.head.subject {
+            subject.local_id = "a sentence".into();
+        }
+    }),
+    ("DEMOGRAPHICS_NEEDED", |event| {
+        if let Some(subject) = &mut event.head.subject {
+            subject.demographics = None;
+        }
+    }),
+    ("BIRTH_DATE_IMPOSSIBLE", |event| {
+        let (year, month, day) = (1987, 13, 1);
+        if let Some(told) = demographics(event) {
+            told.birth_date = Some(Date { year, month, day });
+        }
+    }),
+];
+
 pub(crate) async fn refusals(service: &Service, sample: &mut Sample, book: &mut Book) {
-    type Break = fn(&mut Outgoing);
-    let breaks: [(&'static str, Break); 9] = [
-        ("EVENT_ID_NOT_A_UUID", |event| {
-            event.head.event_id = "17".into()
-        }),
-        ("OCCURRED_MISSING", |event| event.head.when = None),
-        ("OCCURRED_IMPOSSIBLE", |event| {
-            event.head.when = Some(walbrook_proto::common::v1::event_head::When::OccurredOn(
-                Date {
-                    year: 2025,
-                    month: 2,
-                    day: 29,
-                },
-            ));
-        }),
-        ("SUBJECT_MISSING", |event| event.head.subject = None),
-        ("SUBJECT_SCHEME_UNKNOWN", |event| {
-            if let Some(subject) = &mut event.head.subject {
-                subject.scheme = "PASSPORT".into();
-            }
-        }),
-        ("LOCAL_ID_FORM", |event| {
-            if let Some(subject) = &mut event.head.subject {
-                subject.local_id = "a sentence".into();
-            }
-        }),
-        ("DEMOGRAPHICS_NEEDED", |event| {
-            if let Some(subject) = &mut event.head.subject {
-                subject.demographics = None;
-            }
-        }),
-        ("BIRTH_DATE_IMPOSSIBLE", |event| {
-            if let Some(told) = demographics(event) {
-                told.birth_date = Some(Date {
-                    year: 1987,
-                    month: 13,
-                    day: 1,
-                });
-            }
-        }),
-        ("SUPERSEDES_ITSELF", |event| {
-            event.head.supersedes_event_id = Some(event.head.event_id.clone());
-        }),
-    ];
-    for (rule, apply) in breaks {
+    let people = sample.agency().is_about_people();
+    let subjects: &[_] = if people { &SUBJECTS } else { &[] };
+    for (rule, apply) in HEADS.iter().chain(subjects) {
         let mut event = sample.event();
         apply(&mut event);
         refusal(service, book, rule, event).await;
+    }
+    if !people {
+        let mut event = sample.event();
+        event.head.subject = Some(sample.subject());
+        refusal(service, book, "SUBJECT_NOT_EXPECTED", event).await;
+        let event = sample::with_bad_key(sample.event());
+        refusal(service, book, "KEY_FORM", event).await;
     }
     let event = sample::with_unknown_code(sample.event());
     refusal(service, book, "CODE_NOT_IN_LIST", event).await;

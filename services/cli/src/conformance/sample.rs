@@ -1,4 +1,4 @@
-//! Invented people's events, one type for each agency: sound, and then broken in one way at a time.
+//! Events of invented people and things, one type for each agency: sound, and then broken in one way at a time.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 use walbrook_proto::common::v1::event_head::When;
 use walbrook_proto::common::v1::{Date, Demographics, EventHead, Subject};
-use walbrook_proto::{health, housing, police, social_care};
+use walbrook_proto::{city, health, housing, police, social_care, tfl};
 
 use super::AgencyName;
 use crate::publish::{Body, Outgoing};
@@ -33,7 +33,7 @@ impl Sample {
         self.agency
     }
 
-    /// A sound event about a new person, half an hour ago.
+    /// A sound event about a new person or thing, half an hour ago.
     pub(crate) fn event(&mut self) -> Outgoing {
         self.people += 1;
         Outgoing {
@@ -41,11 +41,7 @@ impl Sample {
             head: EventHead {
                 event_id: Uuid::new_v4().to_string(),
                 organisation: None,
-                subject: Some(Subject {
-                    scheme: "LOCAL".into(),
-                    local_id: format!("CONFORMANCE-{}-{}", self.run, self.people),
-                    demographics: Some(self.demographics()),
-                }),
+                subject: self.agency.is_about_people().then(|| self.subject()),
                 supersedes_event_id: None,
                 when: Some(at(-1_800)),
             },
@@ -53,7 +49,16 @@ impl Sample {
         }
     }
 
-    /// Sound events about one known person.
+    /// The person of the newest event.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject {
+            scheme: "LOCAL".into(),
+            local_id: format!("CONFORMANCE-{}-{}", self.run, self.people),
+            demographics: Some(self.demographics()),
+        }
+    }
+
+    /// Sound events about one known person or thing.
     pub(crate) fn about_one(&mut self, count: usize) -> Vec<Outgoing> {
         let first = self.event();
         let again = |_| {
@@ -110,8 +115,37 @@ impl Sample {
                     due_on: None,
                 },
             )),
+            AgencyName::Tfl => Body::Tfl(tfl::v1::event::Body::LineStatusChanged(
+                tfl::v1::LineStatusChanged {
+                    line_id: format!("conformance-{}", self.people),
+                    mode: "tube".into(),
+                    status_severity: "10".into(),
+                    ..Default::default()
+                },
+            )),
+            AgencyName::City => Body::City(city::v1::event::Body::DatasetPublished(
+                city::v1::DatasetPublished {
+                    dataset_id: format!("conformance-{}", self.people),
+                    licence: "OGL_UK_3_0".into(),
+                    theme: "TRAN".into(),
+                    frequency: "DAILY".into(),
+                    published_on: Date::new(2026, 3, 2),
+                    ..Default::default()
+                },
+            )),
         }
     }
+}
+
+/// The same event about a thing whose name cannot be a key.
+pub(crate) fn with_bad_key(mut event: Outgoing) -> Outgoing {
+    const NONE: &str = "a sentence, not a key";
+    match &mut event.body {
+        Body::Tfl(tfl::v1::event::Body::LineStatusChanged(m)) => m.line_id = NONE.into(),
+        Body::City(city::v1::event::Body::DatasetPublished(m)) => m.dataset_id = NONE.into(),
+        _ => {}
+    }
+    event
 }
 
 /// The same event with a code that stands in no list.
@@ -128,6 +162,8 @@ pub(crate) fn with_unknown_code(mut event: Outgoing) -> Outgoing {
         Body::SocialCare(social_care::v1::event::Body::ReviewHeld(m)) => {
             m.review_code = NONE.into();
         }
+        Body::Tfl(tfl::v1::event::Body::LineStatusChanged(m)) => m.status_severity = NONE.into(),
+        Body::City(city::v1::event::Body::DatasetPublished(m)) => m.licence = NONE.into(),
         _ => {}
     }
     event
@@ -140,6 +176,8 @@ pub(crate) fn with_missing_field(mut event: Outgoing) -> Outgoing {
         Body::Police(police::v1::event::Body::MissingEpisode(m)) => m.phase.clear(),
         Body::Health(health::v1::event::Body::AccommodationStatusRecorded(m)) => m.code.clear(),
         Body::SocialCare(social_care::v1::event::Body::ReviewHeld(m)) => m.review_code.clear(),
+        Body::Tfl(tfl::v1::event::Body::LineStatusChanged(m)) => m.status_severity.clear(),
+        Body::City(city::v1::event::Body::DatasetPublished(m)) => m.licence.clear(),
         _ => {}
     }
     event

@@ -5,8 +5,10 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_types::StatusExt;
-use walbrook_proto::common::v1::{FrameReceipt, Receipt};
-use walbrook_proto::{health, housing, police, social_care};
+use walbrook_proto::common::v1::enrol_outcome::Outcome as Enrolled;
+use walbrook_proto::common::v1::enrolments_client::EnrolmentsClient;
+use walbrook_proto::common::v1::{EnrolRequest, FrameReceipt, Receipt, Subject};
+use walbrook_proto::{city, health, housing, police, social_care, tfl};
 
 use super::{AgencyName, ConformanceArgs};
 use crate::caller::Connection;
@@ -51,68 +53,68 @@ impl Service {
     ) -> Result<Receipt, Status> {
         let connection = self.connection.clone();
         let head = Some(event.head);
+        macro_rules! publish {
+            ($package:ident, $clients:ident, $client:ident, $body:expr) => {{
+                use $package::v1::{Event, PublishRequest, $clients::$client as Client};
+                let body = Some($body);
+                let event = Some(Event { head, body });
+                let call = within(PublishRequest { event }, deadline);
+                Client::new(connection).publish(call).await?
+            }};
+        }
         let answer = match event.body {
             Body::Housing(body) => {
-                use housing::v1::{Event, PublishRequest, housing_events_client as client};
-                let body = Some(body);
-                let event = Some(Event { head, body });
-                let mut client = client::HousingEventsClient::new(connection);
-                let call = within(PublishRequest { event }, deadline);
-                client.publish(call).await?
+                publish!(housing, housing_events_client, HousingEventsClient, body)
             }
-            Body::Police(body) => {
-                use police::v1::{Event, PublishRequest, police_events_client as client};
-                let body = Some(body);
-                let event = Some(Event { head, body });
-                let mut client = client::PoliceEventsClient::new(connection);
-                let call = within(PublishRequest { event }, deadline);
-                client.publish(call).await?
-            }
-            Body::Health(body) => {
-                use health::v1::{Event, PublishRequest, health_events_client as client};
-                let body = Some(body);
-                let event = Some(Event { head, body });
-                let mut client = client::HealthEventsClient::new(connection);
-                let call = within(PublishRequest { event }, deadline);
-                client.publish(call).await?
-            }
+            Body::Police(body) => publish!(police, police_events_client, PoliceEventsClient, body),
+            Body::Health(body) => publish!(health, health_events_client, HealthEventsClient, body),
             Body::SocialCare(body) => {
-                use social_care::v1::{Event, PublishRequest, social_care_events_client as client};
-                let body = Some(body);
-                let event = Some(Event { head, body });
-                let mut client = client::SocialCareEventsClient::new(connection);
-                let call = within(PublishRequest { event }, deadline);
-                client.publish(call).await?
+                publish!(
+                    social_care,
+                    social_care_events_client,
+                    SocialCareEventsClient,
+                    body
+                )
             }
-            _ => return Err(Status::unimplemented("an agency without people")),
+            Body::Tfl(body) => publish!(tfl, tfl_events_client, TflEventsClient, body),
+            Body::City(body) => publish!(city, city_events_client, CityEventsClient, body),
         };
         Ok(answer.into_inner())
+    }
+
+    /// Says who somebody is, without an event: whether that was taken.
+    pub(crate) async fn enrol(&self, subject: Subject) -> Result<bool, Status> {
+        let subjects = vec![subject];
+        let call = within(EnrolRequest { subjects }, DEADLINE);
+        let mut client = EnrolmentsClient::new(self.connection.clone());
+        let outcomes = client.enrol(call).await?.into_inner().outcomes;
+        let taken = |outcome: &_| matches!(outcome, Some(Enrolled::Enrolled(_)));
+        Ok(outcomes.len() == 1 && outcomes.iter().all(|one| taken(&one.outcome)))
     }
 
     /// A call without any credential.
     pub(crate) async fn publish_bare(&self, agency: AgencyName) -> Status {
         let bare = self.bare.clone();
+        macro_rules! publish {
+            ($package:ident, $clients:ident, $client:ident) => {{
+                use $package::v1::{PublishRequest, $clients::$client as Client};
+                let call = PublishRequest { event: None };
+                Client::new(bare).publish(call).await
+            }};
+        }
         let answer = match agency {
-            AgencyName::Housing => {
-                housing::v1::housing_events_client::HousingEventsClient::new(bare)
-                    .publish(housing::v1::PublishRequest { event: None })
-                    .await
-            }
-            AgencyName::Police => {
-                police::v1::police_events_client::PoliceEventsClient::new(bare)
-                    .publish(police::v1::PublishRequest { event: None })
-                    .await
-            }
-            AgencyName::Health => {
-                health::v1::health_events_client::HealthEventsClient::new(bare)
-                    .publish(health::v1::PublishRequest { event: None })
-                    .await
-            }
+            AgencyName::Housing => publish!(housing, housing_events_client, HousingEventsClient),
+            AgencyName::Police => publish!(police, police_events_client, PoliceEventsClient),
+            AgencyName::Health => publish!(health, health_events_client, HealthEventsClient),
             AgencyName::SocialCare => {
-                social_care::v1::social_care_events_client::SocialCareEventsClient::new(bare)
-                    .publish(social_care::v1::PublishRequest { event: None })
-                    .await
+                publish!(
+                    social_care,
+                    social_care_events_client,
+                    SocialCareEventsClient
+                )
             }
+            AgencyName::Tfl => publish!(tfl, tfl_events_client, TflEventsClient),
+            AgencyName::City => publish!(city, city_events_client, CityEventsClient),
         };
         answer.err().unwrap_or_else(|| Status::ok("it was taken"))
     }
@@ -126,43 +128,42 @@ impl Service {
         use tokio_stream::StreamExt as _;
         let connection = self.connection.clone();
         macro_rules! frames {
-            ($package:ident, $variant:ident) => {
-                frames.map(|(sequence, events)| $package::v1::PublishFrame {
+            ($package:ident, $clients:ident, $client:ident, $variant:ident) => {{
+                use $package::v1::{Event, PublishFrame, $clients::$client as Client};
+                let own = |event: Outgoing| match event.body {
+                    Body::$variant(body) => Some(Event {
+                        head: Some(event.head),
+                        body: Some(body),
+                    }),
+                    _ => None,
+                };
+                let frames = frames.map(move |(sequence, events)| PublishFrame {
                     sequence,
-                    events: events
-                        .into_iter()
-                        .filter_map(|event| match event.body {
-                            Body::$variant(body) => Some($package::v1::Event {
-                                head: Some(event.head),
-                                body: Some(body),
-                            }),
-                            _ => None,
-                        })
-                        .collect(),
-                })
-            };
+                    events: events.into_iter().filter_map(own).collect(),
+                });
+                Client::new(connection).publish_stream(frames).await?
+            }};
         }
         let answer = match agency {
             AgencyName::Housing => {
-                housing::v1::housing_events_client::HousingEventsClient::new(connection)
-                    .publish_stream(frames!(housing, Housing))
-                    .await?
+                frames!(housing, housing_events_client, HousingEventsClient, Housing)
             }
             AgencyName::Police => {
-                police::v1::police_events_client::PoliceEventsClient::new(connection)
-                    .publish_stream(frames!(police, Police))
-                    .await?
+                frames!(police, police_events_client, PoliceEventsClient, Police)
             }
             AgencyName::Health => {
-                health::v1::health_events_client::HealthEventsClient::new(connection)
-                    .publish_stream(frames!(health, Health))
-                    .await?
+                frames!(health, health_events_client, HealthEventsClient, Health)
             }
             AgencyName::SocialCare => {
-                social_care::v1::social_care_events_client::SocialCareEventsClient::new(connection)
-                    .publish_stream(frames!(social_care, SocialCare))
-                    .await?
+                frames!(
+                    social_care,
+                    social_care_events_client,
+                    SocialCareEventsClient,
+                    SocialCare
+                )
             }
+            AgencyName::Tfl => frames!(tfl, tfl_events_client, TflEventsClient, Tfl),
+            AgencyName::City => frames!(city, city_events_client, CityEventsClient, City),
         };
         Ok(answer.into_inner())
     }

@@ -4,7 +4,7 @@
 
 use clap::Args;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use walbrook_domain::Organisation;
 use walbrook_proto::city::v1::{AirQualityMeasured, event};
 use walbrook_proto::common::v1::event_head::When;
@@ -43,17 +43,25 @@ pub struct BreatheArgs {
 /// # Errors
 /// As every import's.
 pub async fn run(args: BreatheArgs) -> Result<Exit, Failure> {
+    let import = import(&args.file, args.publisher)?;
+    frame::run(import, &args.flags).await
+}
+
+/// A file as an import.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn import(file: &Path, publisher: Organisation) -> Result<Import<Readings>, Failure> {
     let meter = Meter::default();
-    let lists = document::rows(TABLE, &args.file, &[], &meter)?;
-    let import = Import {
+    let lists = document::rows(TABLE, file, &[], &meter)?;
+    Ok(Import {
         source: "breathe",
         agency: "city",
-        organisation: args.publisher,
+        organisation: publisher,
         rows: sensors(lists),
         mapping: Readings,
         meter,
-    };
-    frame::run(import, &args.flags).await
+    })
 }
 
 /// One row for each sensor, whether it stands in a list inside the list or not.
@@ -87,7 +95,7 @@ fn sensors(lists: Rows) -> Rows {
 }
 
 /// Sensors become readings.
-struct Readings;
+pub(super) struct Readings;
 
 impl Mapping for Readings {
     fn map(&mut self, row: &Row, drafts: &mut Drafts) {

@@ -8,7 +8,7 @@ mod cells;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use walbrook_domain::Organisation;
@@ -47,21 +47,27 @@ pub async fn run(args: CoreArgs) -> Result<Exit, Failure> {
         .landlord
         .parse()
         .map_err(|error| Failure::new(Exit::Usage, format!("--landlord: {error}")))?;
+    frame::run(import(&args.file, landlord)?, &args.flags).await
+}
+
+/// A file as an import.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn import(file: &Path, landlord: Organisation) -> Result<Import<Lettings>, Failure> {
     let meter = Meter::default();
-    let rows = rows(&args.file, &meter)?;
-    let import = Import {
+    Ok(Import {
         source: "core",
         agency: "housing",
         organisation: landlord,
-        rows,
+        rows: rows(file, &meter)?,
         mapping: Lettings,
         meter,
-    };
-    frame::run(import, &args.flags).await
+    })
 }
 
 /// The logs of a file; its ending says which form it has.
-fn rows(file: &std::path::Path, meter: &Meter) -> Result<Rows, Failure> {
+fn rows(file: &Path, meter: &Meter) -> Result<Rows, Failure> {
     let ending = file.extension().and_then(|ending| ending.to_str());
     match ending.map(str::to_ascii_lowercase).as_deref() {
         Some("csv") => csv::rows(TABLE, file, &NEEDED, meter),
@@ -77,7 +83,7 @@ fn rows(file: &std::path::Path, meter: &Meter) -> Result<Rows, Failure> {
 }
 
 /// How a log becomes an event.
-struct Lettings;
+pub(super) struct Lettings;
 
 impl Mapping for Lettings {
     fn map(&mut self, row: &Row, drafts: &mut Drafts) {

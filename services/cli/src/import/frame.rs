@@ -10,6 +10,7 @@
 mod account;
 pub mod csv;
 pub mod draft;
+mod enrol;
 pub mod index;
 pub mod json;
 mod read;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use account::{Account, Counts, Finding, Severity};
 pub use draft::{Draft, Drafts};
+pub use enrol::{Enrolling, Enrolment, enrol};
 pub use read::{LARGEST_ROW, Meter};
 pub use row::{Content, Row, Rows};
 
@@ -97,6 +99,51 @@ pub async fn run<M: Mapping>(import: Import<M>, flags: &ImportFlags) -> Result<E
     } else {
         Exit::Done
     })
+}
+
+/// What would be sent of a source's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// Rows read.
+    pub rows: usize,
+    /// Ids of the events, or local ids of the subjects, in the rows' order.
+    pub made: Vec<String>,
+    /// What reading and mapping said of the rows.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads and maps every row and sends nothing.
+///
+/// # Errors
+/// When the source cannot be read to its end.
+pub fn tried<M: Mapping>(import: Import<M>) -> Result<Trial, Failure> {
+    let (organisation, mut mapping) = (import.organisation.to_string(), import.mapping);
+    let mut batch = send::Batch::default();
+    for row in import.rows {
+        send::add(
+            &mut batch,
+            import.source,
+            &organisation,
+            &row?,
+            &mut mapping,
+        );
+    }
+    let ids = batch.events.into_iter().map(|event| event.head.event_id);
+    Ok(account::trial(batch.tickets, ids.collect()))
+}
+
+/// Reads and maps every row and enrols nobody.
+///
+/// # Errors
+/// When the source cannot be read to its end.
+pub fn tried_enrolment<M: Enrolling>(enrolment: Enrolment<M>) -> Result<Trial, Failure> {
+    let mut mapping = enrolment.mapping;
+    let mut batch = enrol::Batch::default();
+    for row in enrolment.rows {
+        enrol::add(&mut batch, &row?, &mut mapping);
+    }
+    let ids = batch.subjects.into_iter().map(|subject| subject.local_id);
+    Ok(account::trial(batch.tickets, ids.collect()))
 }
 
 /// Reads, maps and sends, and gives back the account: what [`run`] does between opening the rejects file and the report.

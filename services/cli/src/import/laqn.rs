@@ -5,7 +5,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use walbrook_domain::Organisation;
 use walbrook_proto::city::v1::{DaqiPublished, event};
 use walbrook_proto::common::v1::event_head::When;
@@ -38,18 +38,26 @@ pub struct LaqnArgs {
 /// # Errors
 /// As every import's.
 pub async fn run(args: LaqnArgs) -> Result<Exit, Failure> {
+    let import = import(&args.file, args.publisher)?;
+    frame::run(import, &args.flags).await
+}
+
+/// A file as an import.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn import(file: &Path, publisher: Organisation) -> Result<Import<Index>, Failure> {
     let meter = Meter::default();
     let at = ["HourlyAirQualityIndex", "LocalAuthority"];
-    let authorities = document::rows(TABLE, &args.file, &at, &meter)?;
-    let import = Import {
+    let authorities = document::rows(TABLE, file, &at, &meter)?;
+    Ok(Import {
         source: "laqn",
         agency: "city",
-        organisation: args.publisher,
+        organisation: publisher,
         rows: readings(authorities),
         mapping: Index,
         meter,
-    };
-    frame::run(import, &args.flags).await
+    })
 }
 
 /// One row for each pollutant at a site, with what stands above it; a site without pollutants and an authority without sites is a row too.
@@ -111,7 +119,7 @@ fn joined(authority: &Value, site: &Value, species: &Value) -> Value {
 }
 
 /// Readings become indices.
-struct Index;
+pub(super) struct Index;
 
 impl Mapping for Index {
     fn map(&mut self, row: &Row, drafts: &mut Drafts) {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use walbrook_domain::Organisation;
 use walbrook_proto::common::v1::event_head::When;
 use walbrook_proto::police::v1::{StopSearch, event};
@@ -42,23 +42,29 @@ pub struct StopSearchArgs {
 /// # Errors
 /// As every import's.
 pub async fn run(args: StopSearchArgs) -> Result<Exit, Failure> {
+    let import = import(&args.file, args.publisher)?;
+    frame::run(import, &args.flags).await
+}
+
+/// A file as an import.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn import(file: &Path, publisher: Organisation) -> Result<Import<Searches>, Failure> {
     let meter = Meter::default();
-    let rows = json::rows(TABLE, &args.file, &[], &meter)?;
-    let mapping = Searches::of(&args.publisher);
-    let import = Import {
+    Ok(Import {
         source: "stop-search",
         agency: "police",
-        organisation: args.publisher,
-        rows,
-        mapping,
+        rows: json::rows(TABLE, file, &[], &meter)?,
+        mapping: Searches::of(&publisher),
+        organisation: publisher,
         meter,
-    };
-    frame::run(import, &args.flags).await
+    })
 }
 
 /// Makes one open record of each search. Two records that say the same are two searches: how often a content was seen is remembered, a few dozen
 /// bytes for each.
-struct Searches {
+pub(super) struct Searches {
     force: String,
     seen: HashMap<[u8; 16], u32>,
 }

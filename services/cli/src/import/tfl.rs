@@ -2,7 +2,7 @@
 //! a string, and the response says when it was made).
 //!
 //! What an object is, it says itself (`$type`): a line with its statuses, a line's disruption, an arrival, a docking station, a road's disruption,
-//! the forecast of the air; out of order lifts are known by their members. Texts for passengers stay in the file.
+//! the forecast of the air; out of order lifts and a station's crowding are known by their members. Texts for passengers stay in the file.
 
 mod forecast;
 mod objects;
@@ -23,7 +23,7 @@ const TABLE: &str = "feed";
 /// The member of a capture that the answer stands in.
 const CONTENT: &str = "content";
 
-/// Lines, disruptions, arrivals, docking stations, lifts and the air's forecast (TfL Unified API, JSON)
+/// Lines, disruptions, arrivals, docking stations, lifts, crowding and the air's forecast (TfL Unified API, JSON)
 #[derive(Debug, Args)]
 pub struct TflArgs {
     /// The file, as the service answers it, or a capture of the whole response
@@ -32,6 +32,9 @@ pub struct TflArgs {
     /// When the answer was made, as 2024-07-15T15:41:00Z; a capture says it itself
     #[arg(long, value_name = "INSTANT")]
     pub captured_at: Option<String>,
+    /// The station that a crowding answer is about, by its NaPTAN code: the answer does not say it
+    #[arg(long, value_name = "NAPTAN")]
+    pub station: Option<String>,
     /// The organisation that publishes it
     #[arg(long, value_name = "ORGANISATION", default_value = "TFL:tfl")]
     pub publisher: Organisation,
@@ -45,23 +48,36 @@ pub struct TflArgs {
 /// # Errors
 /// As every import's; and when `--captured-at` is no instant.
 pub async fn run(args: TflArgs) -> Result<Exit, Failure> {
-    let meter = Meter::default();
-    let captured = match &args.captured_at {
+    let said = match &args.captured_at {
         Some(text) => Some(instant(text).ok_or_else(|| {
             let problem = "--captured-at: expected an instant, as 2024-07-15T15:41:00Z";
             Failure::new(Exit::Usage, problem)
         })?),
-        None => captured(&args.file),
+        None => None,
     };
-    let import = Import {
+    let mut import = import(&args.file, args.publisher)?;
+    import.mapping.captured = said.or(import.mapping.captured);
+    import.mapping.station = args.station;
+    frame::run(import, &args.flags).await
+}
+
+/// A file as an import.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn import(file: &Path, publisher: Organisation) -> Result<Import<Feed>, Failure> {
+    let meter = Meter::default();
+    Ok(Import {
         source: "tfl",
         agency: "tfl",
-        organisation: args.publisher,
-        rows: rows(&args.file, &meter)?,
-        mapping: Feed { captured },
+        organisation: publisher,
+        rows: rows(file, &meter)?,
+        mapping: Feed {
+            captured: captured(file),
+            station: None,
+        },
         meter,
-    };
-    frame::run(import, &args.flags).await
+    })
 }
 
 /// The objects of a capture, or of a bare answer.
@@ -78,8 +94,10 @@ fn captured(file: &Path) -> Option<Timestamp> {
 }
 
 /// Makes events of the feed's objects.
-struct Feed {
+pub(super) struct Feed {
     captured: Option<Timestamp>,
+    /// The station that a crowding answer is about.
+    station: Option<String>,
 }
 
 impl Feed {
@@ -109,6 +127,7 @@ impl Mapping for Feed {
             "RoadDisruption" => self.road(value, drafts),
             "LondonAirForecast" => self.forecasts(value, drafts),
             _ if value.get("disruptedLiftUniqueIds").is_some() => self.lifts(value, drafts),
+            _ if value.get("percentageOfBaseline").is_some() => self.crowding(value, drafts),
             _ => drafts.not_mapped("NO_EVENT_TYPE", "no event is made of objects of this kind"),
         }
     }
@@ -127,6 +146,8 @@ impl Mapping for Feed {
             "time_to_station_s" => "timeToStation",
             "valid_from" => "fromDate",
             "valid_to" => "toDate",
+            "of_baseline_permille" => "percentageOfBaseline",
+            "counted_at" => "timeUtc",
             "disruption_id" | "bike_point_id" => "id",
             "level_of_interest" => "levelOfInterest",
             other => other,

@@ -77,8 +77,11 @@ impl<A: Agency> Gateway<A> {
             outcome(findings)
         });
         let outcomes: Vec<_> = outcomes.collect();
-        let enrolled = |one: &&wire::EnrolOutcome| matches!(one.outcome, Some(Outcome::Enrolled(_)));
-        shared.numbers.enrolled(outcomes.iter().filter(enrolled).count());
+        let enrolled =
+            |one: &&wire::EnrolOutcome| matches!(one.outcome, Some(Outcome::Enrolled(_)));
+        shared
+            .numbers
+            .enrolled(outcomes.iter().filter(enrolled).count());
         Ok(outcomes)
     }
 }

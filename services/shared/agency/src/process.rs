@@ -23,8 +23,8 @@ use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait::{self, WaitError};
 
 use crate::{
-    Agency, AgencyKeys, Enrolments, Gateway, GrpcIdentity, Heartbeats, Limits, Parts, RegistrySchemas,
-    Schedules, schedule,
+    Agency, AgencyKeys, Enrolments, Gateway, GrpcIdentity, Heartbeats, Limits, Parts,
+    RegistrySchemas, Schedules, schedule,
 };
 
 /// The part of readiness that says whether the publication schedules are known.

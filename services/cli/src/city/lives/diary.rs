@@ -235,10 +235,14 @@ impl<'a> Diary<'a> {
     }
 
     /// What is told, in its order; each organisation's first event about a record says who it is. With it, who is known as what.
-    pub fn finish(self, household: &[Resident], chance: &ChaCha8Rng) -> (Vec<Told>, Vec<Known>) {
+    pub fn finish(
+        mut self,
+        household: &[Resident],
+        chance: &ChaCha8Rng,
+    ) -> (Vec<Told>, Vec<Known>) {
         let rough = self.courses.contains(&"slept-rough");
         let mut known: BTreeMap<(&'static str, String, Record), Known> = BTreeMap::new();
-        let mut told = self.told.clone();
+        let mut told = std::mem::take(&mut self.told);
         told.sort_by_key(|(told, _)| (told.at_micros, told.sequence));
         let mut events = Vec::with_capacity(told.len());
         for (mut told, record) in told {

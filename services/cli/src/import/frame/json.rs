@@ -24,6 +24,15 @@ const DEEPEST: usize = 64;
 /// # Errors
 /// When the file cannot be read, is UTF-16, or has no such member.
 pub fn rows(table: &'static str, path: &Path, at: &[&str], meter: &Meter) -> Result<Rows, Failure> {
+    Ok(Box::new(elements(table, path, at, meter)?))
+}
+
+fn elements(
+    table: &'static str,
+    path: &Path,
+    at: &[&str],
+    meter: &Meter,
+) -> Result<Elements, Failure> {
     let file = Utf8::new(meter.open(path)?);
     let converted = file.converted();
     let mut text = Text {
@@ -34,13 +43,25 @@ pub fn rows(table: &'static str, path: &Path, at: &[&str], meter: &Meter) -> Res
     let shape = find(&mut text, at).map_err(|problem| {
         Failure::new(Exit::Input, format!("{}: {}", path.display(), problem.0))
     })?;
-    Ok(Box::new(Elements {
+    Ok(Elements {
         table,
         text,
         converted,
         shape,
         number: 0,
-    }))
+    })
+}
+
+/// The documents of a file, one after another as a bulk export has them (one a line); of a file that is an array, its elements.
+///
+/// # Errors
+/// When the file cannot be read, is UTF-16, or is empty.
+pub fn documents(table: &'static str, path: &Path, meter: &Meter) -> Result<Rows, Failure> {
+    let mut rows = elements(table, path, &[], meter)?;
+    if rows.shape == Shape::Single {
+        rows.shape = Shape::Documents;
+    }
+    Ok(Box::new(rows))
 }
 
 /// Why the text is not what was expected; never quotes it.
@@ -192,6 +213,8 @@ enum Shape {
     Further,
     /// One value.
     Single,
+    /// Values, one after another.
+    Documents,
     /// Nothing more.
     Over,
 }
@@ -262,6 +285,12 @@ impl Elements {
         match self.shape {
             Shape::Over => return Ok(None),
             Shape::Single => self.shape = Shape::Over,
+            Shape::Documents => {
+                if self.text.past_space()?.is_none() {
+                    self.shape = Shape::Over;
+                    return Ok(None);
+                }
+            }
             Shape::Array | Shape::Further => {
                 let next = self.text.past_space()?;
                 if next == Some(b']') {

@@ -20,9 +20,9 @@ use crate::{Exit, Failure};
 /// Rows without events that are settled together.
 const ROWS: usize = 2_000;
 /// How often a broken stream is opened again without any answer in between.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 /// The wait before the first of these; it doubles.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Rows with their events, in the rows' order.
 #[derive(Debug, Default)]
@@ -240,9 +240,17 @@ impl Stream<'_> {
 
 /// Whether it is worth another try.
 fn broken(status: tonic::Status) -> Result<Ended, Failure> {
-    use tonic::Code::{Aborted, Cancelled, DeadlineExceeded, Unavailable, Unknown};
-    match status.code() {
-        Aborted | Cancelled | DeadlineExceeded | Unavailable | Unknown => Ok(Ended::Broken(status)),
-        _ => Err(refused("send events")(status)),
+    match may_pass(&status) {
+        true => Ok(Ended::Broken(status)),
+        false => Err(refused("send events")(status)),
     }
+}
+
+/// Whether the same call may succeed later.
+pub(super) fn may_pass(status: &tonic::Status) -> bool {
+    use tonic::Code::{Aborted, Cancelled, DeadlineExceeded, Unavailable, Unknown};
+    matches!(
+        status.code(),
+        Aborted | Cancelled | DeadlineExceeded | Unavailable | Unknown
+    )
 }

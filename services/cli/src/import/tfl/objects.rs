@@ -1,12 +1,14 @@
-//! Lines, disruptions, arrivals, docking stations, roads, lifts.
+//! Lines, disruptions, arrivals, docking stations, roads, lifts, crowding.
 
 use prost_types::Timestamp;
 use serde_json::Value;
 use walbrook_proto::tfl::v1::{
-    ArrivalPrediction, BikePointStatus, LiftDisruption, LineStatusChanged, RoadDisruption, event,
+    ArrivalPrediction, BikePointStatus, CrowdingLive, LiftDisruption, LineStatusChanged,
+    RoadDisruption, event,
 };
 
 use super::{Drafts, Feed};
+use crate::import::air::thousandths;
 use crate::import::feed::{instant, microdegrees};
 
 /// Lines that disruptions name in words only: as they are called, as the service calls them, their mode.
@@ -220,6 +222,39 @@ impl Feed {
             };
             self.send(drafts, None, event::Body::LiftDisruption(body));
         }
+    }
+}
+
+impl Feed {
+    /// How full a station is, as a share of its own baseline. The answer does not say which station: the caller does.
+    pub(super) fn crowding(&self, value: &Value, drafts: &mut Drafts) {
+        let Some(station) = &self.station else {
+            let sentence = "the answer does not say its station: give --station";
+            return drafts.refuse("", "STATION_NOT_SAID", sentence);
+        };
+        // A time called UTC, with or without its Z.
+        let time = text(value, "timeUtc").map(|text| text.trim_end_matches('Z').to_owned());
+        let counted_at = time.and_then(|time| instant(&format!("{time}Z")));
+        if counted_at.is_none() {
+            let sentence = "expected an instant, as 2024-07-15T15:40:00Z";
+            return drafts.refuse("timeUtc", "TIME_UNREADABLE", sentence);
+        }
+        let known = value.get("dataAvailable") != Some(&Value::Bool(false));
+        let share = value.get("percentageOfBaseline").filter(|_| known);
+        let permille = share.map(|share| match share {
+            Value::Number(number) => thousandths(&number.to_string())?.try_into().ok(),
+            _ => None,
+        });
+        if permille == Some(None) {
+            let sentence = "expected a share of the baseline, plainly written, as 0.35";
+            return drafts.refuse("percentageOfBaseline", "VALUE_FORM", sentence);
+        }
+        let body = CrowdingLive {
+            naptan_id: station.clone(),
+            of_baseline_permille: permille.flatten(),
+            counted_at,
+        };
+        self.send(drafts, counted_at, event::Body::CrowdingLive(body));
     }
 }
 

@@ -16,6 +16,7 @@ use crate::publish::Outgoing;
 fn read(file: &Path) -> (Vec<Outgoing>, Vec<Finding>) {
     let mapping = Feed {
         captured: captured(file),
+        station: None,
     };
     testing::events(rows(file, &Meter::default()).unwrap(), mapping)
 }
@@ -26,6 +27,7 @@ fn written(text: &str) -> (Vec<Outgoing>, Vec<Finding>) {
     std::fs::write(&file, text).unwrap();
     let mapping = Feed {
         captured: instant("2024-07-15T15:41:00Z"),
+        station: Some("940GZZLUASL".to_owned()),
     };
     testing::events(rows(&file, &Meter::default()).unwrap(), mapping)
 }
@@ -47,9 +49,8 @@ fn sample(name: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// Trap 4, first half: what was captured is JSON inside a string of JSON, and read through.
 #[test]
-fn a_captured_response_is_json_inside_a_string_of_json() {
+fn trap_4_a_captured_response_is_json_inside_a_string_of_json_and_read_through() {
     let wrapped = r#"{"status_code":200,"headers":{"Date":"Mon, 15 Jul 2024 15:40:58 GMT"},"content":
         "[{\"$type\":\"Tfl.Api.Presentation.Entities.Line, Tfl.Api.Presentation.Entities\",\"id\":\"central\",\"modeName\":\"tube\",\"lineStatuses\":[{\"statusSeverity\":9,\"reason\":\"Central Line: \\\"minor\\\" delays\",\"validityPeriods\":[{\"fromDate\":\"2024-07-15T07:42:48Z\",\"toDate\":\"2024-07-16T00:29:00Z\",\"isNow\":true}],\"disruption\":{\"category\":\"RealTime\"}}]}]"}"#;
     let (events, findings) = written(wrapped);
@@ -65,9 +66,9 @@ fn a_captured_response_is_json_inside_a_string_of_json() {
     assert_eq!(status.disruption_category.as_deref(), Some("RealTime"));
 }
 
-/// Trap 4, second half: 9 May to 11 May, published as 5 September to 5 November.
+/// 9 May to 11 May, published as 5 September to 5 November.
 #[test]
-fn dates_with_day_and_month_swapped_are_put_right_by_the_summary_or_left_out() {
+fn trap_4_dates_with_day_and_month_swapped_are_put_right_by_the_summary_or_left_out() {
     let answer = r#"{"$type":"Tfl.Api.Presentation.Entities.LondonAirForecast, Tfl.Api.Presentation.Entities","currentForecast":[
         {"forecastType":"Current","forecastID":"40578","fromDate":"2023-09-05T00:00:00Z","toDate":"2023-11-05T23:59:00Z","forecastBand":"Low",
          "forecastSummary":"Low air pollution forecast valid from Tuesday 9 May to end of Thursday 11 May GMT","nO2Band":"Very High","forecastText":"&lt;br/&gt;"},
@@ -152,6 +153,48 @@ fn docking_stations_roads_and_lifts() {
         (lift.lift_id.as_str(), lift.in_service),
         ("940GZZLUWYP-Lift-6", false)
     );
+}
+
+#[test]
+fn the_crowding_of_a_station_is_a_share_in_thousandths_and_no_data_is_not_zero() {
+    let live =
+        |rest: &str| format!(r#"{{"dataAvailable":{rest},"timeLocal":"2024-07-15T16:41:00"}}"#);
+    for (text, share) in [
+        (
+            live(r#"true,"percentageOfBaseline":0.3567,"timeUtc":"2024-07-15T15:40:00Z""#),
+            Some(357),
+        ),
+        (
+            live(r#"true,"percentageOfBaseline":1,"timeUtc":"2024-07-15T15:40:00.000Z""#),
+            Some(1_000),
+        ),
+        (
+            live(r#"false,"percentageOfBaseline":0.0,"timeUtc":"2024-07-15T15:40:00""#),
+            None,
+        ),
+    ] {
+        let (events, findings) = written(&text);
+        assert_eq!((events.len(), findings.len()), (1, 0), "{text}");
+        let event::Body::CrowdingLive(one) = body(&events[0]) else {
+            panic!()
+        };
+        assert_eq!(one.naptan_id, "940GZZLUASL");
+        assert_eq!(one.of_baseline_permille, share, "{text}");
+        assert_eq!(one.counted_at, instant("2024-07-15T15:40:00Z"));
+    }
+    for (text, rule) in [
+        (
+            live(r#"true,"percentageOfBaseline":"much","timeUtc":"2024-07-15T15:40:00Z""#),
+            "VALUE_FORM",
+        ),
+        (
+            live(r#"true,"percentageOfBaseline":0.5"#),
+            "TIME_UNREADABLE",
+        ),
+    ] {
+        let (events, findings) = written(&text);
+        assert_eq!((events.len(), findings[0].rule.as_str()), (0, rule));
+    }
 }
 
 #[test]

@@ -124,7 +124,10 @@ async fn subjects_go_to_identity_in_one_question_and_nothing_onto_the_log() {
     assert!(outcomes.iter().all(|one| queries(one).is_empty()));
     let people = &door.house.people;
     assert_eq!((*people.calls.lock(), people.asked.lock().len()), (1, 3));
-    assert!(door.house.log.records().is_empty(), "no event stands anywhere");
+    assert!(
+        door.house.log.records().is_empty(),
+        "no event stands anywhere"
+    );
     assert!(people.accepted.lock().is_empty(), "no event was accepted");
 
     // The same again is known here already: identity is not asked.
@@ -216,8 +219,14 @@ async fn whoever_publishes_nothing_about_persons_here_enrols_nobody() {
     };
     // No schedule; a schedule without a type about persons; a schedule of another agency's types.
     let (islington, barnet, brent) = ("GSS:E09000019", "GSS:E09000003", "GSS:E09000005");
-    assert!(door.schedules.take(&schedule(barnet, 1, &["tfl.LineStatusChanged"])));
-    assert!(door.schedules.take(&schedule(brent, 1, &["police.MissingEpisode"])));
+    assert!(
+        door.schedules
+            .take(&schedule(barnet, 1, &["tfl.LineStatusChanged"]))
+    );
+    assert!(
+        door.schedules
+            .take(&schedule(brent, 1, &["police.MissingEpisode"]))
+    );
     for organisation in [islington, barnet, brent] {
         let refused = door.client(organisation, "*").enrol(ask()).await;
         let refused = refused.expect_err("no reason to name anybody");
@@ -228,7 +237,10 @@ async fn whoever_publishes_nothing_about_persons_here_enrols_nobody() {
     // A type that the organisation publishes, and the caller may not send.
     let refused = door.client(CAMDEN, LETTING).enrol(ask()).await;
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
-    assert!(door.house.people.asked.lock().is_empty(), "nothing was said");
+    assert!(
+        door.house.people.asked.lock().is_empty(),
+        "nothing was said"
+    );
     let taken = door.client(CAMDEN, EVENT).enrol(ask()).await;
     taken.expect("one type is enough");
 }

@@ -2,6 +2,7 @@
 
 use super::super::published as figures;
 use super::*;
+use housing::v1::RoughSleepingContact as Contact;
 use housing::v1::event::Body as Housing;
 use social_care::v1::event::Body as SocialCare;
 
@@ -24,7 +25,7 @@ struct Street {
     seen: usize,
     men: usize,
     middle: usize,
-    contacts: HashMap<u64, Vec<housing::v1::RoughSleepingContact>>,
+    contacts: HashMap<u64, Vec<Contact>>,
 }
 
 fn street(more: u32) -> Street {
@@ -54,122 +55,114 @@ fn street(more: u32) -> Street {
     street
 }
 
+impl Street {
+    /// The share of people whose first contact is so.
+    fn of(&self, test: impl Fn(&Contact) -> bool) -> f64 {
+        let so = self.contacts.values().filter(|all| test(&all[0]));
+        share(so.count(), self.seen)
+    }
+
+    /// The contacts of each person who was new.
+    fn new(&self) -> Vec<&Vec<Contact>> {
+        let new = |all: &&Vec<Contact>| all[0].derived_status.as_deref() == Some("FLOW");
+        self.contacts.values().filter(new).collect()
+    }
+}
+
+/// Who they are, and which of them are new.
+fn demand_people(street: &Street, more: u32) {
+    let seen = street.seen;
+    let per_londoner = seen as f64 / 60_000.0 / f64::from(more);
+    let status = |wanted: &'static str| {
+        move |first: &Contact| first.derived_status.as_deref() == Some(wanted)
+    };
+    let (flow, stock) = (street.of(status("FLOW")), street.of(status("STOCK")));
+    let (men, middle) = (share(street.men, seen), share(street.middle, seen));
+    for (what, found, wanted, tolerance) in [
+        (
+            "seen in a year",
+            per_londoner,
+            figures::ROUGH_PER_LONDONER,
+            0.0004,
+        ),
+        ("men", men, figures::ROUGH_MALE, 0.05),
+        ("aged 26 to 55", middle, figures::ROUGH_AGED_26_TO_55, 0.04),
+        ("flow", flow, figures::FLOW, 0.06),
+        ("stock", stock, figures::STOCK, 0.05),
+    ] {
+        near(what, found, wanted, tolerance);
+    }
+}
+
+/// How often they are met.
+fn demand_contacts(street: &Street) {
+    let new = street.new();
+    let once = new.iter().filter(|all| all.len() == 1).count();
+    let once = share(once, new.len());
+    near("new and seen once", once, figures::NEW_SEEN_ONCE, 0.06);
+    let counts = || street.contacts.values().map(Vec::len);
+    let often = share(counts().filter(|count| *count > 10).count(), street.seen);
+    near(
+        "seen over ten times",
+        often,
+        figures::SEEN_OVER_TEN_TIMES,
+        0.025,
+    );
+    let most = counts().max().unwrap();
+    assert!(most > 30, "contacts have a heavy tail: {most}");
+}
+
+/// Where they came from, where they are met, and what they need.
+fn demand_histories(street: &Street) {
+    let from = |first: &Contact, institution: &str| {
+        first.previous_institution.as_deref() == Some(institution)
+    };
+    let new = street.new();
+    let asylum = new.iter().filter(|all| from(&all[0], "ASYLUM_SUPPORT"));
+    let asylum = share(asylum.count(), new.len());
+    near(
+        "new from asylum support",
+        asylum,
+        figures::NEW_FROM_ASYLUM_SUPPORT,
+        0.05,
+    );
+    for (institution, wanted, tolerance) in [
+        ("PRISON", figures::ROUGH_PRISON, 0.06),
+        ("CARE", figures::ROUGH_CARE, 0.04),
+        ("ARMED_FORCES", figures::ROUGH_FORCES, 0.02),
+    ] {
+        let found = street.of(|first| from(first, institution));
+        near(institution, found, wanted, tolerance);
+    }
+    let westminster = street.of(|first| first.area == "E09000033");
+    near(
+        "Westminster",
+        westminster,
+        figures::SEEN_IN_WESTMINSTER,
+        0.05,
+    );
+    let buses = street.of(|first| first.area == "BUS");
+    near("buses", buses, figures::SEEN_ON_BUSES, 0.012);
+    let needs = |first: &Contact, need: &str| first.needs.iter().any(|one| one == need);
+    let all = [
+        ("MENTAL_HEALTH", figures::NEED_MENTAL_HEALTH),
+        ("ALCOHOL", figures::NEED_ALCOHOL),
+        ("DRUGS", figures::NEED_DRUGS),
+    ];
+    for (need, wanted) in all {
+        near(need, street.of(|first| needs(first, need)), wanted, 0.06);
+    }
+    let three = street.of(|first| all.iter().all(|(need, _)| needs(first, need)));
+    near("all three needs", three, figures::NEED_ALL_THREE, 0.04);
+}
+
 #[test]
 fn people_on_the_street_are_as_chain_counts_them() {
     let more = 8;
     let street = street(more);
-    let (seen, first) = (street.seen, |status: &str| {
-        street
-            .contacts
-            .values()
-            .filter(|all| all[0].derived_status.as_deref() == Some(status))
-            .count()
-    });
-    let per_londoner = seen as f64 / 60_000.0 / f64::from(more);
-    near(
-        "seen in a year",
-        per_londoner,
-        figures::ROUGH_PER_LONDONER,
-        0.0004,
-    );
-    near("men", share(street.men, seen), figures::ROUGH_MALE, 0.05);
-    near(
-        "aged 26 to 55",
-        share(street.middle, seen),
-        figures::ROUGH_AGED_26_TO_55,
-        0.04,
-    );
-    near("flow", share(first("FLOW"), seen), figures::FLOW, 0.06);
-    near("stock", share(first("STOCK"), seen), figures::STOCK, 0.05);
-    let new: Vec<_> = street
-        .contacts
-        .values()
-        .filter(|all| all[0].derived_status.as_deref() == Some("FLOW"))
-        .collect();
-    let once = new.iter().filter(|all| all.len() == 1).count();
-    near(
-        "new and seen once",
-        share(once, new.len()),
-        figures::NEW_SEEN_ONCE,
-        0.06,
-    );
-    let often = street
-        .contacts
-        .values()
-        .filter(|all| all.len() > 10)
-        .count();
-    near(
-        "seen over ten times",
-        share(often, seen),
-        figures::SEEN_OVER_TEN_TIMES,
-        0.025,
-    );
-    let most = street.contacts.values().map(Vec::len).max().unwrap();
-    assert!(most > 30, "contacts have a heavy tail: {most}");
-    let asylum = new
-        .iter()
-        .filter(|all| all[0].previous_institution.as_deref() == Some("ASYLUM_SUPPORT"))
-        .count();
-    near(
-        "new from asylum support",
-        share(asylum, new.len()),
-        figures::NEW_FROM_ASYLUM_SUPPORT,
-        0.05,
-    );
-    let of = |test: &dyn Fn(&housing::v1::RoughSleepingContact) -> bool| {
-        share(
-            street.contacts.values().filter(|all| test(&all[0])).count(),
-            seen,
-        )
-    };
-    near(
-        "prison",
-        of(&|c| c.previous_institution.as_deref() == Some("PRISON")),
-        figures::ROUGH_PRISON,
-        0.06,
-    );
-    near(
-        "care",
-        of(&|c| c.previous_institution.as_deref() == Some("CARE")),
-        figures::ROUGH_CARE,
-        0.04,
-    );
-    near(
-        "forces",
-        of(&|c| c.previous_institution.as_deref() == Some("ARMED_FORCES")),
-        figures::ROUGH_FORCES,
-        0.02,
-    );
-    near(
-        "Westminster",
-        of(&|c| c.area == "E09000033"),
-        figures::SEEN_IN_WESTMINSTER,
-        0.05,
-    );
-    near(
-        "buses",
-        of(&|c| c.area == "BUS"),
-        figures::SEEN_ON_BUSES,
-        0.012,
-    );
-    for (need, wanted) in [
-        ("MENTAL_HEALTH", figures::NEED_MENTAL_HEALTH),
-        ("ALCOHOL", figures::NEED_ALCOHOL),
-        ("DRUGS", figures::NEED_DRUGS),
-    ] {
-        near(
-            need,
-            of(&|c| c.needs.iter().any(|one| one == need)),
-            wanted,
-            0.06,
-        );
-    }
-    let three = of(&|c| {
-        ["MENTAL_HEALTH", "ALCOHOL", "DRUGS"]
-            .iter()
-            .all(|need| c.needs.iter().any(|one| one == need))
-    });
-    near("all three needs", three, figures::NEED_ALL_THREE, 0.04);
+    demand_people(&street, more);
+    demand_contacts(&street);
+    demand_histories(&street);
 }
 
 #[test]
