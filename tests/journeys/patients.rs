@@ -46,7 +46,7 @@ fn import(backbone: &Backbone, folder: &Path, from: &Path) -> serde_json::Value 
     let tests = std::env::current_exe().unwrap();
     let programs = tests.parent().and_then(Path::parent).unwrap();
     let out = Command::new(programs.join("walbrook"))
-        .args(["import", "pds", "--organisation", TRUST, "--json", "--dir"])
+        .args(["import", "pds", "--provider", TRUST, "--json", "--dir"])
         .arg(folder)
         .args(["--endpoint", &backbone.address("health")])
         .arg(from)

@@ -34,7 +34,7 @@ pub struct PdsArgs {
     pub from: PathBuf,
     /// The health organisation whose patients they are: ODS:code
     #[arg(long, value_name = "ORGANISATION")]
-    pub organisation: Organisation,
+    pub provider: Organisation,
     /// Rejects, form and caller
     #[command(flatten)]
     pub flags: ImportFlags,
@@ -45,7 +45,7 @@ pub struct PdsArgs {
 /// # Errors
 /// As every import's.
 pub async fn run(args: PdsArgs) -> Result<Exit, Failure> {
-    frame::enrol(enrolment(&args.from, args.organisation)?, &args.flags).await
+    frame::enrol(enrolment(&args.from, args.provider)?, &args.flags).await
 }
 
 /// A file or folder as an enrolment.
