@@ -13,6 +13,7 @@ pub mod conformance;
 pub mod consent;
 pub mod dataset;
 pub mod demo;
+pub mod evaluate;
 pub mod export;
 mod failure;
 pub mod ground;
@@ -94,6 +95,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Generate a synthetic city and send its events
     City(city::CityArgs),
+    /// Measure what a view's score is worth, against simple rules
+    Evaluate(evaluate::EvaluateArgs),
     /// Wait until everything on the log is decided
     Settle(settle::SettleArgs),
     /// Print a token of the local issuer, for grpcurl and other clients
@@ -142,6 +145,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Rules(args) => rules::run(&args),
         Command::Export(args) => export::run(args).await,
         Command::City(args) => city::run(args).await,
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Settle(args) => settle::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::Demo(args) => demo::run(args).await,

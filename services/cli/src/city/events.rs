@@ -217,9 +217,10 @@ fn write(path: &Path, runs: &[PathBuf], events: u64) -> Result<(), Failure> {
     let mut merge = Merge::open(runs).map_err(&failed)?;
     let bar = progress(events, "events written");
     let (mut content, mut line) = (Vec::new(), Vec::new());
-    while merge.next(&mut content).map_err(&failed)?.is_some() {
+    while let Some((at_micros, ..)) = merge.next(&mut content).map_err(&failed)? {
         line.clear();
-        if !lines.write(&content, &mut line) {
+        let told_at = walbrook_domain::Instant(at_micros);
+        if !lines.write(told_at, &content, &mut line) {
             return Err(Failure::new(Exit::Internal, "a run holds what is no event"));
         }
         file.write_all(&line).map_err(&failed)?;

@@ -32,6 +32,7 @@ use crate::city::figures::Share;
 use diary::Diary;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::rc::Rc;
 use walbrook_domain::Day;
 
 /// People of a block.
@@ -162,7 +163,7 @@ impl Lives {
     }
 
     /// The people of a block with their households.
-    fn souls(&self, block: u64) -> Vec<(Soul, Vec<Resident>)> {
+    fn souls(&self, block: u64) -> Vec<(Soul, Rc<[Resident]>)> {
         let first = block * BLOCK;
         let room = usize::try_from(BLOCK.min(self.people.saturating_sub(first))).unwrap_or(0);
         let mut souls = Vec::with_capacity(room);
@@ -174,7 +175,7 @@ impl Lives {
             // A household that does not fit whole is cut: its youngest are not of this city.
             let mut members = self.residents.household(first + place);
             members.truncate(left);
-            self.household(first + place, &members, first, &mut souls);
+            self.household(first + place, members, first, &mut souls);
         }
         souls
     }
@@ -182,9 +183,9 @@ impl Lives {
     fn household(
         &self,
         number: u64,
-        members: &[Resident],
+        members: Vec<Resident>,
         first: u64,
-        souls: &mut Vec<(Soul, Vec<Resident>)>,
+        souls: &mut Vec<(Soul, Rc<[Resident]>)>,
     ) {
         let mut rng = self.chance(0x0a11, number);
         let shared = chance::normal(&mut rng);
@@ -198,6 +199,8 @@ impl Lives {
         let restricted = rng.random_range(0..1_000) < 3;
         let adult = |member: &&Resident| member.age_on(self.span.to) >= 18;
         let adults = members.iter().filter(adult).count();
+        // One for all of them: a life looks at the household, and changes nothing there.
+        let members: Rc<[Resident]> = members.into();
         for (place, member) in members.iter().enumerate() {
             let index = first + u64::try_from(souls.len()).unwrap_or(0);
             let own = chance::normal(&mut rng);
@@ -213,7 +216,7 @@ impl Lives {
                 restricted,
                 resident,
             };
-            souls.push((soul, members.to_vec()));
+            souls.push((soul, Rc::clone(&members)));
         }
     }
 
@@ -243,6 +246,8 @@ impl Lives {
             adult_from: soul.birthday(18),
             born: soul.resident.birth,
             vulnerability_thousandths: thousandths(soul.vulnerability),
+            male: soul.resident.male,
+            name_origin: soul.resident.origin,
             courses,
             bedded_down: nights,
             told,

@@ -3,6 +3,7 @@
 use crate::publish::{Body, Outgoing};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+use walbrook_domain::Instant;
 use walbrook_proto::{city, health, housing, police, social_care, tfl};
 
 /// Agencies, by the byte that stands for each.
@@ -85,7 +86,8 @@ pub fn unpack(packed: &[u8]) -> Option<Outgoing> {
     })
 }
 
-/// Writes events as lines: `{"agency":…,"organisation":…,"event":…}`, the event in protobuf's JSON form, as any client of the gateway can send it.
+/// Writes events as lines: `{"told_at":…,"agency":…,"organisation":…,"event":…}`: when it is sent, and the event in protobuf's JSON form, as any
+/// client of the gateway can send it.
 #[derive(Debug)]
 pub struct Lines {
     events: Vec<(&'static str, MessageDescriptor)>,
@@ -105,15 +107,17 @@ impl Lines {
     }
 
     /// Writes one line. `false`: these are no bytes of [`pack`].
-    pub fn write(&self, packed: &[u8], line: &mut Vec<u8>) -> bool {
-        self.try_write(packed, line).is_some()
+    pub fn write(&self, told_at: Instant, packed: &[u8], line: &mut Vec<u8>) -> bool {
+        self.try_write(told_at, packed, line).is_some()
     }
 
-    fn try_write(&self, packed: &[u8], line: &mut Vec<u8>) -> Option<()> {
+    fn try_write(&self, told_at: Instant, packed: &[u8], line: &mut Vec<u8>) -> Option<()> {
         let (agency, organisation, bytes) = split(packed)?;
         let (_, event) = self.events.iter().find(|(one, _)| *one == agency)?;
         let event = DynamicMessage::decode(event.clone(), bytes).ok()?;
-        line.extend(b"{\"agency\":\"");
+        line.extend(b"{\"told_at\":\"");
+        line.extend(told_at.rfc3339().bytes());
+        line.extend(b"\",\"agency\":\"");
         line.extend(agency.bytes());
         line.extend(b"\",\"organisation\":");
         serde_json::to_writer(&mut *line, organisation).ok()?;

@@ -9,7 +9,7 @@ use walbrook_domain::Day;
 /// Columns of `who.csv`: each organisation's record, whose it is, and what is wrong in it.
 pub const WHO: &str = "agency,organisation,id_scheme,local_id,person,errors";
 /// Columns of `people.csv`.
-pub const PEOPLE: &str = "person,household,born,vulnerability_thousandths,courses";
+pub const PEOPLE: &str = "person,household,born,vulnerability_thousandths,courses,sex,name_origin";
 /// Columns of `next.csv`: the label of each adult on each index day.
 pub const NEXT: &str =
     "person,index_date,bedded_down_before,next_bedded_down_on,within_90_days,within_180_days";
@@ -39,9 +39,10 @@ impl Lines {
         let courses = life.courses.join(" ");
         let (household, born) = (life.household, life.born);
         let vulnerability = life.vulnerability_thousandths;
+        let (sex, origin) = (if life.male { "male" } else { "female" }, life.name_origin);
         let _ = writeln!(
             self.people,
-            "{person},{household},{born},{vulnerability},{courses}"
+            "{person},{household},{born},{vulnerability},{courses},{sex},{origin}"
         );
         for index in index_days {
             let Some(next) = life.next(*index) else {

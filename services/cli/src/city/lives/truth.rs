@@ -16,6 +16,10 @@ pub struct Life {
     pub adult_from: Day,
     /// The hidden vulnerability, around 0 with deviation 1,000.
     pub vulnerability_thousandths: i64,
+    /// Male, as services record it.
+    pub male: bool,
+    /// Where the name comes from.
+    pub name_origin: &'static str,
     /// What the life went through.
     pub courses: Vec<&'static str>,
     /// The days on which the person was met bedded down, also those past the last day told.
