@@ -11,7 +11,9 @@
 )]
 
 mod conformance;
+mod counts;
 mod crashes;
+mod decided;
 mod dry_run;
 mod forwarding;
 mod gateway;
@@ -23,6 +25,7 @@ mod merges;
 mod moves;
 mod open_data;
 mod outages;
+mod patients;
 mod quarantine;
 mod receipts;
 mod redecisions;

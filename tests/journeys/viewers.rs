@@ -18,7 +18,10 @@ const WESTMINSTER: &str = "GSS:E09000033";
 /// The reads on record for an organisation.
 fn reads(backbone: &Backbone, organisation: &str) -> Vec<ReadRecord> {
     let records = backbone.records("audit.reads");
-    let read = records.iter().map(|record| {
+    let of_reads = |record: &&walbrook_eventlog::Record| {
+        record.headers.text("ce_type") == Some(ReadRecord::FULL_NAME)
+    };
+    let read = records.iter().filter(of_reads).map(|record| {
         let (_, body) = unframe(record.value.as_deref()).expect("framed");
         ReadRecord::decode_exact(body).expect("a read record")
     });

@@ -27,6 +27,7 @@ mod sources;
 mod world;
 
 mod clean;
+mod decided;
 mod held;
 mod reads;
 mod tampered;

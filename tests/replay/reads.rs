@@ -15,18 +15,20 @@ use walbrook_policy::PolicyState;
 use walbrook_proto::audit::v1::{AnsweredRow, AppliedOffset, PageAgreement, ReadRecord};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_tests::records::{self, CAMDEN};
+use walbrook_view::order::Order;
+use walbrook_view::query::Query;
 use walbrook_view::reading::{BookReading, Reading as _, Viewer};
 use walbrook_view::wire::{SharedRecord, SharedSchema, read as read_shared};
-use walbrook_view::{Asked, Partition, View};
+use walbrook_view::{Asked, Partition, View, page};
 
 use crate::held::{Held, Spot};
 use crate::world::{PARTITIONS, World};
 
 const SHARED: &str = "shared.rough-sleeping";
-const READS: &str = "audit.reads";
+pub(crate) const READS: &str = "audit.reads";
 
 /// The first clean run after which several people have rows, read once, as a list.
-fn read_run() -> Held {
+pub(crate) fn read_run() -> Held {
     let text = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../deploy/views/rough_sleeping_risk.toml"
@@ -133,16 +135,12 @@ fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
         case_named: false,
         calendar: &calendar,
     };
-    let (mut answered, mut applied) = (Vec::new(), Vec::new());
+    let (mut rows, mut applied) = (Vec::new(), Vec::new());
     for number in 0..PARTITIONS {
         let fold = fold(held, view, number);
         for person in fold.people() {
             if let Some(row) = asked.row(&person).expect("no disagreement") {
-                answered.push(AnsweredRow {
-                    person_pseudonym: row.pseudonym.as_bytes().to_vec(),
-                    row_sha256: row.sha256().to_vec(),
-                    explanation_sha256: None,
-                });
+                rows.push(row);
             }
         }
         applied.push(AppliedOffset {
@@ -151,6 +149,8 @@ fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
             next_offset: held.end_of(SHARED, number),
         });
     }
+    let page = page::cut(rows, &Order::default(), None, 500);
+    let answered: Vec<AnsweredRow> = page.rows.iter().map(answer).collect();
     (answered.len() > 1).then(|| ReadRecord {
         read_id: records::event_id(1).to_string(),
         reader: viewer.reader.clone(),
@@ -173,6 +173,12 @@ fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
             seconds: 1_791_000_000,
             nanos: 0,
         }),
+        query: Query {
+            read_at: asked_at,
+            limit: 500,
+            ..Query::one()
+        }
+        .to_string(),
         agreements: reading
             .entitlements()
             .into_iter()
@@ -183,6 +189,14 @@ fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
             .collect(),
         ..ReadRecord::default()
     })
+}
+
+fn answer(row: &walbrook_view::Row) -> AnsweredRow {
+    AnsweredRow {
+        person_pseudonym: row.pseudonym.as_bytes().to_vec(),
+        row_sha256: row.sha256().to_vec(),
+        explanation_sha256: None,
+    }
 }
 
 fn fold(held: &Held, view: &View, number: i32) -> Partition {
@@ -222,26 +236,21 @@ fn fold(held: &Held, view: &View, number: i32) -> Partition {
 }
 
 fn read(record: &ReadRecord) -> NewRecord {
+    framed(record)
+}
+
+/// A record of `audit.reads`.
+pub(crate) fn framed<R: AvroRecord>(record: &R) -> NewRecord {
     let mut all = Headers::new();
-    for (name, value) in headers::internal(
-        ReadRecord::FULL_NAME,
-        "materialiser",
-        Some(Instant(0)),
-        None,
-    ) {
+    for (name, value) in headers::internal(R::FULL_NAME, "materialiser", Some(Instant(0)), None) {
         all.push(name, value);
     }
+    let body = record.to_vec().expect("a body");
     NewRecord {
         topic: READS.into(),
         partition: Some(0),
         key: Some(CAMDEN.into()),
-        value: Some(
-            frame(
-                records::schema_id(ReadRecord::FULL_NAME),
-                &record.to_vec().expect("a body"),
-            )
-            .into(),
-        ),
+        value: Some(frame(records::schema_id(R::FULL_NAME), &body).into()),
         headers: all,
         timestamp_ms: None,
     }
@@ -288,7 +297,7 @@ fn signed_run() -> Held {
     held
 }
 
-fn listed(report: &Report) -> String {
+pub(crate) fn listed(report: &Report) -> String {
     report
         .differences()
         .iter()
@@ -297,7 +306,7 @@ fn listed(report: &Report) -> String {
         .collect()
 }
 
-fn spot(topic: &str) -> Spot {
+pub(crate) fn spot(topic: &str) -> Spot {
     Spot {
         topic: topic.to_owned(),
         partition: 0,
@@ -316,7 +325,7 @@ fn reads_come_out_the_same() {
 #[test]
 fn every_claim_of_a_read_record() {
     type Change = (&'static str, fn(&mut ReadRecord));
-    let changes: [Change; 13] = [
+    let changes: [Change; 19] = [
         ("organisation without agreement", |read| {
             read.organisation = "ODS:RRV".to_owned()
         }),
@@ -345,6 +354,20 @@ fn every_claim_of_a_read_record() {
         }),
         ("agreements", |read| read.agreements_next = 0),
         ("entitled by", |read| read.agreements[0].version += 1),
+        ("row left out", |read| {
+            read.answered.pop();
+        }),
+        ("order of rows", |read| read.answered.reverse()),
+        ("limit", |read| {
+            read.query = read.query.replace("limit=500", "limit=1")
+        }),
+        ("condition", |read| {
+            read.query = read.query.replace("where=-", "where=band%20%3D%20%22NO%22")
+        }),
+        ("time of the question", |read| {
+            read.query = read.query.replace("read_at=20", "read_at=19")
+        }),
+        ("operation", |read| read.operation = "BROWSE".to_owned()),
     ];
     let clean = read_run();
     for (name, change) in changes {

@@ -6,8 +6,10 @@ use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
 use walbrook_domain::{Pseudonym, Purpose};
 use walbrook_eventlog::{Record, murmur2_partition, topics};
 use walbrook_proto::audit::v1::ReadRecord;
+use walbrook_view::cohort::Groups;
+use walbrook_view::explain::Explanation;
 use walbrook_view::wire::{Needs, SharedRecord, SharedSchema, read};
-use walbrook_view::{Asked, Partition};
+use walbrook_view::{Asked, Partition, Row, page};
 
 use crate::log::{Log, header};
 
@@ -102,12 +104,68 @@ impl<'a> Folds<'a> {
         Ok(())
     }
 
-    /// The hash of a person's row as asked; `None` when there is nothing to show.
-    pub fn row(&self, asked: &Asked<'_>, pseudonym: &Pseudonym) -> Option<[u8; 32]> {
+    /// The rows of everyone as asked; every partition must stand where the read had it.
+    ///
+    /// # Errors
+    /// In words, when the read did not look at every partition, or two agreements disagree.
+    pub fn rows(&self, asked: &Asked<'_>, applied: &[(i32, i64)]) -> Result<Vec<Row>, String> {
+        let topic = topics::shared(&self.purpose);
+        let mut rows = Vec::new();
+        for number in 0..self.log.partitions(&topic) {
+            let fold = self.folds.get(&(topic.clone(), number));
+            let fold = fold.filter(|fold| applied.contains(&(number, fold.next)));
+            let fold = fold.ok_or_else(|| format!("{topic}[{number}] was not looked at"))?;
+            page::collect(asked, &fold.state, None, &mut rows)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(rows)
+    }
+
+    /// Counts everyone as asked; every partition must stand where the read had it.
+    ///
+    /// # Errors
+    /// In words, when the read did not look at every partition, or two agreements disagree.
+    pub fn count(
+        &self,
+        asked: &Asked<'_>,
+        applied: &[(i32, i64)],
+        groups: &mut Groups<'_>,
+    ) -> Result<(), String> {
+        let topic = topics::shared(&self.purpose);
+        for number in 0..self.log.partitions(&topic) {
+            let fold = self.folds.get(&(topic.clone(), number));
+            let fold = fold.filter(|fold| applied.contains(&(number, fold.next)));
+            let fold = fold.ok_or_else(|| format!("{topic}[{number}] was not looked at"))?;
+            groups
+                .collect(asked, &fold.state)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Why a person's row says what it says; `None` when there is nothing to show.
+    pub fn explanation(
+        &self,
+        asked: &Asked<'_>,
+        pseudonym: &Pseudonym,
+        columns: &[String],
+    ) -> Option<Explanation> {
+        let state = self.state(pseudonym)?;
+        let explained = asked.explain(&state.person(pseudonym)?, columns).ok()?;
+        explained.map(|(_, explanation)| explanation)
+    }
+
+    fn state(&self, pseudonym: &Pseudonym) -> Option<&Partition> {
         let topic = topics::shared(&self.purpose);
         let partition = murmur2_partition(pseudonym.as_bytes(), self.log.partitions(&topic));
-        let fold = self.folds.get(&(topic, partition))?;
-        let row = asked.row(&fold.state.person(pseudonym)?).ok()??;
+        Some(&self.folds.get(&(topic, partition))?.state)
+    }
+
+    /// The hash of a person's row as asked; `None` when there is nothing to show.
+    pub fn row(&self, asked: &Asked<'_>, pseudonym: &Pseudonym) -> Option<[u8; 32]> {
+        let row = asked
+            .row(&self.state(pseudonym)?.person(pseudonym)?)
+            .ok()??;
         Some(row.sha256())
     }
 }

@@ -1,20 +1,30 @@
-//! Reads: each by an entitled reader, within scope, of rows that come out the same when they are computed again.
+//! Reads: each by an entitled reader, within scope, of rows that come out the same when they are computed again; and what officers decided because
+//! of them.
+
+mod answered;
+mod counted;
+mod decided;
 
 use std::collections::BTreeMap;
 
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
-use walbrook_domain::{Day, Instant, Pseudonym, WorkingCalendar};
+use walbrook_domain::{Day, Instant, WorkingCalendar};
+use walbrook_event::headers;
 use walbrook_eventlog::topics;
+use walbrook_policy::catalogue::FieldKind;
 use walbrook_policy::state::AgreementBook;
-use walbrook_proto::audit::v1::{ReadRecord, Removal};
+use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord, Removal};
+use walbrook_proto::avro::AvroRecord as _;
 use walbrook_view::reading::{BookReading, Viewer};
 use walbrook_view::wire::Needs;
-use walbrook_view::{Asked, View};
+use walbrook_view::{Row, View, order};
 
 use crate::control;
 use crate::fold::Folds;
-use crate::log::{Log, Place, decode, printable};
+use crate::log::{Log, Place, decode, header_text, printable};
 use crate::report::{Checked, Report};
+use answered::Listing;
+use decided::Decided;
 
 /// The words of a read record's outcome.
 const ANSWERED: &str = "ANSWERED";
@@ -29,6 +39,11 @@ struct Reads<'a> {
     views: BTreeMap<[u8; 32], View>,
     calendar: WorkingCalendar,
     folds: Folds<'a>,
+    /// What the conditions and orders of lists may name, by view file.
+    columns: BTreeMap<[u8; 32], BTreeMap<String, FieldKind>>,
+    /// The rows of the last list, and of which question: pages of a list follow one another.
+    listed: Option<(Listing, Vec<Row>)>,
+    decided: Decided,
     report: &'a mut Report,
 }
 
@@ -45,6 +60,11 @@ pub fn check(log: &Log, policy: &[ControlRecord], report: &mut Report) {
     }
     let folds = Folds::new(log, needs, policy);
     let book = new_book();
+    let catalogue = walbrook_view::file::catalogue();
+    let columns = views
+        .iter()
+        .map(|(sha256, view)| (*sha256, order::columns(view, &catalogue)))
+        .collect();
     let mut reads = Reads {
         log,
         agreements,
@@ -53,15 +73,23 @@ pub fn check(log: &Log, policy: &[ControlRecord], report: &mut Report) {
         views,
         calendar,
         folds,
+        columns,
+        listed: None,
+        decided: Decided::default(),
         report,
     };
     for record in log.records(topics::READS, 0) {
+        if header_text(record, headers::TYPE) == OfficerDecision::FULL_NAME {
+            reads.decision(record);
+            continue;
+        }
         let Some(read) = decode::<ReadRecord>(record, "read", reads.report) else {
             continue;
         };
         reads.report.count(Checked::Reads, 1);
         let asked_at = Instant(record.timestamp_ms.saturating_mul(1_000));
         reads.one(&Place::of(record), &read, asked_at);
+        reads.decided.read(read);
     }
     removals(log, report);
 }
@@ -193,93 +221,26 @@ impl Reads<'_> {
             role: read.role.clone(),
             reader: read.reader.clone(),
         };
+        if read.operation == counted::COUNT {
+            let book = std::mem::replace(&mut self.book, new_book());
+            self.counted(place, read, &view, (&book, &viewer), asked_at);
+            self.book = book;
+            return;
+        }
+        let Some(query) = self.query(place, read, asked_at) else {
+            return;
+        };
         let book = std::mem::replace(&mut self.book, new_book());
-        self.rows(
+        self.answer(
             place,
             read,
             &view,
-            &BookReading::new(&book, &viewer, &view, asked_at),
+            (
+                &BookReading::new(&book, &viewer, &view, query.read_at),
+                &query,
+            ),
         );
         self.book = book;
-    }
-
-    fn rows(&mut self, place: &Place, read: &ReadRecord, view: &View, reading: &BookReading<'_>) {
-        use walbrook_view::Reading as _;
-        let entitled: Vec<String> = reading
-            .entitlements()
-            .iter()
-            .map(|(id, version)| format!("{id}@{version}"))
-            .collect();
-        let said: Vec<String> = read
-            .agreements
-            .iter()
-            .map(|one| format!("{}@{}", one.agreement_id, one.version))
-            .collect();
-        if read.outcome == ANSWERED && entitled.is_empty() {
-            self.report.differ(
-                "read",
-                place,
-                "an agreement that names the reader's organisation and role",
-                "none in force",
-            );
-        }
-        if read.outcome == ANSWERED && said != entitled {
-            self.report.differ(
-                "read",
-                place,
-                format!("entitled by {}", entitled.join(", ")),
-                said.join(", "),
-            );
-        }
-        let evaluated_at = read
-            .evaluated_at
-            .as_ref()
-            .and_then(|at| Instant::from_seconds_nanos(at.seconds, at.nanos));
-        let Some(evaluated_at) = evaluated_at else {
-            self.report
-                .differ("read", place, "the instant its rows are stated for", "none");
-            return;
-        };
-        let case_named = read.operation == "GET"
-            && read
-                .case_reference
-                .as_ref()
-                .is_some_and(|case| !case.is_empty());
-        let asked = Asked {
-            view,
-            reading,
-            evaluated_at,
-            case_named,
-            calendar: &self.calendar,
-        };
-        if let Err(problem) = self.folds.move_to(read, &view.purpose) {
-            self.report.differ(
-                "read",
-                place,
-                "applied offsets of the view's own topic",
-                problem,
-            );
-            return;
-        }
-        for answered in &read.answered {
-            self.report.count(Checked::Rows, 1);
-            let row = Pseudonym::try_from(answered.person_pseudonym.as_slice())
-                .ok()
-                .and_then(|pseudonym| self.folds.row(&asked, &pseudonym));
-            match row {
-                None => {
-                    self.report
-                        .differ("row", place, "no row for this viewer", "one was answered")
-                }
-                Some(hash) if hash.as_slice() == answered.row_sha256 => {}
-                Some(_) => self.report.differ(
-                    "row",
-                    place,
-                    "the row that follows from what was applied",
-                    "another hash",
-                ),
-            }
-        }
     }
 }
 

@@ -52,6 +52,10 @@ pub enum Checked {
     Reads,
     /// Rows derived again and hashed.
     Rows,
+    /// Explanations of rows derived again and hashed.
+    Explanations,
+    /// What officers decided, held against the read it refers to.
+    OfficerDecisions,
     /// Rows that were not derived again, because this build lacks their view file.
     RowsNotDerived,
     /// Removal records.
@@ -85,6 +89,8 @@ impl Checked {
             Checked::PseudonymsConfirmed => "pseudonyms confirmed by identity",
             Checked::Reads => "reads",
             Checked::Rows => "rows",
+            Checked::Explanations => "explanations",
+            Checked::OfficerDecisions => "decisions of officers",
             Checked::RowsNotDerived => "rows not derived",
             Checked::Removals => "removals",
             Checked::Checkpoints => "checkpoints",

@@ -1,16 +1,27 @@
 //! `walbrook view`: joined views, as a named reader; and view files, checked and shown without a backbone.
 
+mod count;
+mod decide;
+mod describe;
+mod document;
 mod files;
+mod gaps;
 mod rows;
 mod sheet;
+mod watch;
+mod why;
 pub(crate) mod words;
 
 use clap::{Args, Subcommand};
 
 use crate::{Exit, Failure};
 
-pub use files::{CheckArgs, ShowArgs};
+pub use count::CountArgs;
+pub use decide::DecideArgs;
+pub use files::{CheckArgs, ExplainArgs, ShowArgs};
 pub use rows::{GetArgs, ListArgs};
+pub use watch::WatchArgs;
+pub use why::WhyArgs;
 
 /// Read joined views.
 #[derive(Debug, Args)]
@@ -23,14 +34,24 @@ pub struct ViewArgs {
 /// The commands of this group.
 #[derive(Debug, Subcommand)]
 pub enum ViewCommand {
-    /// The rows within the reader's scope, ranked; the read is on record
+    /// The rows within the reader's scope, ranked or by a column, all or those a condition holds for; the read is on record
     List(ListArgs),
     /// One person's row, by the reader's own record or by pseudonym; the read is on record
     Get(GetArgs),
-    /// Check view files: every fault by file, line and field
+    /// How many people, in groups of ten or more and never a row: cohort mode; the read is on record
+    Count(CountArgs),
+    /// Why one person's row says what it says: events, agreements, legal bases, links, earlier decisions; the read is on record
+    Why(WhyArgs),
+    /// The rows within the reader's scope and every change of them as it happens, until the entitlement or the token ends
+    Watch(WatchArgs),
+    /// Record what was decided about somebody whose row was read, and why
+    Decide(DecideArgs),
+    /// Check view files: every fault by file, line and reason, a feature that no agreement feeds among them
     Check(CheckArgs),
-    /// Show what a view file says: features, rules, columns
+    /// Show a view file as a document: who stands in it, its columns and rules, who sees what, what is not known yet
     Show(ShowArgs),
+    /// Explain a column or rule of a view file: how it is worked out, from which events, under which agreements
+    Explain(ExplainArgs),
 }
 
 /// Runs one of them.
@@ -41,7 +62,12 @@ pub async fn run(args: ViewArgs) -> Result<Exit, Failure> {
     match args.command {
         ViewCommand::List(args) => rows::list(args).await,
         ViewCommand::Get(args) => rows::get(args).await,
+        ViewCommand::Count(args) => count::run(args).await,
+        ViewCommand::Why(args) => why::run(args).await,
+        ViewCommand::Watch(args) => watch::run(args).await,
+        ViewCommand::Decide(args) => decide::run(args).await,
         ViewCommand::Check(args) => files::check(&args),
         ViewCommand::Show(args) => files::show(&args),
+        ViewCommand::Explain(args) => files::explain(&args),
     }
 }

@@ -7,20 +7,25 @@
 use crate::audit::Audit;
 use crate::book::{Book, Known as Agreements};
 use crate::bound::Bound;
-use crate::clock::{self, timestamp};
+use crate::clock;
+use crate::compute::{Computed, Explained, compute, record};
+use crate::convert;
 use crate::error::ReadError;
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant as Monotonic;
-use walbrook_domain::{
-    AgreementId, AgreementVersion, HandlePseudonym, Instant, Pseudonym, WorkingCalendar,
-};
+use walbrook_domain::{HandlePseudonym, Instant, Pseudonym, WorkingCalendar};
+use walbrook_policy::catalogue::FieldKind;
 use walbrook_proto::audit::v1 as audit;
+use walbrook_proto::view::v1::Basis;
+use walbrook_view::condition::Condition;
+use walbrook_view::model::Mode;
 use walbrook_view::query::Query;
-use walbrook_view::row::{Asked, Row};
-use walbrook_view::{BookReading, Freshness, IntegrityError, Reading, Sources, View, Viewer, page};
+use walbrook_view::row::Row;
+use walbrook_view::{Freshness, View, Viewer};
 
 /// How often a row is computed again because agreements changed meanwhile.
 const MOST_ROUNDS: usize = 5;
@@ -33,6 +38,10 @@ pub struct Served {
     pub shelf: Arc<Shelf>,
     /// Its bound.
     pub bound: Arc<Bound>,
+    /// What is on record of reads, and of decisions that rest on them.
+    pub ledger: Arc<Ledger>,
+    /// What conditions over its rows and orders of them may name, with its type.
+    pub columns: BTreeMap<String, FieldKind>,
 }
 
 /// Whom a read is about.
@@ -50,7 +59,8 @@ pub enum Subject {
 }
 
 impl Subject {
-    const fn pseudonym(&self) -> Option<Pseudonym> {
+    /// The person, where one is named.
+    pub const fn pseudonym(&self) -> Option<Pseudonym> {
         match self {
             Subject::Person(person) | Subject::OwnRecord(person, _) => Some(*person),
             Subject::Everyone | Subject::Unknown => None,
@@ -67,16 +77,56 @@ pub struct Ask {
     pub viewer: Viewer,
     /// The case, where the reader names one.
     pub case_reference: Option<String>,
-    /// `GET` or `LIST`.
+    /// `GET`, `LIST`, `EXPLAIN` or `WATCH`.
     pub operation: &'static str,
     /// Whom it is about.
     pub subject: Subject,
     /// The row's stated time.
     pub evaluated_at: Instant,
-    /// Most rows, and where they begin. `read_at` is set when the agreements are asked.
+    /// Most rows, their order, and where they begin. `read_at` is set when the agreements are asked.
     pub query: Query,
+    /// Only rows for which this holds.
+    pub only: Option<Condition>,
     /// The role is one of the token's.
     pub role_held: bool,
+}
+
+/// Why a reader gets no answer whoever is asked about; on record all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The role is none of the token's.
+    RoleNotHeld,
+    /// The view's file does not let it be read by rows.
+    Mode,
+}
+
+impl Refusal {
+    /// The word on record.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::RoleNotHeld => "ROLE_NOT_HELD",
+            Self::Mode => "MODE",
+        }
+    }
+}
+
+impl From<Refusal> for ReadError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::RoleNotHeld => ReadError::WrongRole,
+            Refusal::Mode => ReadError::NotByRows,
+        }
+    }
+}
+
+impl Ask {
+    /// Why it is refused, if it is, before any agreement is asked.
+    pub fn refusal(&self, view: &View) -> Option<Refusal> {
+        if !self.role_held {
+            return Some(Refusal::RoleNotHeld);
+        }
+        (!view.modes.contains(&Mode::Case)).then_some(Refusal::Mode)
+    }
 }
 
 /// What a read is answered with.
@@ -86,7 +136,11 @@ pub struct Answer {
     pub read_id: String,
     /// The rows.
     pub rows: Vec<Row>,
-    /// Rows within scope in all.
+    /// With EXPLAIN, when there is a row.
+    pub explained: Option<Explained>,
+    /// What the events of an explanation were shared under.
+    pub bases: Vec<Basis>,
+    /// Rows in all.
     pub total: usize,
     /// Whether rows come after these.
     pub more: bool,
@@ -100,16 +154,6 @@ pub struct Answer {
     pub grounds_applied_through: Instant,
 }
 
-/// What was computed under one state of the agreements.
-struct Computed {
-    page: page::Page,
-    entitlements: Vec<(AgreementId, AgreementVersion)>,
-    sources: Vec<Freshness>,
-    withheld: Vec<String>,
-    applied: Vec<(i32, i64)>,
-    query: Query,
-}
-
 /// Answers reads.
 pub struct Reads {
     views: BTreeMap<String, Arc<Served>>,
@@ -117,6 +161,7 @@ pub struct Reads {
     audit: Arc<Audit>,
     calendar: Arc<WorkingCalendar>,
     metrics: Metrics,
+    ledger: Arc<Ledger>,
 }
 
 impl Reads {
@@ -127,6 +172,7 @@ impl Reads {
         audit: Arc<Audit>,
         calendar: WorkingCalendar,
         metrics: Metrics,
+        ledger: Arc<Ledger>,
     ) -> Self {
         Self {
             views,
@@ -134,6 +180,7 @@ impl Reads {
             audit,
             calendar: Arc::new(calendar),
             metrics,
+            ledger,
         }
     }
 
@@ -145,6 +192,45 @@ impl Reads {
     /// Every view, by name.
     pub fn views(&self) -> impl Iterator<Item = &View> {
         self.views.values().map(|served| &served.view)
+    }
+
+    /// The agreements.
+    pub const fn book(&self) -> &Arc<Book> {
+        &self.book
+    }
+
+    /// Working days.
+    pub const fn calendar(&self) -> &Arc<WorkingCalendar> {
+        &self.calendar
+    }
+
+    /// Its numbers.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What is on record of reads.
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Puts on record what an officer decided; returns when, once it is durable and shown in explanations of this process.
+    ///
+    /// # Errors
+    /// When it is not known to be on record.
+    pub async fn decided(
+        &self,
+        mut decision: audit::OfficerDecision,
+    ) -> Result<prost_types::Timestamp, ReadError> {
+        let now = clock::now();
+        let decided_at = clock::timestamp(now);
+        decision.decided_at = Some(decided_at);
+        let offset = self.audit.decision(&decision, now).await?;
+        // It is on record whether or not this process has read it back by now.
+        if let Err(error) = self.ledger.applied_through(offset + 1).await {
+            tracing::warn!(%error, "a decision is on record and not shown in explanations yet");
+        }
+        Ok(decided_at)
     }
 
     /// Answers a read, once it is on record.
@@ -162,7 +248,7 @@ impl Reads {
                 self.metrics.integrity();
                 "failed"
             }
-            Err(ReadError::WrongRole) => "refused",
+            Err(ReadError::WrongRole | ReadError::NotByRows) => "refused",
             Err(_) => "failed",
         };
         self.metrics
@@ -172,44 +258,92 @@ impl Reads {
 
     async fn rounds(&self, served: &Arc<Served>, ask: Ask) -> Result<Answer, ReadError> {
         let ask = Arc::new(ask);
+        let (computed, through) = self
+            .recorded(served, |agreements, through| {
+                let ask = Arc::clone(&ask);
+                async move {
+                    let computed = self.compute(served, &agreements, &ask).await?;
+                    let record = record(served, &ask, &agreements, &computed, through);
+                    Ok((record, (computed, agreements)))
+                }
+            })
+            .await?;
+        if let Some(refusal) = ask.refusal(&served.view) {
+            return Err(refusal.into());
+        }
+        let (computed, agreements) = computed;
+        let bases = computed
+            .explained
+            .as_ref()
+            .map_or_else(Vec::new, |explained| {
+                convert::bases(
+                    &agreements.book,
+                    &explained.explanation,
+                    computed.query.read_at,
+                )
+            });
+        Ok(Answer {
+            read_id: ask.read_id.clone(),
+            rows: computed.page.rows,
+            explained: computed.explained,
+            bases,
+            total: computed.page.total,
+            more: computed.page.more,
+            sources: computed.sources,
+            withheld: computed.withheld,
+            evaluated_at: ask.evaluated_at,
+            grounds_applied_through: through,
+        })
+    }
+
+    /// Works out something under the agreements applied so far, puts the record of it on the log, and does both again for as long as the
+    /// agreements were newer than that: the last record of a read is the answer's. Returns the instant through which grounds are applied.
+    ///
+    /// # Errors
+    /// When the bound, the record or the newest agreements cannot be had, or `work` fails.
+    pub async fn recorded<T, W>(
+        &self,
+        served: &Served,
+        work: impl Fn(Arc<Agreements>, Instant) -> W,
+    ) -> Result<(T, Instant), ReadError>
+    where
+        W: Future<Output = Result<(audit::ReadRecord, T), ReadError>>,
+    {
         for _ in 0..MOST_ROUNDS {
             let through = served.bound.check(Monotonic::now())?;
             let agreements = self.book.now();
             if !agreements.pins_view(&served.view.sha256) {
                 return Err(ReadError::NotPinned);
             }
-            let computed = self.compute(served, &agreements, &ask).await?;
-            let record = record(served, &ask, &agreements, &computed, through.wall);
-            let asked = Monotonic::now();
-            let (recorded, end) =
-                tokio::join!(self.audit.read(&record, clock::now()), self.book.end());
-            self.metrics.barrier(asked.elapsed());
-            recorded?;
-            let end = end.map_err(ReadError::Barrier)?;
-            if end > agreements.next_offset {
-                self.book.applied_through(end).await;
-                let newer = self.book.now();
-                // Only a marker, or records that a read before this one waited for.
-                if newer.next_offset > agreements.next_offset {
-                    continue;
-                }
+            let (record, done) = work(Arc::clone(&agreements), through.wall).await?;
+            if self.put_on_record(&record, agreements.next_offset).await? {
+                let through = served.bound.check(Monotonic::now())?;
+                return Ok((done, through.wall));
             }
-            if !ask.role_held {
-                return Err(ReadError::WrongRole);
-            }
-            let through = served.bound.check(Monotonic::now())?;
-            return Ok(Answer {
-                read_id: ask.read_id.clone(),
-                rows: computed.page.rows,
-                total: computed.page.total,
-                more: computed.page.more,
-                sources: computed.sources,
-                withheld: computed.withheld,
-                evaluated_at: ask.evaluated_at,
-                grounds_applied_through: through.wall,
-            });
         }
         Err(ReadError::Changing)
+    }
+
+    /// Writes the record and asks at once for the end of the agreements. False: newer ones than `next_offset` stand there, and are applied now.
+    ///
+    /// # Errors
+    /// When the record is not durable or the end is not known.
+    pub async fn put_on_record(
+        &self,
+        record: &audit::ReadRecord,
+        next_offset: i64,
+    ) -> Result<bool, ReadError> {
+        let asked = Monotonic::now();
+        let (recorded, end) = tokio::join!(self.audit.read(record, clock::now()), self.book.end());
+        self.metrics.barrier(asked.elapsed());
+        recorded?;
+        let end = end.map_err(ReadError::Barrier)?;
+        if end > next_offset {
+            self.book.applied_through(end).await;
+            // Only a marker, or records that a read before this one waited for, are nothing newer.
+            return Ok(self.book.now().next_offset <= next_offset);
+        }
+        Ok(true)
     }
 
     async fn compute(
@@ -223,7 +357,7 @@ impl Reads {
         let calendar = Arc::clone(&self.calendar);
         let query = Query {
             read_at: clock::now(),
-            ..ask.query
+            ..ask.query.clone()
         };
         if ask.subject == Subject::Everyone {
             // A list walks everyone: off the threads that serve.
@@ -233,144 +367,5 @@ impl Reads {
                 .map_err(|_| ReadError::Work)??);
         }
         Ok(compute(&served, &agreements, &ask, query, &calendar)?)
-    }
-}
-
-fn compute(
-    served: &Served,
-    agreements: &Agreements,
-    ask: &Ask,
-    query: Query,
-    calendar: &WorkingCalendar,
-) -> Result<Computed, IntegrityError> {
-    let reading = BookReading::new(&agreements.book, &ask.viewer, &served.view, query.read_at);
-    let entitlements = if ask.role_held {
-        reading.entitlements()
-    } else {
-        Vec::new()
-    };
-    let asked = Asked {
-        view: &served.view,
-        reading: &reading,
-        evaluated_at: ask.evaluated_at,
-        case_named: ask.operation == "GET" && ask.case_reference.is_some(),
-        calendar,
-    };
-    let mut rows = Vec::new();
-    let mut applied = Vec::new();
-    if entitlements.is_empty() {
-        // Nothing is looked up for a viewer without an agreement.
-    } else if let Some(person) = ask.subject.pseudonym() {
-        if let Some((number, held)) = served.shelf.of(&person) {
-            let held = held.read();
-            applied.push((number, held.next_offset));
-            let found = held
-                .state
-                .person(&person)
-                .filter(|found| match ask.subject {
-                    Subject::OwnRecord(_, handle) => found.has_subject(&handle),
-                    _ => true,
-                });
-            if let Some(found) = found {
-                rows.extend(asked.row(&found)?);
-            }
-        }
-    } else if ask.subject == Subject::Everyone {
-        for (held, number) in served.shelf.partitions().iter().zip(0..) {
-            let held = held.read();
-            applied.push((number, held.next_offset));
-            page::collect(&asked, &held.state, &mut rows)?;
-        }
-    }
-    let sources = Sources::new(&served.view, &reading, ask.evaluated_at.london_day());
-    let entitled = !entitlements.is_empty();
-    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    Ok(Computed {
-        page: page::cut(rows, query.after, limit),
-        sources: if entitled {
-            sources.for_answer(&served.shelf.heartbeats())
-        } else {
-            Vec::new()
-        },
-        withheld: if entitled {
-            sources.withheld_lines()
-        } else {
-            vec!["withheld: no agreement names this reader for this view".to_owned()]
-        },
-        entitlements,
-        applied,
-        query,
-    })
-}
-
-fn record(
-    served: &Served,
-    ask: &Ask,
-    agreements: &Agreements,
-    computed: &Computed,
-    through: Instant,
-) -> audit::ReadRecord {
-    let (outcome, reason) = if !ask.role_held {
-        ("REFUSED", "ROLE_NOT_HELD")
-    } else if computed.entitlements.is_empty() {
-        ("REFUSED", "NO_AGREEMENT")
-    } else if computed.page.rows.is_empty() {
-        ("EMPTY", "NOTHING_TO_SHOW")
-    } else {
-        ("ANSWERED", "ENTITLED")
-    };
-    audit::ReadRecord {
-        read_id: ask.read_id.clone(),
-        reader: ask.viewer.reader.clone(),
-        organisation: ask.viewer.organisation.to_string(),
-        role: ask.viewer.role.clone(),
-        purpose: served.view.purpose.to_string(),
-        view: served.view.name.clone(),
-        operation: ask.operation.to_owned(),
-        case_reference: ask.case_reference.clone(),
-        outcome: outcome.to_owned(),
-        reason: reason.to_owned(),
-        asked: ask
-            .subject
-            .pseudonym()
-            .map(|person| person.as_bytes().to_vec())
-            .into_iter()
-            .collect(),
-        answered: computed
-            .page
-            .rows
-            .iter()
-            .map(|row| audit::AnsweredRow {
-                person_pseudonym: row.pseudonym.as_bytes().to_vec(),
-                row_sha256: row.sha256().to_vec(),
-                explanation_sha256: None,
-            })
-            .collect(),
-        view_sha256: served.view.sha256.to_vec(),
-        pins_epoch: agreements.pins.epoch(),
-        applied: computed
-            .applied
-            .iter()
-            .map(|(partition, next_offset)| audit::AppliedOffset {
-                topic: served.shelf.topic.clone(),
-                partition: *partition,
-                next_offset: *next_offset,
-            })
-            .collect(),
-        agreements_next: agreements.next_offset,
-        evaluated_at: Some(timestamp(ask.evaluated_at)),
-        grounds_applied_through: Some(timestamp(through)),
-        agreements: computed
-            .entitlements
-            .iter()
-            .map(|(id, version)| audit::PageAgreement {
-                agreement_id: id.to_string(),
-                version: version.0,
-            })
-            .collect(),
-        query: computed.query.to_string(),
-        left: Vec::new(),
-        reads_next: 0,
-        table_sha256: None,
     }
 }

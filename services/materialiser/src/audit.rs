@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use walbrook_domain::Instant;
 use walbrook_event::{framing, headers};
 use walbrook_eventlog::{Appender, Headers, LogError, Namespace, NewRecord, topics};
-use walbrook_proto::audit::v1::{ReadRecord, Removal};
+use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord, Removal};
 use walbrook_proto::avro::{AvroError, AvroRecord};
 
 /// A record that was not written.
@@ -22,11 +22,13 @@ pub enum AuditError {
     Ended,
 }
 
-/// Registry ids of the two records.
+/// Registry ids of the records.
 #[derive(Debug, Clone, Copy)]
 pub struct SchemaIds {
     /// `ReadRecord`.
     pub read: i32,
+    /// `OfficerDecision`.
+    pub decision: i32,
     /// `Removal`.
     pub removal: i32,
 }
@@ -60,16 +62,44 @@ impl Audit {
             framing::frame(self.ids.read, &record.to_vec()?),
             now,
         );
+        self.durable(record).await?;
+        Ok(())
+    }
+
+    /// Writes what an officer decided; returns its offset once it is durable.
+    ///
+    /// # Errors
+    /// When it is not known to be durable: then nothing may be acknowledged.
+    pub async fn decision(
+        &self,
+        decision: &OfficerDecision,
+        now: Instant,
+    ) -> Result<i64, AuditError> {
+        let record = self.record(
+            topics::READS,
+            &decision.organisation,
+            OfficerDecision::FULL_NAME,
+            framing::frame(self.ids.decision, &decision.to_vec()?),
+            now,
+        );
+        self.durable(record).await
+    }
+
+    /// Appends a record and waits for its offset.
+    async fn durable(&self, record: NewRecord) -> Result<i64, AuditError> {
         let (told, done) = oneshot::channel();
         self.appender.append(
             vec![record],
             Box::new(move |result| {
-                // The reader may have gone; the record stands all the same.
+                // Whoever asked may have gone; the record stands all the same.
                 let _ = told.send(result);
             }),
         );
-        done.await.map_err(|_| AuditError::Ended)??;
-        Ok(())
+        let placed = done.await.map_err(|_| AuditError::Ended)??;
+        placed
+            .first()
+            .map(|(_, offset)| *offset)
+            .ok_or(AuditError::Ended)
     }
 
     /// The body of a removal, to be kept until it is written.

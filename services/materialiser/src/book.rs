@@ -104,6 +104,11 @@ impl Book {
         end.await.map_err(|_| gone())?
     }
 
+    /// The next unapplied offset, as it moves.
+    pub fn moved(&self) -> watch::Receiver<i64> {
+        self.applied.subscribe()
+    }
+
     /// Waits until everything below `end` is applied.
     pub async fn applied_through(&self, end: i64) {
         let mut applied = self.applied.subscribe();

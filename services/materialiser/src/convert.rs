@@ -1,5 +1,9 @@
 //! Answers as the messages of `view/v1`.
 
+mod why;
+
+pub use why::{bases, explained};
+
 use crate::answer::Answer;
 use crate::clock::timestamp;
 use walbrook_domain::Day;
@@ -14,19 +18,23 @@ fn date(day: Day) -> Option<Date> {
 }
 
 /// What an answer rests on.
-pub fn facts(answer: &Answer, view: &View) -> proto::AnswerFacts {
+pub fn facts(answer: &Answer, view: &View, role: &str) -> proto::AnswerFacts {
     proto::AnswerFacts {
         read_id: answer.read_id.clone(),
         evaluated_at: Some(timestamp(answer.evaluated_at)),
         grounds_applied_through: Some(timestamp(answer.grounds_applied_through)),
         sources: answer.sources.iter().map(source).collect(),
         withheld: answer.withheld.clone(),
-        view: Some(shape(view)),
+        view: Some(shape(view, role)),
     }
 }
 
-fn shape(view: &View) -> proto::ViewShape {
-    let columns = view.columns.iter().map(|column| proto::Column {
+/// The view's own words, as far as a role sees its columns.
+pub fn shape(view: &View, role: &str) -> proto::ViewShape {
+    let seen = view.visibility.of(role);
+    let columns = view.columns.iter().enumerate();
+    let columns = columns.filter(|(at, _)| seen.column(*at));
+    let columns = columns.map(|(_, column)| proto::Column {
         name: column.output.clone(),
         label: column.label.clone(),
         meaning: column.meaning.clone(),
@@ -42,15 +50,20 @@ fn shape(view: &View) -> proto::ViewShape {
             silent_after_days: *days,
         }
     });
+    let not_yet = view.not_yet.iter().map(|one| proto::NotYet {
+        label: one.label.clone(),
+        meaning: one.meaning.clone(),
+    });
     proto::ViewShape {
         title: view.title.clone(),
         columns: columns.collect(),
         sources: sources.collect(),
-        not_yet: Vec::new(),
+        not_yet: not_yet.collect(),
     }
 }
 
-fn source(source: &Freshness) -> proto::SourceFreshness {
+/// How a source stands.
+pub fn source(source: &Freshness) -> proto::SourceFreshness {
     proto::SourceFreshness {
         organisation: source.source.clone().unwrap_or_default(),
         event_type: source.event_type.to_string(),

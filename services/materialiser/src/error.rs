@@ -17,6 +17,37 @@ pub enum ReadError {
     /// The role acted in is not the token's.
     #[error("the token does not give the role named in the request; the attempt is on record")]
     WrongRole,
+    /// The role acted in is not the token's, and nothing was read.
+    #[error("the token does not give the role named in the request; get one that does")]
+    RoleMissing,
+    /// The view is not read by rows.
+    #[error("this view is not read by rows: its file allows counts only; the attempt is on record")]
+    NotByRows,
+    /// The view is not read by counts.
+    #[error("this view is not read by counts: its file allows rows only; the attempt is on record")]
+    NotByCounts,
+    /// No read of the reader's organisation that answered with the person named.
+    #[error(
+        "your organisation has no read under this id that answered with this person's row in this view; take read_id and person from the answer that was decided on"
+    )]
+    NoSuchRead,
+    /// What stands on record of reads cannot be looked up.
+    #[error("what stands on record of reads cannot be looked up; try again")]
+    Ledger(#[from] crate::ledger::LedgerError),
+    /// The entitlement is over, or there never was one.
+    #[error(
+        "no agreement in force names this reader for this view any more: drop what was shown; ask your data protection officer"
+    )]
+    EntitlementEnded,
+    /// The process has as many watches as it may.
+    #[error("this process serves as many watches as it may; end one, or try again later")]
+    TooManyWatches,
+    /// The token is over.
+    #[error("the token has expired: watch again with a new one and the last resume token")]
+    TokenExpired,
+    /// The process is stopping.
+    #[error("this process is stopping: watch again with the last resume token")]
+    Stopping,
     /// The organisation of the token is none that could hold records.
     #[error(
         "the token's organisation cannot be read; get one from the issuer that this system trusts"
@@ -56,8 +87,14 @@ impl Coded for ReadError {
     fn code(&self) -> Code {
         match self {
             ReadError::Invalid(_) => Code::Invalid,
-            ReadError::WrongRole => Code::Denied,
-            ReadError::Organisation => Code::Unauthenticated,
+            ReadError::WrongRole
+            | ReadError::RoleMissing
+            | ReadError::NotByRows
+            | ReadError::NotByCounts
+            | ReadError::EntitlementEnded => Code::Denied,
+            ReadError::Organisation | ReadError::TokenExpired => Code::Unauthenticated,
+            ReadError::NoSuchRead => Code::NotFound,
+            ReadError::TooManyWatches => Code::Exhausted,
             ReadError::Identity(status) if status.code() == tonic::Code::ResourceExhausted => {
                 Code::Exhausted
             }
@@ -66,6 +103,8 @@ impl Coded for ReadError {
             | ReadError::Record(_)
             | ReadError::Barrier(_)
             | ReadError::Changing
+            | ReadError::Ledger(_)
+            | ReadError::Stopping
             | ReadError::Identity(_) => Code::Unavailable,
             ReadError::Integrity(_) | ReadError::Work => Code::Internal,
         }
@@ -74,7 +113,15 @@ impl Coded for ReadError {
     fn reason(&self) -> &'static str {
         match self {
             ReadError::Invalid(_) => "REQUEST_INVALID",
-            ReadError::WrongRole => "ROLE_MISSING",
+            ReadError::WrongRole | ReadError::RoleMissing => "ROLE_MISSING",
+            ReadError::NotByRows => "VIEW_NOT_BY_ROWS",
+            ReadError::NotByCounts => "VIEW_NOT_BY_COUNTS",
+            ReadError::NoSuchRead => "NO_SUCH_READ",
+            ReadError::Ledger(_) => "READS_UNKNOWN",
+            ReadError::EntitlementEnded => "ENTITLEMENT_ENDED",
+            ReadError::TooManyWatches => "TOO_MANY_WATCHES",
+            ReadError::TokenExpired => "TOKEN_EXPIRED",
+            ReadError::Stopping => "STOPPING",
             ReadError::Organisation => "TOKEN_MALFORMED",
             ReadError::Bound(_) => "GROUNDS_BOUND_EXCEEDED",
             ReadError::NotPinned => "VIEW_NOT_PINNED",
@@ -139,6 +186,9 @@ pub enum MaterialiserError {
     /// It has no token to show.
     #[error(transparent)]
     Credential(#[from] walbrook_runtime::callers::CredentialError),
+    /// The index of reads cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] crate::ledger::LedgerError),
     /// The server failed.
     #[error(transparent)]
     Server(#[from] walbrook_runtime::server::ServerError),

@@ -145,6 +145,7 @@ impl Follower {
                     held.next_offset = offset + 1;
                 }
                 held.next_offset = held.next_offset.max(position);
+                shelf.mark(number, &changes);
                 held.next_offset
             };
             owed |= !removals.is_empty();

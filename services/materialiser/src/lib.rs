@@ -5,7 +5,8 @@
 //! - [`follow`], [`shelf`], [`store`]: the fold of each purpose, in memory and on disk in step with its offset.
 //! - [`book`]: agreements, and the barrier before each answer.
 //! - [`bound`]: how a view shows that every ground has reached it, and the receipts in `audit.removals`.
-//! - [`answer`], [`audit`]: a row for one viewer, on record before it is given.
+//! - [`answer`], [`compute`], [`audit`]: a row for one viewer, on record before it is given; [`watch`]: rows as they change.
+//! - [`ledger`]: what stands on record of reads, and of the decisions that rest on them.
 //! - [`grpc`], [`convert`], [`token`], [`identity`]: the edges.
 
 pub mod answer;
@@ -13,18 +14,22 @@ pub mod audit;
 pub mod book;
 pub mod bound;
 pub mod clock;
+pub mod compute;
 pub mod config;
 pub mod convert;
+pub mod count;
 pub mod error;
 pub mod follow;
 pub mod grpc;
 pub mod identity;
+pub mod ledger;
 pub mod metrics;
 pub mod setup;
 pub mod shelf;
 pub mod store;
 pub mod token;
 mod trace;
+pub mod watch;
 
 use crate::answer::{Reads, Served};
 use crate::audit::Audit;
@@ -35,8 +40,10 @@ use crate::error::MaterialiserError;
 use crate::follow::Follower;
 use crate::grpc::Service;
 use crate::identity::Identity;
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
+use crate::watch::Watches;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +57,7 @@ use walbrook_runtime::callers::Credential;
 use walbrook_runtime::process::{Context, Process};
 use walbrook_runtime::server::{self, Services};
 use walbrook_runtime::task::Kind;
-use walbrook_view::View;
+use walbrook_view::{View, order};
 
 /// What the process is.
 pub const PROCESS: Process = Process {
@@ -86,9 +93,10 @@ pub async fn run_sealed(
     let verifier = context.verifier().await?;
     let parts = Parts::new(&config, &context, seal).await?;
     let book = parts.follow_agreements(&views)?;
+    let ledger = parts.follow_reads()?;
     let mut served = BTreeMap::new();
     for (purpose, views) in setup::by_purpose(views) {
-        parts.serve_purpose(&purpose, views, &mut served)?;
+        parts.serve_purpose(&purpose, views, &ledger, &mut served)?;
     }
     let reads = Reads::new(
         served,
@@ -96,8 +104,16 @@ pub async fn run_sealed(
         Arc::clone(&parts.audit),
         setup::calendar(),
         parts.metrics.clone(),
+        ledger,
     );
-    let service = Service::new(Arc::new(reads), parts.identity()?);
+    let reads = Arc::new(reads);
+    let watches = Watches::new(
+        Arc::clone(&reads),
+        setup::calendar(),
+        context.tasks.clone(),
+        context.shutdown.clone(),
+    );
+    let service = Service::new(reads, watches, parts.identity()?);
     Services::new(verifier)
         .with(ViewsServer::new(service))
         .serve(
@@ -200,6 +216,7 @@ impl<'c> Parts<'c> {
         &self,
         purpose: &Purpose,
         views: Vec<View>,
+        ledger: &Arc<Ledger>,
         served: &mut BTreeMap<String, Arc<Served>>,
     ) -> Result<(), MaterialiserError> {
         let topic = topics::shared(purpose.as_str());
@@ -214,7 +231,8 @@ impl<'c> Parts<'c> {
         let fingerprint = setup::fingerprint(&self.namespace, &topic, &needs);
         let ends = self.kafka.ends()?;
         let (store, held) = setup::restore(&folder, &fingerprint, ends, &shared)?;
-        let shelf = Arc::new(Shelf::new(topic, held));
+        let looks = self.metrics.looks(&topic);
+        let shelf = Arc::new(Shelf::new(topic, held).counted(looks));
         let bound = Arc::new(Bound::new(self.config.grounds_bound));
         let names: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
         let follower = Follower {
@@ -249,13 +267,31 @@ impl<'c> Parts<'c> {
         });
         for view in views {
             let one = Served {
+                columns: order::columns(&view, &walbrook_view::file::catalogue()),
                 view,
                 shelf: Arc::clone(&shelf),
                 bound: Arc::clone(&bound),
+                ledger: Arc::clone(ledger),
             };
             served.insert(one.view.name.clone(), Arc::new(one));
         }
         Ok(())
+    }
+
+    /// The index of reads. Reads are answered without it; decisions and explanations wait for it.
+    fn follow_reads(&self) -> Result<Arc<Ledger>, MaterialiserError> {
+        let folder = self.context.common.data_dir.join("reads");
+        let opens = Box::new(self.kafka.clone());
+        let ledger = Arc::new(Ledger::open(&folder, self.single(topics::READS), opens)?);
+        let (following, stop) = (Arc::clone(&ledger), self.context.shutdown.clone());
+        self.context
+            .tasks
+            .spawn_blocking(Kind::optional("reads-ledger"), move || {
+                following
+                    .follow(&stop)
+                    .map_err(|error| walbrook_runtime::status::chain(&error))
+            });
+        Ok(ledger)
     }
 
     fn start_follower(&self, follower: Follower) {

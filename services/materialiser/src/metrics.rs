@@ -31,6 +31,7 @@ pub struct Metrics {
     rounds: Histograms,
     through: Family<Topic, Gauge>,
     reads: Family<Read, Counter>,
+    looks: Family<Topic, Counter>,
     read_seconds: Histogram,
     barrier_seconds: Histogram,
     integrity: Counter,
@@ -49,6 +50,7 @@ impl Metrics {
             rounds: Family::new_with_constructor(latency),
             through: Family::default(),
             reads: Family::default(),
+            looks: Family::default(),
             read_seconds: latency(),
             barrier_seconds: latency(),
             integrity: Counter::default(),
@@ -73,6 +75,11 @@ impl Metrics {
             );
             registry.register("view_reads", "Reads by outcome", own.reads);
             registry.register(
+                "view_person_looks",
+                "People looked up for reads of one person, found or not",
+                own.looks,
+            );
+            registry.register(
                 "view_read_seconds",
                 "Time of a read, its record included",
                 own.read_seconds,
@@ -89,6 +96,12 @@ impl Metrics {
             );
         });
         own
+    }
+
+    /// People looked up in the state behind a topic.
+    pub fn looks(&self, topic: &str) -> Counter {
+        let topic = topic.to_owned();
+        self.looks.get_or_create(&Topic { topic }).clone()
     }
 
     /// Records were applied.

@@ -13,7 +13,7 @@ use walbrook_domain::{Day, Purpose, WorkingCalendar};
 use walbrook_eventlog::{Ends, Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_policy::Catalogue;
-use walbrook_proto::audit::v1::{ReadRecord, Removal};
+use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord, Removal};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_runtime::process::Context;
 use walbrook_runtime::wait;
@@ -211,6 +211,12 @@ pub async fn wait_for_schemas(
     };
     Ok(SchemaIds {
         read: id(topics::READS, ReadRecord::FULL_NAME, ReadRecord::SCHEMA).await?,
+        decision: id(
+            topics::READS,
+            OfficerDecision::FULL_NAME,
+            OfficerDecision::SCHEMA,
+        )
+        .await?,
         removal: id(topics::REMOVALS, Removal::FULL_NAME, Removal::SCHEMA).await?,
     })
 }

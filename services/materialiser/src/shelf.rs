@@ -1,12 +1,15 @@
 //! The state of one purpose in memory, by partition, with the offset each stands at. Written by the follower, read by everyone.
 
+use crate::watch::Touches;
 use parking_lot::RwLock;
+use prometheus_client::metrics::counter::Counter;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use tokio::sync::watch;
 use walbrook_domain::{Day, EventType, Organisation, Pseudonym};
 use walbrook_eventlog::murmur2_partition;
-use walbrook_view::Partition;
+use walbrook_view::{Change, Partition};
 
 /// One partition's state and the next offset to apply to it.
 #[derive(Debug, Default)]
@@ -28,6 +31,8 @@ pub struct Shelf {
     applied: watch::Sender<Vec<i64>>,
     removed_contributions: AtomicU64,
     removed_people: AtomicU64,
+    looks: Counter,
+    watched: RwLock<Vec<Weak<Touches>>>,
 }
 
 impl Shelf {
@@ -40,7 +45,14 @@ impl Shelf {
             applied: watch::Sender::new(applied),
             removed_contributions: AtomicU64::new(0),
             removed_people: AtomicU64::new(0),
+            looks: Counter::default(),
+            watched: RwLock::default(),
         }
+    }
+
+    /// The same, counting the people looked up for reads here.
+    pub fn counted(self, looks: Counter) -> Self {
+        Self { looks, ..self }
     }
 
     /// The partitions in order of number.
@@ -54,6 +66,35 @@ impl Shelf {
         let number = murmur2_partition(person.as_bytes(), count);
         let held = self.partitions.get(usize::try_from(number).ok()?)?;
         Some((number, held))
+    }
+
+    /// The place where one read looks a person up, counted: whoever is asked about, a read looks as often.
+    pub fn look_up(&self, person: &Pseudonym) -> Option<(i32, &RwLock<Held>)> {
+        self.looks.inc();
+        self.of(person)
+    }
+
+    /// Marks for somebody who watches, from now on.
+    pub fn touches(&self) -> Arc<Touches> {
+        let touches = Arc::new(Touches::new(self.partitions.len()));
+        let mut watched = self.watched.write();
+        watched.retain(|one| one.strong_count() > 0);
+        watched.push(Arc::downgrade(&touches));
+        touches
+    }
+
+    /// Marks what changes touched for all who watch; called while the partition is held for writing.
+    pub fn mark(&self, partition: i32, changes: &[Change]) {
+        let watched = self.watched.read();
+        let watched: Vec<Arc<Touches>> = watched.iter().filter_map(Weak::upgrade).collect();
+        if watched.is_empty() {
+            return;
+        }
+        for touched in changes.iter().filter_map(Change::touches) {
+            for one in &watched {
+                one.mark(partition, &touched);
+            }
+        }
     }
 
     /// Says that what the follower applied is now visible.

@@ -15,31 +15,6 @@ use walbrook_domain::control::Standing;
 use walbrook_eventlog::topics;
 use walbrook_proto::audit::v1::{ReadRecord, Removal};
 
-/// People 1 to 3 of Camden, seen 1 to 3 times, and 4 of Hackney.
-fn city(place: &mut Place) {
-    let mut records = place.heartbeats(CAMDEN);
-    records.extend(place.heartbeats(HACKNEY));
-    for (person, organisation) in [(1, CAMDEN), (2, CAMDEN), (3, CAMDEN), (4, HACKNEY)] {
-        records.push(place.subject(person, organisation));
-        for contact in 0..person {
-            records.push(place.contact(person, person * 10 + contact, 31 - contact, organisation));
-        }
-    }
-    place.commit(records);
-}
-
-async fn blocking<T: Send + 'static>(
-    mut place: Place,
-    work: impl FnOnce(&mut Place) -> T + Send + 'static,
-) -> (Place, T) {
-    tokio::task::spawn_blocking(move || {
-        let out = work(&mut place);
-        (place, out)
-    })
-    .await
-    .unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn each_reader_sees_their_own_and_every_read_is_on_record_first() {
     let place = Place::new().await;

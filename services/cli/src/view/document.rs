@@ -57,6 +57,7 @@ pub fn whole(view: &View, catalogue: &Catalogue, role: Option<&str>) -> String {
             );
         }
     }
+    counts(&mut out, view);
     out += "\nWHAT ELSE IS WORKED OUT\n";
     let shown: Vec<&str> = view
         .columns
@@ -172,6 +173,26 @@ fn feature_text(
             [] => writeln!(out, "      no agreement feeds it"),
             fed => writeln!(out, "      under {}", fed.join("; under ")),
         };
+    }
+}
+
+/// The one table of cohort mode, and the rule by which it is told.
+fn counts(out: &mut String, view: &View) {
+    if view.cohort.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\nCOUNTS, WITHOUT A ROW\n  One table of these dimensions, as of the end of the last whole month. A group of one category of each is told from {} people \
+         on, in multiples of {}; everything else is a sum of what is told.",
+        walbrook_view::cohort::LEAST,
+        walbrook_view::cohort::ROUNDED_TO
+    );
+    for dimension in &view.cohort {
+        let labels = dimension.categories.iter().map(|category| &category.label);
+        let labels: Vec<&str> = labels.map(String::as_str).collect();
+        let (name, meaning) = (&dimension.name, &dimension.meaning);
+        line(out, &format!("{name}: {meaning} ({})", labels.join(", ")));
     }
 }
 

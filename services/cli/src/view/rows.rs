@@ -46,6 +46,15 @@ pub struct ListArgs {
     /// Rows to show at most
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
     pub limit: u32,
+    /// Only rows for which this holds, over columns by name, points_hundredths and band, for example 'contacts_28d >= 3 and band = "HIGH"'
+    #[arg(long = "where", value_name = "CONDITION", default_value = "")]
+    pub only: String,
+    /// In the order of this column, by name; by points, most first, when left out
+    #[arg(long, value_name = "COLUMN", default_value = "")]
+    pub order_by: String,
+    /// Largest, latest or last first
+    #[arg(long, requires = "order_by")]
+    pub descending: bool,
     /// These columns, by name, instead of the few that the view's file marks for lists
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub columns: Vec<String>,
@@ -56,11 +65,19 @@ pub struct ListArgs {
 
 /// One person.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("person").required(true).args(["local_id", "pseudonym"]))]
 pub struct GetArgs {
     /// Who reads what, when
     #[command(flatten)]
     pub read: ReadArgs,
+    /// About whom
+    #[command(flatten)]
+    pub person: PersonArgs,
+}
+
+/// About whom: the reader's own record, or a pseudonym.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("person").required(true).args(["local_id", "pseudonym"]))]
+pub struct PersonArgs {
     /// The agency whose service holds the reader's own record, for example housing
     #[arg(long, requires = "local_id")]
     pub agency: Option<String>,
@@ -75,20 +92,33 @@ pub struct GetArgs {
     pub pseudonym: Option<String>,
 }
 
-fn wrong(problem: impl Into<String>) -> Failure {
+/// A person as both calls name one.
+pub(super) enum Person {
+    /// By pseudonym.
+    Pseudonym(Vec<u8>),
+    /// By the reader's own record.
+    Local(LocalRecord),
+}
+
+pub(super) fn wrong(problem: impl Into<String>) -> Failure {
     Failure::new(Exit::Usage, problem.into())
 }
 
-impl GetArgs {
-    fn subject(&self) -> Result<Subject, Failure> {
+/// A pseudonym as people write it.
+pub(super) fn pseudonym(hex: &str) -> Result<Vec<u8>, Failure> {
+    let pseudonym: Pseudonym = hex
+        .parse()
+        .map_err(|error: walbrook_domain::WordError| wrong(error.to_string()))?;
+    Ok(pseudonym.as_bytes().to_vec())
+}
+
+impl PersonArgs {
+    pub(super) fn person(&self) -> Result<Person, Failure> {
         if let Some(hex) = &self.pseudonym {
-            let pseudonym: Pseudonym = hex
-                .parse()
-                .map_err(|error: walbrook_domain::WordError| wrong(error.to_string()))?;
-            return Ok(Subject::Pseudonym(pseudonym.as_bytes().to_vec()));
+            return pseudonym(hex).map(Person::Pseudonym);
         }
         match (&self.agency, &self.local_id) {
-            (Some(agency), Some(local_id)) => Ok(Subject::Local(LocalRecord {
+            (Some(agency), Some(local_id)) => Ok(Person::Local(LocalRecord {
                 agency: agency.clone(),
                 id_scheme: self.scheme.clone(),
                 local_id: local_id.clone(),
@@ -101,7 +131,7 @@ impl GetArgs {
 }
 
 impl ReadArgs {
-    fn context(&self) -> Result<ReadContext, Failure> {
+    pub(super) fn context(&self) -> Result<ReadContext, Failure> {
         let role = self.caller.role.clone().ok_or_else(|| {
             wrong("name the role to read in with --role, for example housing-options-officer")
         })?;
@@ -112,7 +142,7 @@ impl ReadArgs {
     }
 
     /// What the answer rests on, below the rows.
-    fn rest(&self, facts: &AnswerFacts) {
+    pub(super) fn rest(&self, facts: &AnswerFacts) {
         if self.sources {
             let shape = facts.view.clone().unwrap_or_default();
             println!("Sources of the view, whoever the person:");
@@ -121,7 +151,7 @@ impl ReadArgs {
         println!("{}", sheet::footing(facts));
     }
 
-    fn evaluate_at(&self) -> Result<Option<Timestamp>, Failure> {
+    pub(super) fn evaluate_at(&self) -> Result<Option<Timestamp>, Failure> {
         let Some(text) = &self.at else {
             return Ok(None);
         };
@@ -157,7 +187,9 @@ pub async fn list(args: ListArgs) -> Result<Exit, Failure> {
             page_size: left.clamp(1, 500),
             page_token,
             evaluate_at: args.read.evaluate_at()?,
-            ..ListRowsRequest::default()
+            r#where: args.only.clone(),
+            order_by: args.order_by.clone(),
+            descending: args.descending,
         };
         let response = client.list_rows(request).await;
         let answer = response.map_err(refused("list"))?.into_inner();
@@ -197,7 +229,10 @@ pub async fn list(args: ListArgs) -> Result<Exit, Failure> {
 /// # Errors
 /// When the service refuses or does not answer.
 pub async fn get(args: GetArgs) -> Result<Exit, Failure> {
-    let subject = args.subject()?;
+    let subject = match args.person.person()? {
+        Person::Pseudonym(bytes) => Subject::Pseudonym(bytes),
+        Person::Local(local) => Subject::Local(local),
+    };
     let context = args.read.context()?;
     let connection = args
         .read

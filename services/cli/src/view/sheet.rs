@@ -1,5 +1,6 @@
 //! Rows as sheets: a list that fits a terminal, one person from top to bottom, and what an answer rests on.
 
+use super::gaps::gaps;
 use super::words;
 use crate::table::{ruled, table};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
@@ -30,7 +31,7 @@ pub enum Columns<'a> {
 }
 
 /// As wide as a page; of cells of several lines where rows are ruled.
-fn sheet(mut table: Table) -> Table {
+pub(super) fn sheet(mut table: Table) -> Table {
     table
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH);
@@ -107,7 +108,7 @@ fn make_room(table: &mut Table) {
     }
 }
 
-fn reasons(row: &Row, none: &str) -> String {
+pub(super) fn reasons(row: &Row, none: &str) -> String {
     if row.reasons.is_empty() {
         return none.to_owned();
     }
@@ -130,6 +131,9 @@ pub fn person(row: &Row, facts: &AnswerFacts) -> String {
     let mut table = sheet(table([""; 0]));
     table.set_header(["What", "Value", "What it means"]);
     for (cell, column) in row.cells.iter().zip(&shape.columns) {
+        if matches!(cell.value, None | Some(Value::NotKnown(_))) {
+            continue;
+        }
         table.add_row([
             column.label.clone(),
             words::cell(cell, Some(column)),
@@ -137,6 +141,7 @@ pub fn person(row: &Row, facts: &AnswerFacts) -> String {
         ]);
     }
     parts.push(lines(&table));
+    parts.extend(gaps(row, shape, usize::from(WIDTH)));
     if row.band.is_empty() {
         parts.push("Flags:".to_owned());
     } else {
@@ -217,7 +222,7 @@ pub fn json(rows: &[Row], total: u32, facts: &AnswerFacts) -> Json {
     })
 }
 
-fn row_json(row: &Row) -> Json {
+pub(super) fn row_json(row: &Row) -> Json {
     let cells: serde_json::Map<String, Json> = row
         .cells
         .iter()
@@ -266,21 +271,21 @@ fn source_json(source: &SourceFreshness) -> Json {
     })
 }
 
-fn iso(date: &walbrook_proto::common::v1::Date) -> String {
+pub(super) fn iso(date: &walbrook_proto::common::v1::Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
 }
 
-fn instant_json(at: Option<&prost_types::Timestamp>) -> Json {
+pub(super) fn instant_json(at: Option<&prost_types::Timestamp>) -> Json {
     let at = at.and_then(|at| walbrook_domain::Instant::from_seconds_nanos(at.seconds, at.nanos));
     at.map_or(Json::Null, |at| json!(at.rfc3339()))
 }
 
-fn short(pseudonym: &[u8]) -> String {
+pub(super) fn short(pseudonym: &[u8]) -> String {
     hex::encode(pseudonym).chars().take(SHORT).collect()
 }
 
 /// A table's lines without the blanks that only fill the last column.
-fn lines(table: &Table) -> String {
+pub(super) fn lines(table: &Table) -> String {
     table
         .to_string()
         .lines()

@@ -28,7 +28,7 @@ use walbrook_eventlog_kafka::{Kafka, KafkaTransactor, Registry};
 use walbrook_materialiser::config::Config;
 use walbrook_materialiser::error::MaterialiserError;
 use walbrook_policy::Agreement;
-use walbrook_proto::audit::v1::{ReadRecord, Removal};
+use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord, Removal};
 use walbrook_proto::avro::{AvroEvent, AvroRecord};
 use walbrook_proto::housing::v1::RoughSleepingContact;
 use walbrook_proto::shared::v1::{Heartbeat, Retraction, SubjectRecord};
@@ -147,6 +147,12 @@ impl Place {
             registry.register(&subject, schema).await.unwrap()
         };
         register(topics::READS, ReadRecord::FULL_NAME, ReadRecord::SCHEMA).await;
+        register(
+            topics::READS,
+            OfficerDecision::FULL_NAME,
+            OfficerDecision::SCHEMA,
+        )
+        .await;
         register(topics::REMOVALS, Removal::FULL_NAME, Removal::SCHEMA).await;
         let (name, schema) = (
             RoughSleepingContact::SHARED_NAME,
@@ -342,6 +348,20 @@ impl Place {
         self.shared(person, SubjectRecord::FULL_NAME, &body.to_vec().unwrap())
     }
 
+    /// A restricted record: seen by nobody but a responsible authority, of which there is none.
+    pub fn restricted(&self, person: u8, organisation: &str) -> NewRecord {
+        let body = SubjectRecord {
+            handle_pseudonym: vec![person; 16],
+            organisation: organisation.into(),
+            restrictions: vec!["R".into()],
+            adult_from: walbrook_proto::common::v1::Date::new(2010, 1, 1),
+            link_status: "MATCH".into(),
+            link_score_ten_thousandths: 10_000,
+            ..SubjectRecord::default()
+        };
+        self.shared(person, SubjectRecord::FULL_NAME, &body.to_vec().unwrap())
+    }
+
     pub fn heartbeats(&self, organisation: &str) -> Vec<NewRecord> {
         let body = Heartbeat {
             organisation: organisation.into(),
@@ -398,8 +418,17 @@ impl Place {
         self.shared(person, Retraction::FULL_NAME, &body.to_vec().unwrap())
     }
 
-    /// Every committed record of a topic of one partition.
+    /// Every committed record of this type of a topic of one partition.
     pub fn read<R: AvroRecord>(&self, topic: &str) -> Vec<R> {
+        let bodies = self.bodies(topic, R::FULL_NAME);
+        bodies
+            .iter()
+            .map(|body| R::decode_exact(body).unwrap())
+            .collect()
+    }
+
+    /// Their bodies.
+    pub fn bodies(&self, topic: &str, full_name: &str) -> Vec<Vec<u8>> {
         use walbrook_eventlog::Ends;
         let at = TopicPartition::new(self.namespace.name(topic), 0);
         let end = self
@@ -423,11 +452,37 @@ impl Place {
                 .1
                 .to_vec()
         };
-        records
+        let of_type = records
             .iter()
-            .map(|record| R::decode_exact(&body(record)).unwrap())
-            .collect()
+            .filter(|record| record.headers.text("ce_type") == Some(full_name));
+        of_type.map(body).collect()
     }
+}
+
+/// People 1 to 3 of Camden, seen 1 to 3 times, and 4 of Hackney.
+pub fn city(place: &mut Place) {
+    let mut records = place.heartbeats(CAMDEN);
+    records.extend(place.heartbeats(HACKNEY));
+    for (person, organisation) in [(1, CAMDEN), (2, CAMDEN), (3, CAMDEN), (4, HACKNEY)] {
+        records.push(place.subject(person, organisation));
+        for contact in 0..person {
+            records.push(place.contact(person, person * 10 + contact, 31 - contact, organisation));
+        }
+    }
+    place.commit(records);
+}
+
+/// Work on the place that blocks, off the test's own threads.
+pub async fn blocking<T: Send + 'static>(
+    mut place: Place,
+    work: impl FnOnce(&mut Place) -> T + Send + 'static,
+) -> (Place, T) {
+    tokio::task::spawn_blocking(move || {
+        let out = work(&mut place);
+        (place, out)
+    })
+    .await
+    .unwrap()
 }
 
 pub fn people(answer: &ListRowsResponse) -> Vec<u8> {

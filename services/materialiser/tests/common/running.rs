@@ -68,19 +68,17 @@ impl Place {
 pub struct Running {
     pub context: Context,
     running: Option<tokio::task::JoinHandle<Result<(), MaterialiserError>>>,
-    client: ViewsClient<Channel>,
+    pub client: ViewsClient<Channel>,
     issuer: Issuer,
 }
 
 impl Running {
-    fn request<T>(&self, organisation: &str, role: &str, message: T) -> tonic::Request<T> {
-        let token = self
-            .issuer
-            .token(
-                &TokenRequest::new(organisation, "officer-1", role),
-                SystemTime::now(),
-            )
-            .unwrap();
+    pub fn request<T>(&self, organisation: &str, role: &str, message: T) -> tonic::Request<T> {
+        self.request_for(TokenRequest::new(organisation, "officer-1", role), message)
+    }
+
+    pub fn request_for<T>(&self, caller: TokenRequest, message: T) -> tonic::Request<T> {
+        let token = self.issuer.token(&caller, SystemTime::now()).unwrap();
         let mut request = tonic::Request::new(message);
         request.set_timeout(WAIT);
         let value: AsciiMetadataValue = format!("Bearer {token}").parse().unwrap();
@@ -137,6 +135,17 @@ impl Running {
             .get_row(request)
             .await
             .map(tonic::Response::into_inner)
+    }
+
+    /// People looked up for reads of one person so far.
+    pub fn looks(&self) -> u64 {
+        let text = self.context.metrics.text();
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("walbrook_view_person_looks_total"));
+        lines
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+            .sum()
     }
 
     /// The list, once it satisfies; until then it may refuse while the bound is not shown.

@@ -95,6 +95,7 @@ fn one_person_fits_with_meanings_reasons_and_sources() {
         "Rent arrears",
         "Camden council",
         "last heard 3 Nov 2026",
+        "Not known since 3 Nov 2026: Last met, days ago.",
         "not known since 3 Nov 2026",
     ] {
         assert!(text.contains(words), "{words} in\n{text}");

@@ -1,0 +1,269 @@
+//! What a read shows under one state of the agreements, and the record of it.
+
+use crate::answer::{Ask, Served, Subject};
+use crate::book::Known as Agreements;
+use crate::clock::timestamp;
+use std::sync::Arc;
+use walbrook_domain::{AgreementId, AgreementVersion, Instant, Pseudonym, WorkingCalendar};
+use walbrook_proto::audit::v1 as audit;
+use walbrook_view::explain::Explanation;
+use walbrook_view::query::Query;
+use walbrook_view::row::{Asked, Row};
+use walbrook_view::{BookReading, Freshness, IntegrityError, Reading, Sources, page};
+
+/// Why a row says what it says, and what was decided because of it.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// The events behind the row.
+    pub explanation: Explanation,
+    /// What the reader's organisation decided about the person in this view, newest first.
+    pub decisions: Vec<Arc<audit::OfficerDecision>>,
+    /// Next offset of `audit.reads` that the decisions do not stand on.
+    pub reads_next: i64,
+}
+
+/// What was computed under one state of the agreements.
+#[derive(Debug)]
+pub struct Computed {
+    /// The rows.
+    pub page: page::Page,
+    /// With EXPLAIN, when there is a row.
+    pub explained: Option<Explained>,
+    /// Agreements that entitle the reader.
+    pub entitlements: Vec<(AgreementId, AgreementVersion)>,
+    /// How sources stand.
+    pub sources: Vec<Freshness>,
+    /// What agreements do not grant.
+    pub withheld: Vec<String>,
+    /// How far each partition that was looked at was applied.
+    pub applied: Vec<(i32, i64)>,
+    /// The question, with the instant that agreements were asked for.
+    pub query: Query,
+}
+
+/// The words of a viewer whom no agreement names.
+pub const NO_AGREEMENT: &str = "withheld: no agreement names this reader for this view";
+
+/// How the sources of a view stand for a viewer, and what is withheld from them: the same whoever is asked about.
+pub fn standing(
+    served: &Served,
+    reading: &BookReading<'_>,
+    entitled: bool,
+    evaluated_at: Instant,
+) -> (Vec<Freshness>, Vec<String>) {
+    if !entitled {
+        return (Vec::new(), vec![NO_AGREEMENT.to_owned()]);
+    }
+    let sources = Sources::new(&served.view, reading, evaluated_at.london_day());
+    (
+        sources.for_answer(&served.shelf.heartbeats()),
+        sources.withheld_lines(),
+    )
+}
+
+/// Computes a read.
+///
+/// # Errors
+/// When two agreements disagree about an event.
+pub fn compute(
+    served: &Served,
+    agreements: &Agreements,
+    ask: &Ask,
+    query: Query,
+    calendar: &WorkingCalendar,
+) -> Result<Computed, IntegrityError> {
+    let reading = BookReading::new(&agreements.book, &ask.viewer, &served.view, query.read_at);
+    let entitlements = if ask.refusal(&served.view).is_none() {
+        reading.entitlements()
+    } else {
+        Vec::new()
+    };
+    let asked = Asked {
+        view: &served.view,
+        reading: &reading,
+        evaluated_at: ask.evaluated_at,
+        case_named: ask.subject != Subject::Everyone && ask.case_reference.is_some(),
+        calendar,
+    };
+    let mut found = Found::default();
+    if entitlements.is_empty() {
+        // Nothing is looked up for a viewer without an agreement.
+    } else if let Some(person) = ask.subject.pseudonym() {
+        found.person(served, &asked, ask, &person, &query.columns)?;
+    } else if ask.subject == Subject::Everyone {
+        for (held, number) in served.shelf.partitions().iter().zip(0..) {
+            let held = held.read();
+            found.applied.push((number, held.next_offset));
+            page::collect(&asked, &held.state, ask.only.as_ref(), &mut found.rows)?;
+        }
+    }
+    let entitled = !entitlements.is_empty();
+    let (sources, withheld) = standing(served, &reading, entitled, ask.evaluated_at);
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    Ok(Computed {
+        page: page::cut(found.rows, &query.order, query.after.as_ref(), limit),
+        explained: found.explained,
+        sources,
+        withheld,
+        entitlements,
+        applied: found.applied,
+        query,
+    })
+}
+
+/// What was found of those asked for.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    explained: Option<Explained>,
+    applied: Vec<(i32, i64)>,
+}
+
+impl Found {
+    /// One look, whoever it is.
+    fn person(
+        &mut self,
+        served: &Served,
+        asked: &Asked<'_>,
+        ask: &Ask,
+        person: &Pseudonym,
+        columns: &[String],
+    ) -> Result<(), IntegrityError> {
+        let Some((number, held)) = served.shelf.look_up(person) else {
+            return Ok(());
+        };
+        let held = held.read();
+        self.applied.push((number, held.next_offset));
+        let found = held.state.person(person).filter(|found| match ask.subject {
+            Subject::OwnRecord(_, handle) => found.has_subject(&handle),
+            _ => true,
+        });
+        let Some(found) = found else {
+            return Ok(());
+        };
+        if ask.operation != EXPLAIN {
+            self.rows.extend(asked.row(&found)?);
+        } else if let Some((row, explanation)) = asked.explain(&found, columns)? {
+            let organisation = ask.viewer.organisation.to_string();
+            let (decisions, reads_next) =
+                served
+                    .ledger
+                    .decisions(&served.view.name, &organisation, person);
+            self.rows.push(row);
+            self.explained = Some(Explained {
+                explanation,
+                decisions,
+                reads_next,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The operation of a read that asks why.
+pub const EXPLAIN: &str = "EXPLAIN";
+
+/// The record of a read.
+pub fn record(
+    served: &Served,
+    ask: &Ask,
+    agreements: &Agreements,
+    computed: &Computed,
+    through: Instant,
+) -> audit::ReadRecord {
+    let (outcome, reason) = if let Some(refusal) = ask.refusal(&served.view) {
+        ("REFUSED", refusal.reason())
+    } else if computed.entitlements.is_empty() {
+        ("REFUSED", "NO_AGREEMENT")
+    } else if computed.page.rows.is_empty() {
+        ("EMPTY", "NOTHING_TO_SHOW")
+    } else {
+        ("ANSWERED", "ENTITLED")
+    };
+    let explained = computed.explained.as_ref();
+    let explanation_sha256 = explained.map(|explained| {
+        let decisions = explained.decisions.iter();
+        let ids = decisions.map(|one| one.decision_id.as_str());
+        explained.explanation.sha256(ids).to_vec()
+    });
+    audit::ReadRecord {
+        asked: ask
+            .subject
+            .pseudonym()
+            .map(|person| person.as_bytes().to_vec())
+            .into_iter()
+            .collect(),
+        answered: computed
+            .page
+            .rows
+            .iter()
+            .map(|row| audit::AnsweredRow {
+                explanation_sha256: explanation_sha256.clone(),
+                ..answered(row)
+            })
+            .collect(),
+        reads_next: explained.map_or(0, |explained| explained.reads_next),
+        query: computed.query.to_string(),
+        ..basis(
+            served,
+            ask,
+            (outcome, reason),
+            agreements,
+            (&computed.entitlements, &computed.applied),
+            through,
+        )
+    }
+}
+
+/// A row on record.
+pub fn answered(row: &Row) -> audit::AnsweredRow {
+    audit::AnsweredRow {
+        person_pseudonym: row.pseudonym.as_bytes().to_vec(),
+        row_sha256: row.sha256().to_vec(),
+        explanation_sha256: None,
+    }
+}
+
+/// What every read record says: who read in what role, under which agreements, from which state.
+pub fn basis(
+    served: &Served,
+    ask: &Ask,
+    (outcome, reason): (&str, &str),
+    agreements: &Agreements,
+    (entitlements, applied): (&[(AgreementId, AgreementVersion)], &[(i32, i64)]),
+    through: Instant,
+) -> audit::ReadRecord {
+    let entitlements = entitlements
+        .iter()
+        .map(|(id, version)| audit::PageAgreement {
+            agreement_id: id.to_string(),
+            version: version.0,
+        });
+    let applied = applied
+        .iter()
+        .map(|(partition, next_offset)| audit::AppliedOffset {
+            topic: served.shelf.topic.clone(),
+            partition: *partition,
+            next_offset: *next_offset,
+        });
+    audit::ReadRecord {
+        read_id: ask.read_id.clone(),
+        reader: ask.viewer.reader.clone(),
+        organisation: ask.viewer.organisation.to_string(),
+        role: ask.viewer.role.clone(),
+        purpose: served.view.purpose.to_string(),
+        view: served.view.name.clone(),
+        operation: ask.operation.to_owned(),
+        case_reference: ask.case_reference.clone(),
+        outcome: outcome.to_owned(),
+        reason: reason.to_owned(),
+        view_sha256: served.view.sha256.to_vec(),
+        pins_epoch: agreements.pins.epoch(),
+        applied: applied.collect(),
+        agreements_next: agreements.next_offset,
+        evaluated_at: Some(timestamp(ask.evaluated_at)),
+        grounds_applied_through: Some(timestamp(through)),
+        agreements: entitlements.collect(),
+        ..audit::ReadRecord::default()
+    }
+}

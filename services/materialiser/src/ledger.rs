@@ -1,0 +1,297 @@
+//! What stands on `audit.reads`: where each read's last record is, and every officer's decision.
+//!
+//! Every materialiser follows the whole topic, so any of them knows a read that another answered. The index of reads is on disk, with the
+//! position it stands at, in one batch; it is a copy of the log and is filled again when it is lost or is another log's. Decisions are few and
+//! are held in memory too.
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use parking_lot::{Mutex, RwLock};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant as Monotonic};
+use tokio::sync::watch;
+use uuid::Uuid;
+use walbrook_domain::Pseudonym;
+use walbrook_event::{framing, headers};
+use walbrook_eventlog::{Ends, LogError, Reader, Record, Severity, TopicPartition};
+use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord};
+use walbrook_proto::avro::AvroRecord;
+use walbrook_runtime::shutdown::Shutdown;
+use walbrook_view::decision::Decisions;
+
+const POLL: Duration = Duration::from_millis(50);
+const POLL_RECORDS: usize = 5_000;
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// What the stored index means; another number empties it.
+const FORMAT: &[u8] = b"ledger 1";
+
+/// The ledger failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The log.
+    #[error("audit.reads cannot be read")]
+    Log(#[from] LogError),
+    /// The disk.
+    #[error(
+        "the index of reads cannot be kept; when it stays so, delete the folder `reads` of the data folder: it is filled from the log again"
+    )]
+    Disk(#[from] fjall::Error),
+    /// It is not known in time whether the log holds more.
+    #[error("audit.reads was not read to its end in time")]
+    Late,
+}
+
+/// Readers and ends of `audit.reads`, made when one is needed.
+pub trait Opens: Send + Sync {
+    /// A reader of its own.
+    ///
+    /// # Errors
+    /// When the log cannot be used.
+    fn reader(&self) -> Result<Box<dyn Reader>, LogError>;
+
+    /// Ends, through a client of their own.
+    ///
+    /// # Errors
+    /// When the log cannot be used.
+    fn ends(&self) -> Result<Box<dyn Ends>, LogError>;
+}
+
+impl Opens for walbrook_eventlog_kafka::Kafka {
+    fn reader(&self) -> Result<Box<dyn Reader>, LogError> {
+        Ok(Box::new(Self::reader(self)?))
+    }
+
+    fn ends(&self) -> Result<Box<dyn Ends>, LogError> {
+        Ok(Box::new(Self::ends(self)?))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    decisions: Decisions,
+    next_offset: i64,
+}
+
+/// The ledger. Shared.
+pub struct Ledger {
+    at: TopicPartition,
+    opens: Box<dyn Opens>,
+    database: Database,
+    reads: Keyspace,
+    decisions: Keyspace,
+    meta: Keyspace,
+    known: RwLock<Known>,
+    applied: watch::Sender<i64>,
+    ends: Mutex<Option<Box<dyn Ends>>>,
+}
+
+impl Ledger {
+    /// Opens the index in a folder, or makes it; emptied when it is another topic's or ahead of the log.
+    ///
+    /// # Errors
+    /// When the disk fails or the log does not answer.
+    pub fn open(
+        folder: &Path,
+        at: TopicPartition,
+        opens: Box<dyn Opens>,
+    ) -> Result<Self, LedgerError> {
+        let database = Database::builder(folder).open()?;
+        let keyspace = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default);
+        let (reads, decisions, meta) = (
+            keyspace("reads")?,
+            keyspace("decisions")?,
+            keyspace("meta")?,
+        );
+        let ledger = Self {
+            at,
+            opens,
+            reads,
+            decisions,
+            meta,
+            database,
+            known: RwLock::default(),
+            applied: watch::Sender::new(0),
+            ends: Mutex::new(None),
+        };
+        let mut means = FORMAT.to_vec();
+        means.extend_from_slice(ledger.at.topic.as_bytes());
+        let next = ledger
+            .meta
+            .get(NEXT)?
+            .and_then(|bytes| <[u8; 8]>::try_from(&*bytes).ok());
+        let next = next.map_or(0, i64::from_be_bytes);
+        let same = ledger
+            .meta
+            .get(MEANS)?
+            .is_some_and(|stored| *stored == *means);
+        if same && next <= ledger.end()? {
+            ledger.restore(next)?;
+        } else {
+            ledger.meta.clear()?;
+            ledger.reads.clear()?;
+            ledger.decisions.clear()?;
+            ledger.meta.insert(MEANS, means)?;
+        }
+        Ok(ledger)
+    }
+
+    fn restore(&self, next: i64) -> Result<(), LedgerError> {
+        let mut known = self.known.write();
+        for item in self.decisions.iter() {
+            let (_, body) = item.into_inner()?;
+            if let Ok(decision) = OfficerDecision::decode_exact(&body) {
+                known.decisions.add(decision);
+            }
+        }
+        known.next_offset = next;
+        drop(known);
+        self.applied.send_replace(next);
+        Ok(())
+    }
+
+    /// The end of the topic, asked for now. Blocks.
+    fn end(&self) -> Result<i64, LogError> {
+        let mut ends = self.ends.lock();
+        let mut own = match ends.take() {
+            Some(own) => own,
+            None => self.opens.ends()?,
+        };
+        let end = own.high_watermarks(std::slice::from_ref(&self.at), ANSWERS_WITHIN)?;
+        // A client that failed is dropped: the next question has a new one.
+        *ends = Some(own);
+        Ok(end.first().copied().unwrap_or(i64::MAX))
+    }
+
+    /// Follows the topic until shutdown. Blocks; for a thread.
+    ///
+    /// # Errors
+    /// When the log or the disk fails for good.
+    pub fn follow(&self, stop: &Shutdown) -> Result<(), LedgerError> {
+        let mut reader = self.opens.reader()?;
+        let from = self.known.read().next_offset;
+        reader.assign(&[(self.at.clone(), from)])?;
+        let mut records = Vec::new();
+        while !stop.is_requested() {
+            match reader.poll(POLL_RECORDS, POLL, &mut records) {
+                Ok(()) => {}
+                Err(error) if error.severity == Severity::Transient => {
+                    tracing::warn!(%error, "audit.reads is not read for now");
+                    std::thread::sleep(PAUSE_AFTER_FAILURE);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            let position = reader.position(&self.at).unwrap_or(0);
+            if position > self.known.read().next_offset || !records.is_empty() {
+                self.apply(&records, position)?;
+                records.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&self, records: &[Record], position: i64) -> Result<(), LedgerError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
+        let mut added = Vec::new();
+        let mut next = position;
+        for record in records {
+            next = next.max(record.offset + 1);
+            // What cannot be read is the auditor's to report; nobody can refer to it.
+            let Ok((_, body)) = framing::unframe(record.value.as_deref()) else {
+                continue;
+            };
+            let offset = record.offset.to_be_bytes();
+            match record.headers.text(headers::TYPE) {
+                Some(ReadRecord::FULL_NAME) => {
+                    let read = ReadRecord::decode_exact(body).ok();
+                    if let Some(id) = read.and_then(|read| Uuid::parse_str(&read.read_id).ok()) {
+                        batch.insert(&self.reads, id.as_bytes().as_slice(), offset.as_slice());
+                    }
+                }
+                Some(OfficerDecision::FULL_NAME) => {
+                    if let Ok(decision) = OfficerDecision::decode_exact(body) {
+                        batch.insert(&self.decisions, offset.as_slice(), body);
+                        added.push(decision);
+                    }
+                }
+                _ => {}
+            }
+        }
+        batch.insert(&self.meta, NEXT, next.to_be_bytes().as_slice());
+        batch.commit()?;
+        let mut known = self.known.write();
+        for decision in added {
+            known.decisions.add(decision);
+        }
+        known.next_offset = known.next_offset.max(next);
+        drop(known);
+        self.applied.send_replace(next);
+        Ok(())
+    }
+
+    /// What an organisation decided about a person in a view, newest first, and the next offset that was applied by then.
+    pub fn decisions(
+        &self,
+        view: &str,
+        organisation: &str,
+        person: &Pseudonym,
+    ) -> (Vec<Arc<OfficerDecision>>, i64) {
+        let known = self.known.read();
+        let decisions = known.decisions.of(view, organisation, person.as_bytes());
+        (decisions, known.next_offset)
+    }
+
+    /// Waits until everything below an offset is applied.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub async fn applied_through(&self, end: i64) -> Result<(), LedgerError> {
+        let mut applied = self.applied.subscribe();
+        let waited = applied.wait_for(|applied| *applied >= end);
+        match tokio::time::timeout(ANSWERS_WITHIN, waited).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(LedgerError::Late),
+        }
+    }
+
+    /// The last record of a read, whoever's it is; the whole topic as it stood when this was asked is looked through.
+    ///
+    /// # Errors
+    /// When the log or the disk fails.
+    pub async fn read(self: &Arc<Self>, id: Uuid) -> Result<Option<ReadRecord>, LedgerError> {
+        let ledger = Arc::clone(self);
+        let end = tokio::task::spawn_blocking(move || ledger.end());
+        let end = end.await.map_err(|_| LedgerError::Late)??;
+        self.applied_through(end).await?;
+        let ledger = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || ledger.find(id));
+        found.await.map_err(|_| LedgerError::Late)?
+    }
+
+    /// Looks a read up by the index and reads its record. Blocks; seldom asked, so each look has a reader of its own.
+    fn find(&self, id: Uuid) -> Result<Option<ReadRecord>, LedgerError> {
+        let offset = self.reads.get(id.as_bytes())?;
+        let offset = offset.and_then(|bytes| <[u8; 8]>::try_from(&*bytes).ok());
+        let Some(offset) = offset.map(i64::from_be_bytes) else {
+            return Ok(None);
+        };
+        let mut reader = self.opens.reader()?;
+        reader.assign(&[(self.at.clone(), offset)])?;
+        let (mut records, deadline) = (Vec::new(), Monotonic::now() + ANSWERS_WITHIN);
+        while records.is_empty() {
+            if Monotonic::now() > deadline {
+                return Err(LedgerError::Late);
+            }
+            reader.poll(1, POLL, &mut records)?;
+        }
+        let record = records.first().filter(|record| record.offset == offset);
+        let read = record.and_then(|record| {
+            let (_, body) = framing::unframe(record.value.as_deref()).ok()?;
+            ReadRecord::decode_exact(body).ok()
+        });
+        Ok(read)
+    }
+}
+
+const NEXT: &[u8] = b"next";
+const MEANS: &[u8] = b"means";

@@ -1,0 +1,304 @@
+//! One watch: what it is told is on record first, and it ends when it may be told no more.
+
+use super::{Basis, Cursor, Delta, Hub, Place, Seat, Watches};
+use crate::answer::Ask;
+use crate::clock::timestamp;
+use crate::compute::{answered, basis, standing};
+use crate::convert;
+use crate::error::ReadError;
+use std::sync::Arc;
+use std::time::{Instant as Monotonic, SystemTime};
+use tokio::sync::mpsc::Sender;
+use tonic::Status;
+use walbrook_domain::{AgreementId, AgreementVersion, Pseudonym};
+use walbrook_proto::audit::v1::ReadRecord;
+use walbrook_proto::view::v1 as proto;
+use walbrook_view::canon::{Reader, Writer};
+use walbrook_view::query::Query;
+use walbrook_view::{BookReading, Reading as _};
+
+/// People told of at once: the message stays well under what a client takes.
+const MOST_TOLD: usize = 500;
+/// How often agreements may change while one answer is put on record.
+const MOST_ROUNDS: usize = 20;
+const TOKEN_VERSION: u8 = 1;
+
+/// Where a watch goes on, as a client holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// The hub it was given by.
+    pub hub: u64,
+    /// How far it had come.
+    pub cursor: Cursor,
+}
+
+impl Token {
+    /// As text.
+    pub fn text(&self) -> String {
+        let mut out = Writer::new();
+        out.byte(TOKEN_VERSION).fixed(&self.hub.to_be_bytes());
+        out.fixed(&self.cursor.place.version.to_be_bytes());
+        out.fixed(self.cursor.place.person.as_bytes());
+        out.fixed(&self.cursor.began.to_be_bytes());
+        hex::encode(out.finish())
+    }
+
+    /// Reads a token; `None` when it is none.
+    pub fn read(text: &str) -> Option<Self> {
+        let bytes = hex::decode(text).ok()?;
+        let mut input = Reader::new(&bytes, "resume token");
+        if input.byte().ok()? != TOKEN_VERSION {
+            return None;
+        }
+        let hub = u64::from_be_bytes(input.fixed().ok()?);
+        let place = Place {
+            version: u64::from_be_bytes(input.fixed().ok()?),
+            person: Pseudonym::new(input.fixed().ok()?),
+        };
+        let began = u64::from_be_bytes(input.fixed().ok()?);
+        input.end().ok()?;
+        let cursor = Cursor { place, began };
+        Some(Self { hub, cursor })
+    }
+}
+
+/// A watch that runs.
+pub struct Stream {
+    watches: Watches,
+    seat: Seat,
+    ask: Ask,
+    expires_at: SystemTime,
+    cursor: Option<Cursor>,
+    /// Of which agreements the reader was told how sources stand.
+    told: Option<i64>,
+    to: Sender<Result<proto::WatchRowsResponse, Status>>,
+}
+
+/// The next answer and what it stands on.
+struct Next {
+    delta: Delta,
+    basis: Arc<Basis>,
+    entitlements: Vec<(AgreementId, AgreementVersion)>,
+}
+
+impl Stream {
+    /// A watch of this hub for one reader, from where a token says, if it is this hub's.
+    pub fn new(
+        watches: Watches,
+        seat: Seat,
+        (ask, expires_at): (Ask, SystemTime),
+        token: Option<Token>,
+        to: Sender<Result<proto::WatchRowsResponse, Status>>,
+    ) -> Self {
+        let own = token.filter(|token| token.hub == seat.id);
+        Self {
+            cursor: own.map(|token| token.cursor),
+            watches,
+            seat,
+            ask,
+            expires_at,
+            told: None,
+            to,
+        }
+    }
+
+    /// Tells what there is and what comes, until it must end or nobody listens.
+    pub async fn run(mut self) {
+        if let Err(status) = self.tell_all().await {
+            // Whoever has gone needs no reason.
+            let _ = self.to.send(Err(status)).await;
+        }
+    }
+
+    async fn tell_all(&mut self) -> Result<(), Status> {
+        let mut moved = self.seat.moved();
+        loop {
+            moved.mark_unchanged();
+            let more = self.tell().await?;
+            if self.to.is_closed() {
+                return Ok(());
+            }
+            if more {
+                continue;
+            }
+            let left = self.expires_at.duration_since(SystemTime::now());
+            tokio::select! {
+                // Looks are taken every second at least, so the bound, the agreements and the end of the token are asked about as often.
+                _ = moved.changed() => {}
+                () = tokio::time::sleep(left.unwrap_or_default()) => {}
+                () = self.to.closed() => return Ok(()),
+                () = self.watches.stop().requested() => {
+                    return Err(ReadError::Stopping.into());
+                }
+            }
+        }
+    }
+
+    /// Tells what came since, once it is on record. Returns whether there is more.
+    async fn tell(&mut self) -> Result<bool, Status> {
+        for _ in 0..MOST_ROUNDS {
+            if SystemTime::now() >= self.expires_at {
+                return Err(ReadError::TokenExpired.into());
+            }
+            let served = Arc::clone(&self.seat.served);
+            let through = served
+                .bound
+                .check(Monotonic::now())
+                .map_err(ReadError::from)?;
+            let Some(next) = self.next()? else {
+                return Ok(false);
+            };
+            let agreements_next = next.basis.agreements.next_offset;
+            if !next.basis.agreements.pins_view(&served.view.sha256) {
+                return Err(ReadError::NotPinned.into());
+            }
+            let ends = next.entitlements.is_empty();
+            let first = self.told.is_none();
+            let nothing = next.delta.rows.is_empty() && next.delta.left.is_empty();
+            if !ends && nothing && !first && !next.delta.whole && self.told == Some(agreements_next)
+            {
+                return Ok(false);
+            }
+            let mut ask = self.ask.clone();
+            ask.read_id = uuid::Uuid::new_v4().to_string();
+            ask.evaluated_at = next.basis.at;
+            let record = record(&self.seat, &ask, &next, through.wall);
+            let reads = self.watches.reads();
+            if !reads.put_on_record(&record, agreements_next).await? {
+                self.await_look().await?;
+                continue;
+            }
+            if ends {
+                return Err(ReadError::EntitlementEnded.into());
+            }
+            let through = served
+                .bound
+                .check(Monotonic::now())
+                .map_err(ReadError::from)?;
+            let more = next.delta.more;
+            let answer = self.answer(ask, next, through.wall);
+            // A client that reads slowly holds this stream back; what changes meanwhile is told as it is by then.
+            let _ = self.to.send(Ok(answer)).await;
+            self.told = Some(agreements_next);
+            return Ok(more);
+        }
+        Err(ReadError::Changing.into())
+    }
+
+    /// What came since, and what this reader is entitled by now; `None` before the first look.
+    fn next(&self) -> Result<Option<Next>, Status> {
+        let told = self.seat.since(self.cursor, MOST_TOLD);
+        let told = told.map_err(|ended| walbrook_runtime::status::status(&*ended))?;
+        Ok(told.map(|(delta, basis)| {
+            let (book, view) = (&basis.agreements.book, &self.seat.served.view);
+            let reading = BookReading::new(book, &self.ask.viewer, view, basis.at);
+            let entitlements = reading.entitlements();
+            Next {
+                delta,
+                basis,
+                entitlements,
+            }
+        }))
+    }
+
+    /// Waits until the hub has looked with the agreements that are applied now.
+    async fn await_look(&self) -> Result<(), Status> {
+        let wanted = self.watches.reads().book().now().next_offset;
+        let mut moved = self.seat.moved();
+        loop {
+            moved.mark_unchanged();
+            let looked = self.seat.since(self.cursor, 0);
+            let looked = looked.map_err(|ended| walbrook_runtime::status::status(&*ended))?;
+            if looked.is_some_and(|(_, basis)| basis.agreements.next_offset >= wanted) {
+                return Ok(());
+            }
+            if moved.changed().await.is_err() {
+                return Err(ReadError::Stopping.into());
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        ask: Ask,
+        next: Next,
+        through: walbrook_domain::Instant,
+    ) -> proto::WatchRowsResponse {
+        let Next { delta, basis, .. } = next;
+        let served = &self.seat.served;
+        self.cursor = Some(delta.cursor);
+        let token = Token {
+            hub: self.seat.id,
+            cursor: delta.cursor,
+        };
+        let mut facts = proto::AnswerFacts {
+            read_id: ask.read_id,
+            evaluated_at: Some(timestamp(basis.at)),
+            grounds_applied_through: Some(timestamp(through)),
+            ..proto::AnswerFacts::default()
+        };
+        if delta.whole || self.told != Some(basis.agreements.next_offset) {
+            let book = &basis.agreements.book;
+            let reading = BookReading::new(book, &ask.viewer, &served.view, basis.at);
+            let (sources, withheld) = standing(served, &reading, true, basis.at);
+            facts.sources = sources.iter().map(convert::source).collect();
+            facts.withheld = withheld;
+            facts.view = Some(convert::shape(&served.view, &ask.viewer.role));
+        }
+        proto::WatchRowsResponse {
+            rows: delta.rows.iter().map(|row| convert::row(row)).collect(),
+            left: delta
+                .left
+                .iter()
+                .map(|one| one.as_bytes().to_vec())
+                .collect(),
+            whole: delta.whole,
+            more: delta.more,
+            resume_token: token.text(),
+            facts: Some(facts),
+        }
+    }
+}
+
+/// The record of one answer.
+fn record(hub: &Hub, ask: &Ask, next: &Next, through: walbrook_domain::Instant) -> ReadRecord {
+    let (delta, stands) = (&next.delta, &next.basis);
+    let ends = next.entitlements.is_empty();
+    let (outcome, reason) = if ends {
+        ("REFUSED", "NO_AGREEMENT")
+    } else if delta.rows.is_empty() {
+        ("EMPTY", "NOTHING_TO_SHOW")
+    } else {
+        ("ANSWERED", "ENTITLED")
+    };
+    let query = Query {
+        read_at: stands.at,
+        limit: u32::try_from(MOST_TOLD).unwrap_or(u32::MAX),
+        ..Query::one()
+    };
+    let under = (next.entitlements.as_slice(), stands.applied.as_slice());
+    let told = !ends;
+    ReadRecord {
+        answered: delta
+            .rows
+            .iter()
+            .filter(|_| told)
+            .map(|row| answered(row))
+            .collect(),
+        left: delta
+            .left
+            .iter()
+            .filter(|_| told)
+            .map(|one| one.as_bytes().to_vec())
+            .collect(),
+        query: query.to_string(),
+        ..basis(
+            &hub.served,
+            ask,
+            (outcome, reason),
+            &stands.agreements,
+            under,
+            through,
+        )
+    }
+}

@@ -1,0 +1,310 @@
+//! Watches on real Kafka: what changes is told, on record first, resumed from a token, and ended when the entitlement or the token is over.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod common;
+
+use common::running::Running;
+use common::*;
+use std::time::{Duration, Instant};
+use tonic::{Code, Streaming};
+use tonic_types::StatusExt;
+use walbrook_domain::control::Standing;
+use walbrook_eventlog::topics;
+use walbrook_proto::audit::v1::ReadRecord;
+use walbrook_proto::view::v1::*;
+use walbrook_runtime::callers::TokenRequest;
+
+fn asked(resume: &str) -> WatchRowsRequest {
+    WatchRowsRequest {
+        view: VIEW.into(),
+        context: Some(ReadContext {
+            role: OFFICER.into(),
+            case_reference: String::new(),
+        }),
+        resume_token: resume.into(),
+    }
+}
+
+async fn watch(
+    running: &Running,
+    caller: TokenRequest,
+    resume: &str,
+) -> Streaming<WatchRowsResponse> {
+    let mut request = running.request_for(caller, asked(resume));
+    request.set_timeout(WAIT);
+    running
+        .client
+        .clone()
+        .watch_rows(request)
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+fn officer(organisation: &str) -> TokenRequest {
+    TokenRequest::new(organisation, "officer-1", OFFICER)
+}
+
+/// What a client holds, and what it was told last.
+struct Client {
+    answers: Streaming<WatchRowsResponse>,
+    people: Vec<u8>,
+    token: String,
+    read_ids: Vec<String>,
+}
+
+impl Client {
+    async fn new(running: &Running, caller: TokenRequest, resume: &str) -> Self {
+        Self {
+            answers: watch(running, caller, resume).await,
+            people: Vec::new(),
+            token: resume.to_owned(),
+            read_ids: Vec::new(),
+        }
+    }
+
+    async fn next(&mut self) -> Result<WatchRowsResponse, tonic::Status> {
+        let next = tokio::time::timeout(WAIT, self.answers.message()).await;
+        let answer = next
+            .expect("nothing was told")?
+            .expect("no end without a reason");
+        if answer.whole {
+            self.people.clear();
+        }
+        let of = |bytes: &Vec<u8>| bytes[0];
+        let left: Vec<u8> = answer.left.iter().map(of).collect();
+        self.people.retain(|person| !left.contains(person));
+        for row in &answer.rows {
+            if !self.people.contains(&row.pseudonym[0]) {
+                self.people.push(row.pseudonym[0]);
+            }
+        }
+        self.people.sort_unstable();
+        self.token.clone_from(&answer.resume_token);
+        self.read_ids
+            .push(answer.facts.as_ref().unwrap().read_id.clone());
+        Ok(answer)
+    }
+
+    /// Answers until the client holds these people and `good` holds of the last.
+    async fn until(
+        &mut self,
+        people: &[u8],
+        good: impl Fn(&WatchRowsResponse) -> bool,
+    ) -> WatchRowsResponse {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let answer = self.next().await.unwrap();
+            if self.people == people && good(&answer) {
+                return answer;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{:?} after {answer:?}",
+                self.people
+            );
+        }
+    }
+
+    /// Why it ended.
+    async fn end(&mut self) -> tonic::Status {
+        loop {
+            if let Err(status) = self.next().await {
+                return status;
+            }
+        }
+    }
+}
+
+fn told(answer: &WatchRowsResponse) -> Vec<u8> {
+    answer.rows.iter().map(|row| row.pseudonym[0]).collect()
+}
+
+fn reason(status: &tonic::Status) -> String {
+    let details = status.get_error_details();
+    details
+        .error_info()
+        .map(|info| info.reason.clone())
+        .unwrap_or_default()
+}
+
+async fn served() -> (Place, Running) {
+    let place = Place::new().await;
+    let (place, ()) = blocking(place, |place| {
+        place.agree(&[CAMDEN, HACKNEY]);
+        city(place);
+    })
+    .await;
+    let running = place.start(30_000).await;
+    let three = |answer: &ListRowsResponse| answer.rows.len() == 3;
+    running
+        .list_until(CAMDEN, "all three are there", three)
+        .await;
+    (place, running)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_tells_what_changes_to_whom_it_concerns_and_goes_on_from_its_token() {
+    let (place, running) = served().await;
+    let mut camden = Client::new(&running, officer(CAMDEN), "").await;
+    let first = camden.until(&[1, 2, 3], |_| true).await;
+    assert!(first.whole && !first.more);
+    assert!(!first.facts.as_ref().unwrap().sources.is_empty());
+    let listed = running.list(CAMDEN).await.unwrap();
+    assert_eq!(listed.rows.len(), first.rows.len());
+    let mut hackney = Client::new(&running, officer(HACKNEY), "").await;
+    hackney.until(&[4], |_| true).await;
+
+    let (place, began) = blocking(place, |place| {
+        let contact = place.contact(1, 99, 20, CAMDEN);
+        let began = Instant::now();
+        place.commit(vec![contact]);
+        began
+    })
+    .await;
+    let changed = camden.until(&[1, 2, 3], |answer| told(answer) == [1]).await;
+    println!(
+        "a change was told {} ms after its commit began",
+        began.elapsed().as_millis()
+    );
+    assert!(!changed.whole && changed.left.is_empty());
+    let (place, ()) = blocking(place, |place| {
+        let retraction = place.retraction(2);
+        place.commit(vec![retraction]);
+    })
+    .await;
+    let left = camden.until(&[1, 3], |_| true).await;
+    assert_eq!((left.left, left.rows.len()), (vec![vec![2; 16]], 0));
+
+    // What happens while nobody listens is told from the token on, and nothing else.
+    let token = camden.token.clone();
+    drop(camden);
+    let (place, ()) = blocking(place, |place| {
+        let (contact, retraction) = (place.contact(3, 98, 20, CAMDEN), place.retraction(1));
+        place.commit(vec![contact, retraction]);
+    })
+    .await;
+    let two = |answer: &ListRowsResponse| people(answer) == [3];
+    running.list_until(CAMDEN, "the view has it", two).await;
+    let mut again = Client::new(&running, officer(CAMDEN), &token).await;
+    again.people = vec![1, 3];
+    let resumed = again.until(&[3], |_| true).await;
+    assert!(!resumed.whole, "it went on");
+    // Another's token is no place to go on from.
+    let mut other = Client::new(&running, officer(HACKNEY), &token).await;
+    assert!(other.until(&[4], |_| true).await.whole);
+    let request = running.request(CAMDEN, OFFICER, asked("00"));
+    let refused = running
+        .client
+        .clone()
+        .watch_rows(request)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+
+    let (place, reads) = blocking(place, |place| place.read::<ReadRecord>(topics::READS)).await;
+    for (id, organisation) in again
+        .read_ids
+        .iter()
+        .map(|id| (id, CAMDEN))
+        .chain(hackney.read_ids.iter().map(|id| (id, HACKNEY)))
+    {
+        let read = reads
+            .iter()
+            .rfind(|read| read.read_id == *id)
+            .expect("on record");
+        assert_eq!(
+            (read.operation.as_str(), read.organisation.as_str()),
+            ("WATCH", organisation)
+        );
+    }
+    let mine = reads.iter().filter(|read| read.organisation == HACKNEY);
+    let seen: Vec<u8> = mine
+        .flat_map(|read| &read.answered)
+        .map(|row| row.person_pseudonym[0])
+        .collect();
+    assert!(seen.iter().all(|person| *person == 4), "{seen:?}");
+    assert!(reads.iter().any(|read| read.left == [[2; 16]]));
+    drop((again, other, hackney));
+    running.stop().await;
+    drop(place);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_with_the_entitlement_with_the_token_and_with_the_process() {
+    let (place, running) = served().await;
+    // Nobody has an agreement for a trust; and a role that the token does not give is refused on record.
+    let mut trust = Client::new(&running, officer("ODS:RRV"), "").await;
+    let status = trust.end().await;
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::PermissionDenied, "ENTITLEMENT_ENDED")
+    );
+    let request = running.request(CAMDEN, "cleaner", asked(""));
+    let refused = running
+        .client
+        .clone()
+        .watch_rows(request)
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&refused), "ROLE_MISSING");
+
+    let soon = officer(CAMDEN).lifetime(Duration::from_secs(3));
+    let mut short = Client::new(&running, soon, "").await;
+    short.until(&[1, 2, 3], |_| true).await;
+    let status = short.end().await;
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unauthenticated, "TOKEN_EXPIRED")
+    );
+
+    let mut camden = Client::new(&running, officer(CAMDEN), "").await;
+    let mut hackney = Client::new(&running, officer(HACKNEY), "").await;
+    camden.until(&[1, 2, 3], |_| true).await;
+    hackney.until(&[4], |_| true).await;
+    let (place, ()) = blocking(place, |place| {
+        place.standing(CAMDEN, Standing::Suspended);
+        place.catch_up();
+    })
+    .await;
+    let status = camden.end().await;
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::PermissionDenied, "ENTITLEMENT_ENDED")
+    );
+    // The other borough's goes on: agreements changed, and nothing of its own did.
+    let (place, ()) = blocking(place, |place| {
+        let contact = place.contact(4, 97, 20, HACKNEY);
+        place.commit(vec![contact]);
+    })
+    .await;
+    hackney.until(&[4], |answer| told(answer) == [4]).await;
+    let (place, reads) = blocking(place, |place| place.read::<ReadRecord>(topics::READS)).await;
+    let refused: Vec<_> = reads
+        .iter()
+        .filter(|read| read.operation == "WATCH" && read.outcome == "REFUSED")
+        .collect();
+    for (organisation, why) in [
+        ("ODS:RRV", "NO_AGREEMENT"),
+        (CAMDEN, "NO_AGREEMENT"),
+        (CAMDEN, "ROLE_NOT_HELD"),
+    ] {
+        let found = refused
+            .iter()
+            .any(|read| read.organisation == organisation && read.reason == why);
+        assert!(found, "{organisation} {why}");
+    }
+    running.context.shutdown.request();
+    let status = hackney.end().await;
+    assert_eq!(status.code(), Code::Unavailable);
+    drop((camden, hackney, short, trust));
+    running.stop().await;
+    drop(place);
+}

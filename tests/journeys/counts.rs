@@ -1,0 +1,258 @@
+//! Cohort mode: counts in groups of ten or more, never a row; and that statistics never reach a person (domain reference §11, trap 18).
+
+use crate::reason;
+use tonic::Code;
+use walbrook_auditor::{AuditError, LogSource};
+use walbrook_event::framing::{frame, unframe};
+use walbrook_eventlog::{Namespace, Record};
+use walbrook_proto::audit::v1::ReadRecord;
+use walbrook_proto::avro::AvroRecord;
+use walbrook_proto::housing::v1::{Event, HomelessnessApplication, event};
+use walbrook_proto::view::v1::{CountRowsRequest, CountRowsResponse, ListRowsRequest, ReadContext};
+use walbrook_tests::acts::{OFFICER, VIEW, agreement_text};
+use walbrook_tests::backbone::{Backbone, Options, journey};
+use walbrook_tests::people::{CAMDEN, Person, days_ago, event_id, head};
+
+const STATISTICIAN: &str = "statistician";
+/// Before the end of the last whole month, whatever the day.
+const DAYS_AGO: i32 = 40;
+
+fn applied(person: &Person, living: &str) -> Event {
+    let body = HomelessnessApplication {
+        case_ref: format!("H-{}", person.local_id),
+        household_type: "SINGLE_PERSON".into(),
+        a4_accommodation: living.into(),
+        a2_reason: "FAMILY_OR_FRIENDS_NO_LONGER_WILLING".into(),
+        ..HomelessnessApplication::default()
+    };
+    Event {
+        head: Some(head(&event_id(), person, days_ago(DAYS_AGO))),
+        body: Some(event::Body::HomelessnessApplication(body)),
+    }
+}
+
+async fn count(
+    backbone: &Backbone,
+    (organisation, role): (&str, &str),
+    view: &str,
+    by: &[&str],
+) -> Result<CountRowsResponse, tonic::Status> {
+    let request = CountRowsRequest {
+        view: view.into(),
+        context: Some(ReadContext {
+            role: role.into(),
+            case_reference: String::new(),
+        }),
+        by: by.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let mut views = backbone.views(organisation, role, "somebody");
+    Ok(views.count_rows(request).await?.into_inner())
+}
+
+/// People told in a category of the one dimension kept.
+fn people(answer: &CountRowsResponse, category: &str) -> Option<u32> {
+    let categories = &answer.dimensions[0].categories;
+    let place = categories
+        .iter()
+        .position(|one| one.name == category)
+        .expect("a category");
+    answer.cells[place].people
+}
+
+fn last_read(backbone: &Backbone, role: &str) -> ReadRecord {
+    let records = backbone.records("audit.reads");
+    let reads = records
+        .iter()
+        .filter(|record| record.headers.text("ce_type") == Some(ReadRecord::FULL_NAME));
+    let mut of_role = reads
+        .map(|record| {
+            let (_, body) = unframe(record.value.as_deref()).expect("framed");
+            ReadRecord::decode_exact(body).expect("a read record")
+        })
+        .filter(|read| read.role == role);
+    of_role.next_back().expect("a read on record")
+}
+
+/// The log with every count's record changed.
+struct Changed<'a> {
+    log: Box<dyn LogSource>,
+    change: &'a dyn Fn(&mut ReadRecord),
+}
+
+impl LogSource for Changed<'_> {
+    fn namespace(&self) -> &Namespace {
+        self.log.namespace()
+    }
+
+    fn partitions(&mut self, topic: &str) -> Result<i32, AuditError> {
+        self.log.partitions(topic)
+    }
+
+    fn end(&mut self, topic: &str, partition: i32) -> Result<i64, AuditError> {
+        self.log.end(topic, partition)
+    }
+
+    fn read(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        from: i64,
+        end: i64,
+        visit: &mut dyn FnMut(Record),
+    ) -> Result<(), AuditError> {
+        let change = self.change;
+        self.log
+            .read(topic, partition, from, end, &mut |mut record| {
+                if record.headers.text("ce_type") == Some(ReadRecord::FULL_NAME) {
+                    let (id, body) = unframe(record.value.as_deref()).expect("framed");
+                    let mut read = ReadRecord::decode_exact(body).expect("a read record");
+                    if read.operation == "COUNT" && read.outcome == "ANSWERED" {
+                        change(&mut read);
+                        record.value = Some(frame(id, &read.to_vec().expect("a body")).into());
+                    }
+                }
+                visit(record);
+            })
+    }
+}
+
+/// What the auditor says of the log when every answered count's record is changed so.
+fn found(backbone: &Backbone, change: &dyn Fn(&mut ReadRecord)) -> String {
+    let mut source = Changed {
+        log: backbone.source(),
+        change,
+    };
+    let log = walbrook_auditor::Log::read(&mut source, &mut |_| {}).expect("the log");
+    let report = walbrook_auditor::verify(&log, &walbrook_auditor::Options::default()).report;
+    let differences = report.differences().iter();
+    differences
+        .map(|difference| format!("{difference}\n"))
+        .collect()
+}
+
+#[test]
+fn trap_18_a_statistician_counts_groups_of_ten_and_reaches_nobody() {
+    journey(async {
+        let backbone = Backbone::start(Options::only(&[
+            "auditor",
+            "identity",
+            "broker",
+            "materialiser",
+            "housing",
+        ]))
+        .await;
+        backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
+        backbone
+            .agree(&agreement_text("rough-sleeping-statistics"), &[CAMDEN])
+            .await;
+        for number in 0..15 {
+            let living = if number < 13 {
+                "LIVING_WITH_FRIENDS"
+            } else {
+                "NASS"
+            };
+            let event = applied(&Person::number(900 + number), living);
+            backbone.publish(CAMDEN, event).await.expect("a receipt");
+        }
+        backbone.decided().await;
+        let counted = backbone
+            .until("thirteen people counted", || async {
+                let answer = count(&backbone, (CAMDEN, STATISTICIAN), VIEW, &["home"]).await;
+                let answer = answer.map_err(|refused| refused.to_string())?;
+                match people(&answer, "LIVING_WITH_FRIENDS") {
+                    Some(_) => Ok(answer),
+                    None => Err("not yet".to_owned()),
+                }
+            })
+            .await;
+        // Thirteen are told as fifteen; two and nobody look the same.
+        assert_eq!(people(&counted, "LIVING_WITH_FRIENDS"), Some(15));
+        assert_eq!(
+            (people(&counted, "NASS"), people(&counted, "ROUGH_SLEEPING")),
+            (None, None)
+        );
+        let all = count(&backbone, (CAMDEN, STATISTICIAN), VIEW, &[])
+            .await
+            .expect("an answer");
+        assert_eq!(
+            all.cells.iter().map(|cell| cell.people).collect::<Vec<_>>(),
+            [Some(15)],
+            "no total tells of the two"
+        );
+        let read = last_read(&backbone, STATISTICIAN);
+        assert_eq!(
+            (read.operation.as_str(), read.outcome.as_str()),
+            ("COUNT", "ANSWERED")
+        );
+        assert!(read.answered.is_empty() && read.table_sha256.is_some());
+
+        // The statistician asks for rows: nothing, and it is on record.
+        let mut views = backbone.views(CAMDEN, STATISTICIAN, "somebody");
+        let request = ListRowsRequest {
+            view: VIEW.into(),
+            context: Some(ReadContext {
+                role: STATISTICIAN.into(),
+                case_reference: String::new(),
+            }),
+            ..ListRowsRequest::default()
+        };
+        let rows = views
+            .list_rows(request)
+            .await
+            .expect("an answer")
+            .into_inner();
+        assert_eq!((rows.rows.len(), rows.total), (0, 0));
+        let read = last_read(&backbone, STATISTICIAN);
+        assert_eq!(
+            (read.operation.as_str(), read.reason.as_str()),
+            ("LIST", "NO_AGREEMENT")
+        );
+
+        // The officer, who sees rows, counts nothing: the agreement names nobody of this role in cohort mode.
+        assert!(!backbone.list(CAMDEN).await.expect("rows").rows.is_empty());
+        let none = count(&backbone, (CAMDEN, OFFICER), VIEW, &["home"])
+            .await
+            .expect("an answer");
+        assert!(none.cells.iter().all(|cell| cell.people.is_none()));
+        let read = last_read(&backbone, OFFICER);
+        assert_eq!(
+            (read.operation.as_str(), read.reason.as_str()),
+            ("COUNT", "NO_AGREEMENT")
+        );
+        assert_eq!(read.table_sha256, None);
+
+        // A view whose file has no cohort mode is not counted, whoever asks.
+        let refused = count(&backbone, (CAMDEN, STATISTICIAN), "children_in_care", &[]).await;
+        let refused = refused.expect_err("not by counts");
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::PermissionDenied, "VIEW_NOT_BY_COUNTS")
+        );
+        let unknown = count(&backbone, (CAMDEN, STATISTICIAN), VIEW, &["postcode"]).await;
+        assert_eq!(
+            unknown.expect_err("no dimension").code(),
+            Code::InvalidArgument
+        );
+        backbone.assert_audit_is_clean();
+        // The auditor counts again: another table, question, role or time of it, and a row, are found.
+        let changes: [(&str, &dyn Fn(&mut ReadRecord)); 5] = [
+            ("another hash", &|read| {
+                read.table_sha256 = Some(vec![7; 32])
+            }),
+            ("another hash", &|read| {
+                read.query = read.query.replace("by=home", "by=street")
+            }),
+            ("none in force", &|read| read.role = OFFICER.into()),
+            ("a table stated for", &|read| {
+                read.evaluated_at.as_mut().expect("an instant").seconds -= 86_400
+            }),
+            ("a count without a row", &|read| {
+                read.asked.push(vec![1; 16])
+            }),
+        ];
+        for (said, change) in changes {
+            let differences = found(&backbone, change);
+            assert!(differences.contains(said), "{said}: {differences}");
+        }
+    });
+}
