@@ -113,7 +113,8 @@ fn an_event_from_before_a_version_gets_what_both_versions_grant() {
             "arrears_pence",
             "owed_weeks",
             "shortfall_pence",
-            "contact_made"
+            "contact_made",
+            "owed_months"
         ])
     );
     assert_eq!(new.precision, Precision::Minute);
@@ -123,7 +124,8 @@ fn an_event_from_before_a_version_gets_what_both_versions_grant() {
             "landlord_type",
             "owed_weeks",
             "shortfall_pence",
-            "contact_made"
+            "contact_made",
+            "owed_months"
         ])
     );
     assert_eq!(old.precision, Precision::Day);

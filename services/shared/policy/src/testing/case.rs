@@ -74,6 +74,11 @@ impl Case {
                 ("subject_kind", FieldValue::Text("ADULT")),
                 ("housing_concern", FieldValue::Bool(true)),
                 ("accommodation_status", FieldValue::Text("HM01")),
+                ("no_fixed_abode", FieldValue::Bool(true)),
+                ("homelessness_risk", FieldValue::Bool(true)),
+                ("children_present", FieldValue::Bool(true)),
+                ("concession_type", FieldValue::Text("CARE_LEAVER_18_25")),
+                ("ls", FieldValue::Text("C2")),
             ]
             .into()),
             chosen: None,
@@ -357,9 +362,9 @@ pub(crate) fn cases() -> Vec<(&'static str, Case)> {
         (
             "predicate false",
             base().with(|case| {
-                case.fields
-                    .0
-                    .insert("housing_concern", FieldValue::Bool(false));
+                for flag in ["housing_concern", "no_fixed_abode", "homelessness_risk"] {
+                    case.fields.0.insert(flag, FieldValue::Bool(false));
+                }
                 case.fields
                     .0
                     .insert("accommodation_status", FieldValue::Absent);
