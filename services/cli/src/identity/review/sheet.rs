@@ -96,11 +96,11 @@ pub(super) fn explained(answer: &ExplainReviewResponse, blind: bool) -> String {
         if !blind {
             let _ = writeln!(
                 text,
-                "outcome        {} (score {}, found by {})\nbecause        {}",
+                "outcome        {} ({}found by {})\nbecause        {}",
                 item.status,
-                score(item),
+                modelled(item).map_or_else(String::new, |score| format!("score {score}, ")),
                 item.strategy,
-                because(&item.status)
+                because(item)
             );
         }
         let _ = writeln!(text, "waiting since  {}", since(item));
@@ -254,18 +254,23 @@ fn handles(pair: Option<&ReviewPair>) -> (String, String) {
     })
 }
 
-/// A model's score. Numbers that agree, and what people ask for, have none that says how sure it is.
 fn score(item: &ReviewItem) -> String {
-    if item.strategy.contains('/') {
-        format!("{:.4}", f64::from(item.score_ten_thousandths) / 10_000.0)
-    } else {
-        "—".to_owned()
-    }
+    modelled(item).unwrap_or_else(|| "—".to_owned())
 }
 
-/// Why a pair of this outcome waits for a person.
-fn because(outcome: &str) -> &'static str {
-    match outcome {
+/// A model's score. Numbers that agree, and what people ask for, have none that says how sure it is.
+fn modelled(item: &ReviewItem) -> Option<String> {
+    let score = f64::from(item.score_ten_thousandths) / 10_000.0;
+    let modelled = item.strategy.contains('/');
+    modelled.then(|| format!("{score:.4}"))
+}
+
+/// Why a pair waits for a person.
+fn because(item: &ReviewItem) -> &'static str {
+    if item.strategy.starts_with("manual") {
+        return "an operator asked to merge the two, and was refused";
+    }
+    match item.status.as_str() {
         "POTENTIAL_MATCH" => "much alike, but not so sure that nobody need look",
         "LOW_CONFIDENCE_MATCH" => "alike, but two people may well be so",
         "MANY_MATCH" => "it is like several persons who cannot all be one",
