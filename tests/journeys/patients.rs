@@ -87,6 +87,7 @@ async fn registered(backbone: &Backbone, number: &str) -> Result<(), tonic::Stat
         ..EventHead::default()
     };
     let body = event::Body::GpRegistrationChanged(GpRegistrationChanged {
+        to_ods: Some("G85013".into()),
         registered_on: Date::new(2026, 4, 7),
         ..GpRegistrationChanged::default()
     });
@@ -109,6 +110,8 @@ fn trap_7_patients_are_enrolled_restricted_ones_as_such_and_a_second_run_adds_no
         std::fs::write(&file, bundle()).unwrap();
         let unknown = registered(&backbone, OPEN).await.expect_err("who is it?");
         assert_eq!(unknown.code(), Code::InvalidArgument, "{unknown}");
+        let why = String::from_utf8_lossy(unknown.details()).into_owned();
+        assert!(why.contains("DEMOGRAPHICS_NEEDED"), "{why}");
 
         let account = import(&backbone, folder.path(), &file);
         // Of the restricted one address and e-mail were left out, and that is told.

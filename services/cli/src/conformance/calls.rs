@@ -214,8 +214,17 @@ pub(crate) async fn refusals(service: &Service, sample: &mut Sample, book: &mut 
         let mut event = sample.event();
         event.head.subject = Some(sample.subject());
         refusal(service, book, "SUBJECT_NOT_EXPECTED", event).await;
+        // Other rules may say what shape this thing's name has: the key's own is among them.
         let event = sample::with_bad_key(sample.event());
-        refusal(service, book, "KEY_FORM", event).await;
+        let found = match service.publish(event).await {
+            Ok(_) => Err("it was taken".into()),
+            Err(status) if rules(&status).iter().any(|rule| rule == "KEY_FORM") => {
+                Ok(rules(&status).join(", "))
+            }
+            Err(status) => Err(told(&status)),
+        };
+        let demands = "such an event is refused, and the rule named";
+        book.note("KEY_FORM", demands, found);
     }
     let event = sample::with_unknown_code(sample.event());
     refusal(service, book, "CODE_NOT_IN_LIST", event).await;

@@ -52,7 +52,8 @@ pub(crate) async fn frames(service: &Service, sample: &mut Sample, book: &mut Bo
         "a frame of more than 1,000 events ends the stream",
         ends_as(ended, "FRAME_TOO_LARGE"),
     );
-    let large = sample.about_one(25_000);
+    // The smallest events have some hundred bytes.
+    let large = sample.about_one(60_000);
     let ended = all(service, agency, vec![(1, large)]).await;
     book.note(
         "MESSAGE_TOO_LARGE",
