@@ -6,6 +6,18 @@ use serde_json::{Map, Value as Json, json};
 use std::fmt::Write as _;
 use walbrook_view::View;
 
+/// The parts in the standard's order, then London's.
+pub const PARTS: [&str; 8] = [
+    "metadata",
+    "tier_1",
+    "owner_and_responsibility",
+    "description_and_rationale",
+    "decision_making_process",
+    "tool_specification",
+    "risks_mitigations_impact_assessments",
+    "london_gates",
+];
+
 const TO_SAY: &str = "to be said by the organisation that uses the tool";
 
 /// The record: tier, then part, then field.
@@ -115,7 +127,10 @@ fn risks() -> Json {
 pub fn markdown(report: &Report, view: &View) -> String {
     let mut out = format!("# Algorithmic transparency record: {}\n", view.title);
     if let Json::Object(parts) = json(report, view) {
-        for (part, fields) in &parts {
+        for (part, fields) in PARTS
+            .iter()
+            .filter_map(|part| Some((part, parts.get(*part)?)))
+        {
             let _ = writeln!(out, "\n## {}\n", words(part));
             match fields {
                 Json::Object(fields) => list(&mut out, fields, 0),

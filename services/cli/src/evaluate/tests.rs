@@ -209,17 +209,14 @@ async fn the_command_measures_draws_and_writes_the_record() {
         chart.starts_with("<svg") && chart.contains("no row"),
         "{chart}"
     );
-    let record = std::fs::read_to_string(args.record.unwrap()).unwrap();
-    for part in [
-        "tier 1",
-        "owner and responsibility",
-        "decision making process",
-        "tool specification",
-        "risks mitigations",
-    ] {
-        assert!(record.contains(&format!("## {part}")), "{part}: {record}");
+    let record_text = std::fs::read_to_string(args.record.unwrap()).unwrap();
+    for part in record::PARTS {
+        let heading = format!("## {}", part.replace('_', " "));
+        assert!(record_text.contains(&heading), "{part}: {record_text}");
     }
-    assert!(record.contains(&sentence));
+    let parts = record::json(&report, &score);
+    assert_eq!(parts.as_object().unwrap().len(), record::PARTS.len());
+    assert!(record_text.contains(&sentence));
     assert!(!simple.rules.is_empty() && report.json()["verdict"]["use"].is_string());
     assert!(report.rendered().contains("Calibration"));
 }
