@@ -131,12 +131,15 @@ async fn it_waits_serves_and_finds_everything_again() {
     let name = walbrook_testkit::cluster::namespace();
     let folder = tempfile::tempdir().unwrap();
     let keys_dir = folder.path().join("keys");
+    let data_dir = folder.path().join("data");
     let port = walbrook_testkit::cluster::free_port().unwrap();
     let environment = [
         ("WALBROOK_KAFKA", cluster.kafka.clone()),
         ("WALBROOK_REGISTRY", cluster.registry.clone()),
         ("WALBROOK_NAMESPACE", name.clone()),
         ("WALBROOK_KEYS", keys_dir.display().to_string()),
+        // Its snapshot lies beside the keys: a test leaves nothing in the tree.
+        ("WALBROOK_DATA", data_dir.display().to_string()),
     ];
     // It starts before its keys, its schemas and its topics are there.
     let first = Process::start(&environment, port);

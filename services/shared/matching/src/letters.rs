@@ -102,11 +102,11 @@ impl Letters {
         const EACH: u128 = u128::MAX / 0xFF;
         const LOW: u128 = EACH * 0x7F;
         // All sixteen at once: a byte is nought where neither its highest bit nor one of the seven others is set.
-        let differ = u128::from_le_bytes(self.0) ^ EACH * u128::from(letter);
+        let differ = u128::from_le_bytes(self.0) ^ (EACH * u128::from(letter));
         let same = !(((differ & LOW) + LOW) | differ | LOW) >> 7;
         // The lowest bits of eight bytes side by side.
         let gathered = |half: u64| (half.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32;
-        gathered(same as u64) | gathered((same >> 64) as u64) << 8
+        gathered(same as u64) | (gathered((same >> 64) as u64) << 8)
     }
 
     /// Whether two texts differ by at most `most` letters put in, left out, changed, or swapped with their neighbour (each letter swapped once).
