@@ -73,6 +73,13 @@ impl Words<'_> {
                 self.field(select, *field),
                 self.select(select)
             ),
+            other => self.composed(other),
+        }
+    }
+
+    /// What is worked out from intervals, clocks or other outputs.
+    fn composed(&self, kind: &Kind) -> String {
+        match kind {
             Kind::OpenInterval {
                 of,
                 window_days,
@@ -121,6 +128,8 @@ impl Words<'_> {
                 format!("the band of {of}: {}", bands.join(", "))
             }
             Kind::Flag(condition) => format!("yes when {}", condition.text()),
+            // The others are told above.
+            _ => String::new(),
         }
     }
 

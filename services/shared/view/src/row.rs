@@ -7,7 +7,7 @@ use crate::model::{Piece, Population, Rule, View};
 use crate::reading::Reading;
 use crate::state::Person;
 use crate::united::{self, IntegrityError};
-use crate::value::{Value, day_words};
+use crate::value::{Value, day_words, instant_words};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use walbrook_domain::{AgreementId, Day, Instant, Pseudonym, WorkingCalendar};
@@ -261,6 +261,7 @@ fn sentence(rule: &Rule, outputs: &Outputs) -> String {
 fn plain(known: Option<&Known>) -> String {
     match known {
         None | Some(Known::Nothing) => "none".to_owned(),
+        Some(Known::Value(Value::Instant(at))) => instant_words(*at),
         Some(Known::Value(value)) => words(value),
         Some(other) => other.words().unwrap_or_default(),
     }

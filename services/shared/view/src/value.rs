@@ -33,6 +33,23 @@ pub fn day_words(day: Day) -> String {
     name.map_or_else(|| day.to_string(), |name| format!("{number} {name} {year}"))
 }
 
+/// An instant by London's clocks, to the minute, for example `26 Oct 2026 21:30`.
+pub fn instant_words(at: Instant) -> String {
+    const DAY_MICROS: i64 = 86_400_000_000;
+    const HOUR_MICROS: i64 = 3_600_000_000;
+    let day = at.london_day();
+    let midnight = i64::from(day.0) * DAY_MICROS;
+    // London's clocks change at one o'clock UTC: from then on the offset of the next midnight holds.
+    let known = if at.0 >= midnight + HOUR_MICROS {
+        day.plus(1)
+    } else {
+        day
+    };
+    let offset = i64::from(known.0) * DAY_MICROS - known.start().0;
+    let minutes = (at.0 + offset - midnight) / 60_000_000;
+    format!("{} {:02}:{:02}", day_words(day), minutes / 60, minutes % 60)
+}
+
 /// The type's word in faults and listings.
 pub const fn kind_name(kind: FieldKind) -> &'static str {
     match kind {

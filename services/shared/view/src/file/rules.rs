@@ -37,39 +37,8 @@ pub(super) fn rules<'t>(
         {
             d.fault(when_line, table.path("when"), reason.as_str());
         }
-        let line = table.line_of("points_hundredths");
-        let hundredths = match (points, table.has("points_hundredths")) {
-            (true, _) => table
-                .number(d, "points_hundredths")
-                .map(|(_, number)| number),
-            (false, false) => Some(0),
-            (false, true) => {
-                d.fault(
-                    line,
-                    table.path("points_hundredths"),
-                    "the view has no points",
-                );
-                table
-                    .number(d, "points_hundredths")
-                    .map(|(_, number)| number)
-            }
-        };
-        let sentence =
-            table
-                .text(d, "sentence")
-                .and_then(|(line, text)| match pieces(&text, outputs) {
-                    Ok(pieces) => {
-                        let named = pieces.iter().filter_map(Piece::output);
-                        for reason in named.filter_map(|name| excluded.get(name)) {
-                            d.fault(line, table.path("sentence"), reason.as_str());
-                        }
-                        Some(pieces)
-                    }
-                    Err(reason) => {
-                        d.fault(line, table.path("sentence"), reason);
-                        None
-                    }
-                });
+        let hundredths = hundredths(d, &mut table, points);
+        let sentence = sentence(d, &mut table, (outputs, excluded));
         if let Some((line, id)) = &id
             && rules.iter().any(|rule| rule.id == *id)
         {
@@ -92,6 +61,39 @@ pub(super) fn rules<'t>(
         }
     }
     rules
+}
+
+/// The points of a rule: demanded in a view with points, a fault in any other.
+fn hundredths<'t>(d: &mut Document<'t>, table: &mut Table<'t>, points: bool) -> Option<i64> {
+    if !points && !table.has("points_hundredths") {
+        return Some(0);
+    }
+    if !points {
+        let (line, path) = (
+            table.line_of("points_hundredths"),
+            table.path("points_hundredths"),
+        );
+        d.fault(line, path, "the view has no points");
+    }
+    let number = table.number(d, "points_hundredths");
+    number.map(|(_, number)| number)
+}
+
+/// The sentence of a rule; it tells nothing that no rule may rest on.
+fn sentence<'t>(
+    d: &mut Document<'t>,
+    table: &mut Table<'t>,
+    (outputs, excluded): (&Outputs, &Excluded),
+) -> Option<Vec<Piece>> {
+    let (line, text) = table.text(d, "sentence")?;
+    let pieces = pieces(&text, outputs)
+        .map_err(|reason| d.fault(line, table.path("sentence"), reason))
+        .ok()?;
+    let named = pieces.iter().filter_map(Piece::output);
+    for reason in named.filter_map(|name| excluded.get(name)) {
+        d.fault(line, table.path("sentence"), reason.as_str());
+    }
+    Some(pieces)
 }
 
 /// More columns than this do not fit beside the reasons on a page.

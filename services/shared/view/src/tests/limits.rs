@@ -74,6 +74,30 @@ fn police_protection_lasts_72_hours_by_the_clock_also_over_the_change_of_time() 
 }
 
 #[test]
+fn a_sentence_tells_the_hour_by_london_s_clocks() {
+    for (at, said) in [
+        ("2026-10-24T23:30:00Z", "25 Oct 2026 00:30"),
+        ("2026-10-25T00:59:00Z", "25 Oct 2026 01:59"),
+        ("2026-10-25T01:00:00Z", "25 Oct 2026 01:00"),
+        ("2026-10-26T21:30:00Z", "26 Oct 2026 21:30"),
+        ("2027-03-28T00:59:00Z", "28 Mar 2027 00:59"),
+        ("2027-03-28T01:00:00Z", "28 Mar 2027 02:00"),
+        ("2026-06-30T23:05:00Z", "1 Jul 2026 00:05"),
+    ] {
+        assert_eq!(crate::value::instant_words(instant(at)), said, "{at}");
+    }
+    let mut setting = in_care("2025-09-01");
+    setting.release(protection(2, "P1", "2026-10-23T21:30:00Z", None));
+    let row = setting.row_at(instant("2026-10-24T09:00:00Z")).unwrap();
+    let told = row
+        .reasons
+        .iter()
+        .find(|one| one.rule_id == "police-protection-now");
+    let sentence = "In police protection; the 72 hours run out at 26 Oct 2026 21:30.";
+    assert_eq!(told.unwrap().sentence, sentence);
+}
+
+#[test]
 fn a_start_known_only_to_the_day_is_not_said_to_be_overrun_before_it_must_be() {
     let mut setting = in_care("2025-09-01");
     let mut one = protection(2, "P1", "2026-05-04T18:00:00Z", None);
