@@ -33,7 +33,7 @@ pub enum NotAPatient {
     AnotherResource,
 }
 
-/// Who a patient is, as an organisation states it: [`Patient::demographics`] of a document.
+/// Who the patient of a document is, as an organisation states it.
 ///
 /// # Errors
 /// When the text is no FHIR Patient.

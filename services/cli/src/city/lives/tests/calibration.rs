@@ -63,7 +63,7 @@ impl Street {
     }
 
     /// The contacts of each person who was new.
-    fn new(&self) -> Vec<&Vec<Contact>> {
+    fn newcomers(&self) -> Vec<&Vec<Contact>> {
         let new = |all: &&Vec<Contact>| all[0].derived_status.as_deref() == Some("FLOW");
         self.contacts.values().filter(new).collect()
     }
@@ -96,7 +96,7 @@ fn demand_people(street: &Street, more: u32) {
 
 /// How often they are met.
 fn demand_contacts(street: &Street) {
-    let new = street.new();
+    let new = street.newcomers();
     let once = new.iter().filter(|all| all.len() == 1).count();
     let once = share(once, new.len());
     near("new and seen once", once, figures::NEW_SEEN_ONCE, 0.06);
@@ -117,7 +117,7 @@ fn demand_histories(street: &Street) {
     let from = |first: &Contact, institution: &str| {
         first.previous_institution.as_deref() == Some(institution)
     };
-    let new = street.new();
+    let new = street.newcomers();
     let asylum = new.iter().filter(|all| from(&all[0], "ASYLUM_SUPPORT"));
     let asylum = share(asylum.count(), new.len());
     near(
