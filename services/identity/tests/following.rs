@@ -248,9 +248,10 @@ async fn a_second_process_follows_and_takes_over_on_kafka() {
     let a = first.link(CAMDEN, "1", amara()).await;
     let second = Running::begin(clients.clone(), format.clone(), None);
     wait_for("the second to read", || second.desk.is_reading());
-    // Whichever the group seats writes; the other one follows it.
-    wait_for("one of them to write", || {
-        first.desk.is_serving() != second.desk.is_serving()
+    // Whichever the group seats writes; the other one follows it. Before both were told, the first writes still, and may lose its seat yet.
+    wait_for("one of them to write, and both to know", || {
+        let both = first.is_ready() && second.is_ready();
+        both && first.desk.is_serving() != second.desk.is_serving()
     });
     let (writer, reader) = if first.desk.is_serving() {
         (first, second)

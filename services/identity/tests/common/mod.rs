@@ -6,7 +6,7 @@ pub mod served;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{Day, Handle, Instant, Organisation};
@@ -129,6 +129,7 @@ pub struct Running {
     pub directory: Arc<Directory>,
     pub clock: Arc<Still>,
     pub cover: Arc<Signed>,
+    ready: Arc<AtomicBool>,
     stop: Shutdown,
     thread: Option<JoinHandle<Result<(), JournalError>>>,
 }
@@ -174,12 +175,17 @@ impl Running {
         });
         let stop = Shutdown::new();
         let told = stop.clone();
-        let thread = std::thread::spawn(move || writer.run(&told, &|_| {}));
+        let ready = Arc::new(AtomicBool::new(false));
+        let says = Arc::clone(&ready);
+        let thread = std::thread::spawn(move || {
+            writer.run(&told, &|is_ready| says.store(is_ready, Ordering::Release))
+        });
         Self {
             desk,
             directory,
             clock,
             cover,
+            ready,
             stop,
             thread: Some(thread),
         }
@@ -190,6 +196,11 @@ impl Running {
             assert!(!self.has_ended(), "the writer ended before it served");
             self.desk.is_serving()
         });
+    }
+
+    /// Whether it says that calls are answered: one that follows says so once the group has told it who writes.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
     }
 
     /// Every record it holds was compared under the cover.
