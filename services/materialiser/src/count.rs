@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Instant as Monotonic;
 use walbrook_domain::{AgreementId, AgreementVersion, Instant, WorkingCalendar};
 use walbrook_policy::agreement::Mode;
+use walbrook_policy::catalogue::FieldKind;
 use walbrook_proto::audit::v1 as audit;
-use walbrook_view::cohort::{self, CountQuery, Groups, Table};
+use walbrook_view::cohort::{self, CountQuery, Groups, Of, Table};
 use walbrook_view::model::Mode as Offered;
 use walbrook_view::query::Query;
 use walbrook_view::row::Asked;
-use walbrook_view::{BookReading, Freshness, IntegrityError, Reading, Viewer};
+use walbrook_view::{BookReading, Freshness, IntegrityError, Reading, Sources, View, Viewer};
 
 const OPERATION: &str = "COUNT";
 
@@ -173,7 +174,13 @@ fn compute(
         }
     }
     let entitled = !entitlements.is_empty();
-    let (sources, withheld) = standing(served, &reading, entitled, evaluated_at);
+    let (sources, mut withheld) = standing(served, &reading, entitled, evaluated_at);
+    if entitled {
+        withheld = not_granted(
+            view,
+            &Sources::new(view, &reading, evaluated_at.london_day()),
+        );
+    }
     Ok(Computed {
         table: Table::of(&groups, &ask.by),
         query: CountQuery {
@@ -186,6 +193,27 @@ fn compute(
         sources,
         withheld,
     })
+}
+
+/// The dimensions that no agreement of this viewer feeds, in words: a table rests on less than a row does.
+fn not_granted(view: &View, sources: &Sources<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for dimension in &view.cohort {
+        let output = match &dimension.of {
+            Of::Band => continue,
+            Of::Codes { output, .. } | Of::Ranges { output, .. } | Of::YesNo { output } => output,
+        };
+        let feature = view.features.iter().find(|feature| {
+            let outputs = feature.outputs(|_, _| FieldKind::Text);
+            outputs.iter().any(|(name, _)| name == output)
+        });
+        let selects = feature
+            .into_iter()
+            .flat_map(|feature| feature.kind.selects());
+        let words = selects.filter_map(|select| sources.withheld(select)).next();
+        lines.extend(words.map(|words| format!("{}: {words}", dimension.label)));
+    }
+    lines
 }
 
 fn record(

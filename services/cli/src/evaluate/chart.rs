@@ -13,6 +13,9 @@ const ROW: f64 = 26.0;
 const SCORE: &str = "#0072b2";
 const SIMPLE: &str = "#d55e00";
 
+/// A line of the curve: its colour, whether its marks are round, and the share at a point.
+type Line = (&'static str, bool, fn(&Point) -> Option<f64>);
+
 /// The chart as SVG. The figures of the bands stand in it as text too.
 #[must_use]
 pub fn svg(report: &Report) -> String {
@@ -87,7 +90,7 @@ fn curve(out: &mut String, report: &Report) {
         );
         text(out, (end, at - 6.0), "end", "normal", words);
     }
-    let lines: [(&str, bool, fn(&Point) -> Option<f64>); 2] = [
+    let lines: [Line; 2] = [
         (SCORE, true, |point| point.score),
         (SIMPLE, false, |point| point.simple),
     ];
