@@ -224,13 +224,16 @@ pub fn answered(row: &Row) -> audit::AnsweredRow {
     }
 }
 
+/// The agreements that entitle a reader, and how far each partition that was looked at was applied.
+pub type Under<'a> = (&'a [(AgreementId, AgreementVersion)], &'a [(i32, i64)]);
+
 /// What every read record says: who read in what role, under which agreements, from which state.
 pub fn basis(
     served: &Served,
     ask: &Ask,
     (outcome, reason): (&str, &str),
     agreements: &Agreements,
-    (entitlements, applied): (&[(AgreementId, AgreementVersion)], &[(i32, i64)]),
+    (entitlements, applied): Under<'_>,
     through: Instant,
 ) -> audit::ReadRecord {
     let entitlements = entitlements

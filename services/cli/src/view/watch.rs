@@ -8,6 +8,7 @@ use walbrook_proto::view::v1::{ReadContext, Row, WatchRowsRequest, WatchRowsResp
 use super::rows::wrong;
 use super::sheet;
 use crate::caller::{CallerArgs, refused};
+use crate::table::print;
 use crate::{Exit, Failure};
 
 /// What to watch.
@@ -63,7 +64,7 @@ pub async fn run(args: WatchArgs) -> Result<Exit, Failure> {
         match next {
             Ok(Some(answer)) => {
                 token.clone_from(&answer.resume_token);
-                print(&args, &answer);
+                tell(&args, &answer);
             }
             Ok(None) => break None,
             Err(status) => break Some(status),
@@ -85,7 +86,7 @@ pub async fn run(args: WatchArgs) -> Result<Exit, Failure> {
 /// An answer has 500 rows at most.
 const MOST_BYTES: usize = 16 << 20;
 
-fn print(args: &WatchArgs, answer: &WatchRowsResponse) {
+fn tell(args: &WatchArgs, answer: &WatchRowsResponse) {
     let facts = answer.facts.clone().unwrap_or_default();
     if args.json {
         let left: Vec<String> = answer.left.iter().map(hex::encode).collect();
@@ -100,23 +101,20 @@ fn print(args: &WatchArgs, answer: &WatchRowsResponse) {
             "withheld": facts.withheld,
             "resume_token": answer.resume_token,
         });
-        println!("{said}");
+        print(&format!("{said}\n"));
         return;
     }
+    let mut lines = Vec::new();
     if answer.whole {
         let more = if answer.more { " so far" } else { "" };
-        println!("= {} people{more}", answer.rows.len());
-        for line in &facts.withheld {
-            println!("  {line}");
-        }
+        lines.push(format!("= {} people{more}", answer.rows.len()));
+        lines.extend(facts.withheld.iter().map(|line| format!("  {line}")));
     }
-    for row in &answer.rows {
-        println!("{}", line(row));
-    }
-    for person in &answer.left {
-        println!("- {} left", hex::encode(person));
-    }
-    println!("  on record as {}", facts.read_id);
+    lines.extend(answer.rows.iter().map(line));
+    let left = answer.left.iter();
+    lines.extend(left.map(|person| format!("- {} left", hex::encode(person))));
+    lines.push(format!("  on record as {}\n", facts.read_id));
+    print(&lines.join("\n"));
 }
 
 fn line(row: &Row) -> String {

@@ -15,7 +15,7 @@ use walbrook_proto::view::v1::{
 use super::rows::{Person, PersonArgs, ReadArgs};
 use super::{sheet, words};
 use crate::caller::refused;
-use crate::table::{ruled, table};
+use crate::table::{print, ruled, table};
 use crate::{Exit, Failure};
 
 /// Whose row, and which columns of it.
@@ -55,12 +55,12 @@ pub async fn run(args: WhyArgs) -> Result<Exit, Failure> {
     let answer = response.map_err(refused("why"))?.into_inner();
     let facts = answer.facts.clone().unwrap_or_default();
     if args.read.json {
-        println!("{:#}", json(&answer, &facts));
+        print(&format!("{:#}\n", json(&answer, &facts)));
         return Ok(Exit::Done);
     }
     match &answer.row {
         None => println!("Nothing to show."),
-        Some(row) => println!("{}", explained(&answer, row, &facts)),
+        Some(row) => print(&format!("{}\n", explained(&answer, row, &facts))),
     }
     args.read.rest(&facts);
     Ok(Exit::Done)
@@ -287,4 +287,42 @@ fn decision_json(one: &PastDecision) -> Json {
         "case_reference": one.case_reference,
         "decided_at": sheet::instant_json(one.decided_at.as_ref()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_and_links_are_in_words() {
+        assert_eq!(places(&[0, 2]), "1, 3");
+        assert_eq!(places(&[]), words::NOTHING);
+        let event = EventEvidence {
+            link_status: "POTENTIAL_MATCH".into(),
+            link_score_ten_thousandths: 9_405,
+            ..EventEvidence::default()
+        };
+        assert_eq!(link(&event), "potential match, 94.05 %");
+        assert_eq!(when(&event), words::NOTHING);
+    }
+
+    #[test]
+    fn a_basis_names_its_law_and_leaves_out_what_is_not_stated() {
+        let basis = Basis {
+            agreement_id: "one".into(),
+            version: 2,
+            title: "A title".into(),
+            event_type: "housing.RentArrearsChanged".into(),
+            organisation: "GSS:E09000007".into(),
+            gateways: vec!["homelessness-reduction-act-2017-s213b".into()],
+            article_6: vec!["6(1)(e)".into()],
+            schedule_1: vec!["18".into()],
+            ..Basis::default()
+        };
+        assert_eq!(
+            under(&basis, 1),
+            "  1. one version 2 (A title), housing.RentArrearsChanged from Camden council: \
+             homelessness-reduction-act-2017-s213b; Article 6(1)(e); Schedule 1 paragraph 18"
+        );
+    }
 }
