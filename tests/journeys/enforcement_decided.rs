@@ -115,7 +115,8 @@ impl Town {
     pub fn wait_taken_over(&self, broker: &InThread, partition: i32) -> u64 {
         let deadline = Monotonic::now() + PATIENCE;
         loop {
-            if let Some(read) = broker.takeover_records(partition) {
+            // A gauge is 0 between its making and its first setting.
+            if let Some(read @ 1..) = broker.takeover_records(partition) {
                 return read;
             }
             assert!(
