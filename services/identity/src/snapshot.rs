@@ -6,7 +6,7 @@
 
 use crate::follow::Held;
 use crate::journal::{Clients, Format};
-use crate::linkage::{Index, PersonRecord, wire};
+use crate::linkage::{Filling, Index, PersonRecord, wire};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -235,7 +235,7 @@ impl Snapshot {
         })
     }
 
-    /// The records: one thread reads, one decodes, this one enters.
+    /// The records: one thread reads, one decodes, one enters their block keys, this one everything else.
     fn records(
         &self,
         mut input: Hashed<impl Read + Send>,
@@ -265,12 +265,29 @@ impl Snapshot {
                     }
                 }
             });
-            for chunk in records {
+            let (blocked, entering) = sync_channel::<Result<Vec<PersonRecord>, String>>(AHEAD);
+            let filling = scope.spawn(move || {
+                let mut filling = Filling::default();
+                for chunk in records {
+                    for record in chunk.iter().flatten() {
+                        filling.add(record);
+                    }
+                    if blocked.send(chunk).is_err() {
+                        break;
+                    }
+                }
+                filling
+            });
+            for chunk in entering {
                 for mut record in chunk.map_err(|problem| self.content(problem))? {
                     index.intern(&mut record);
-                    index.put(Arc::new(record));
+                    if !index.fill(Arc::new(record)) {
+                        return Err(self.content("holds a record twice: it is damaged"));
+                    }
                 }
             }
+            let filling = filling.join();
+            index.filled(filling.map_err(|_| self.content("could not be read: a reader ended"))?);
             match reading.join() {
                 Ok(Ok(true)) if index.len() as u64 == count => Ok(index),
                 Ok(Ok(_)) => Err(self.content("has another hash than it says: it is damaged")),

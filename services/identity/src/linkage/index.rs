@@ -1,7 +1,10 @@
 //! The whole state of identity in memory: a pure function of the set of records, so that a rebuilt index equals the live one.
 
+mod filling;
 mod lookup;
 mod words;
+
+pub use filling::Filling;
 
 use super::demographics::Key;
 use super::record::{PersonRecord, Token};
@@ -67,6 +70,8 @@ struct Parts {
     person: bool,
     /// Whatever follows from what was said.
     said: bool,
+    /// The block keys of what was said, with it.
+    blocks: bool,
     joins: bool,
     age: bool,
     /// What waits for reviewers, and what they decided.
@@ -79,9 +84,14 @@ impl Parts {
         place: true,
         person: true,
         said: true,
+        blocks: true,
         joins: true,
         age: true,
         review: true,
+    };
+    const UNBLOCKED: Parts = Parts {
+        blocks: false,
+        ..Self::ALL
     };
 
     fn changed(before: &PersonRecord, after: &PersonRecord) -> Self {
@@ -92,6 +102,7 @@ impl Parts {
             place: before.sequence != after.sequence,
             person: before.person != after.person,
             said,
+            blocks: said,
             joins: before.joins != after.joins,
             age: said || before.adult_from.is_none() != after.adult_from.is_none(),
             review: before.candidates != after.candidates || before.acts != after.acts,
@@ -116,13 +127,7 @@ impl Index {
     pub fn put(&mut self, record: Arc<PersonRecord>) -> Option<Arc<PersonRecord>> {
         let handle = record.handle;
         let Some(slot) = self.slot(handle) else {
-            let slot = self.new_slot(Arc::clone(&record));
-            let hasher = &self.hasher;
-            let slots = &self.slots;
-            let hash_of = |slot| hash_at(slots, hasher, slot, |record| record.handle.prefix());
-            self.handles
-                .insert(hasher.hash_one(handle.prefix()), slot, hash_of);
-            self.enter(slot, &record, Parts::ALL);
+            self.enter_new(record, Parts::ALL);
             return None;
         };
         let before = self.at(slot).map(Arc::clone)?;
@@ -133,6 +138,15 @@ impl Index {
         }
         self.enter(slot, &record, parts);
         Some(before)
+    }
+
+    fn enter_new(&mut self, record: Arc<PersonRecord>, parts: Parts) {
+        let slot = self.new_slot(Arc::clone(&record));
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        let hash_of = |slot| hash_at(slots, hasher, slot, |record| record.handle.prefix());
+        let hash = hasher.hash_one(record.handle.prefix());
+        self.handles.insert(hash, slot, hash_of);
+        self.enter(slot, &record, parts);
     }
 
     /// Takes a record out.
@@ -185,6 +199,11 @@ impl Index {
         if parts.said {
             self.enter_said(slot, record);
         }
+        if parts.blocks {
+            for key in blocks(record.features()).iter() {
+                self.blocks.add(key.0, slot);
+            }
+        }
         if parts.joins {
             for join in &record.joins {
                 self.last_join = self.last_join.max(join.sequence);
@@ -229,9 +248,6 @@ impl Index {
         }
         if let Some(key) = features.exact_key() {
             self.exact.add(key, slot);
-        }
-        for key in blocks(features).iter() {
-            self.blocks.add(key.0, slot);
         }
         self.counts.add(features);
     }

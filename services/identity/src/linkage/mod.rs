@@ -22,7 +22,7 @@ pub use command::{
 };
 pub use directory::Directory;
 pub use holds::Approval;
-pub use index::Index;
+pub use index::{Filling, Index};
 pub use record::{Found, PersonRecord, Token};
 pub use review::{Candidate, Decision, ReviewAct};
 pub use reviewing::{Explained, Item, Page, Pair, Reviewer, Verdict, Wanted};
