@@ -97,8 +97,10 @@ impl Cache {
         }
     }
 
+    /// The map counts its parts one after another: nothing may be forgotten and brought again meanwhile.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
+        let _no_generation_ends = self.young.lock();
         self.slots.len()
     }
 }
