@@ -8,7 +8,7 @@ use crate::audit::Audit;
 use crate::book::{Book, Known as Agreements};
 use crate::bound::Bound;
 use crate::clock;
-use crate::compute::{Computed, Explained, compute, record};
+use crate::compute::{Computed, EXPLAIN, Explained, compute, record};
 use crate::convert;
 use crate::error::ReadError;
 use crate::ledger::Ledger;
@@ -257,6 +257,10 @@ impl Reads {
     }
 
     async fn rounds(&self, served: &Arc<Served>, ask: Ask) -> Result<Answer, ReadError> {
+        if ask.operation == EXPLAIN {
+            // It tells of every decision acknowledged before it was asked, whichever process took it.
+            self.ledger.caught_up().await?;
+        }
         let ask = Arc::new(ask);
         let (computed, through) = self
             .recorded(served, |agreements, through| {

@@ -3,9 +3,9 @@
 mod count;
 mod decide;
 mod form;
+mod person;
 mod rows;
 mod watch;
-mod why;
 
 use crate::answer::{Reads, Served};
 use crate::identity::Identity;

@@ -3,9 +3,12 @@
 //! Every materialiser follows the whole topic, so any of them knows a read that another answered. The index of reads is on disk, with the
 //! position it stands at, in one batch; it is a copy of the log and is filled again when it is lost or is another log's. Decisions are few and
 //! are held in memory too.
+//!
+//! It reads in strides, not as records come: every read appends one, and a fetch and a batch for each of them took as much again as the reads
+//! themselves. Between strides nothing is assigned, so that the client fetches nothing; whoever needs what has come since ends the rest.
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
@@ -21,6 +24,8 @@ use walbrook_view::decision::Decisions;
 
 const POLL: Duration = Duration::from_millis(50);
 const POLL_RECORDS: usize = 5_000;
+/// How long records may stand on the log unread while nobody asks for them.
+const REST: Duration = Duration::from_millis(500);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// What the stored index means; another number empties it.
@@ -83,6 +88,9 @@ pub struct Ledger {
     meta: Keyspace,
     known: RwLock<Known>,
     applied: watch::Sender<i64>,
+    /// The furthest end that anybody has waited for.
+    wanted: Mutex<i64>,
+    wanted_more: Condvar,
     ends: Mutex<Option<Box<dyn Ends>>>,
 }
 
@@ -112,6 +120,8 @@ impl Ledger {
             database,
             known: RwLock::default(),
             applied: watch::Sender::new(0),
+            wanted: Mutex::new(0),
+            wanted_more: Condvar::new(),
             ends: Mutex::new(None),
         };
         let mut means = FORMAT.to_vec();
@@ -169,28 +179,51 @@ impl Ledger {
     /// When the log or the disk fails for good.
     pub fn follow(&self, stop: &Shutdown) -> Result<(), LedgerError> {
         let mut reader = self.opens.reader()?;
-        let from = self.known.read().next_offset;
-        reader.assign(&[(self.at.clone(), from)])?;
-        let mut records = Vec::new();
         while !stop.is_requested() {
-            match reader.poll(POLL_RECORDS, POLL, &mut records) {
-                Ok(()) => {}
-                Err(error) if error.severity == Severity::Transient => {
+            match self.stride(reader.as_mut(), stop) {
+                Ok(()) => self.rest(stop),
+                Err(LedgerError::Log(error)) if error.severity == Severity::Transient => {
                     tracing::warn!(%error, "audit.reads is not read for now");
                     std::thread::sleep(PAUSE_AFTER_FAILURE);
                 }
-                Err(error) => return Err(error.into()),
-            }
-            let position = reader.position(&self.at).unwrap_or(0);
-            if position > self.known.read().next_offset || !records.is_empty() {
-                self.apply(&records, position)?;
-                records.clear();
+                Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    fn apply(&self, records: &[Record], position: i64) -> Result<(), LedgerError> {
+    /// Reads from where it stands to the end of the topic as it is now.
+    fn stride(&self, reader: &mut dyn Reader, stop: &Shutdown) -> Result<(), LedgerError> {
+        let end = self.end()?;
+        let mut next = self.known.read().next_offset;
+        if next >= end {
+            return Ok(());
+        }
+        reader.assign(&[(self.at.clone(), next)])?;
+        let mut records = Vec::new();
+        while next < end && !stop.is_requested() {
+            reader.poll(POLL_RECORDS, POLL, &mut records)?;
+            let position = reader.position(&self.at).unwrap_or(next);
+            if position > next || !records.is_empty() {
+                next = self.apply(&records, position)?;
+                records.clear();
+            }
+        }
+        Ok(reader.assign(&[])?)
+    }
+
+    /// Until somebody needs more than is applied, or some time has passed.
+    fn rest(&self, stop: &Shutdown) {
+        let until = Monotonic::now() + REST;
+        let mut wanted = self.wanted.lock();
+        while *wanted <= *self.applied.borrow() && Monotonic::now() < until && !stop.is_requested()
+        {
+            self.wanted_more.wait_for(&mut wanted, POLL);
+        }
+    }
+
+    /// The next offset to apply afterwards.
+    fn apply(&self, records: &[Record], position: i64) -> Result<i64, LedgerError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
         let mut added = Vec::new();
         let mut next = position;
@@ -226,7 +259,7 @@ impl Ledger {
         known.next_offset = known.next_offset.max(next);
         drop(known);
         self.applied.send_replace(next);
-        Ok(())
+        Ok(next)
     }
 
     /// What an organisation decided about a person in a view, newest first, and the next offset that was applied by then.
@@ -247,6 +280,11 @@ impl Ledger {
     /// When that takes too long.
     pub async fn applied_through(&self, end: i64) -> Result<(), LedgerError> {
         let mut applied = self.applied.subscribe();
+        {
+            let mut wanted = self.wanted.lock();
+            *wanted = end.max(*wanted);
+        }
+        self.wanted_more.notify_all();
         let waited = applied.wait_for(|applied| *applied >= end);
         match tokio::time::timeout(ANSWERS_WITHIN, waited).await {
             Ok(Ok(_)) => Ok(()),
@@ -254,15 +292,23 @@ impl Ledger {
         }
     }
 
+    /// Waits until everything that stood on the topic when this was asked is applied.
+    ///
+    /// # Errors
+    /// When the log does not say where it ends, or that takes too long.
+    pub async fn caught_up(self: &Arc<Self>) -> Result<(), LedgerError> {
+        let ledger = Arc::clone(self);
+        let end = tokio::task::spawn_blocking(move || ledger.end());
+        let end = end.await.map_err(|_| LedgerError::Late)??;
+        self.applied_through(end).await
+    }
+
     /// The last record of a read, whoever's it is; the whole topic as it stood when this was asked is looked through.
     ///
     /// # Errors
     /// When the log or the disk fails.
     pub async fn read(self: &Arc<Self>, id: Uuid) -> Result<Option<ReadRecord>, LedgerError> {
-        let ledger = Arc::clone(self);
-        let end = tokio::task::spawn_blocking(move || ledger.end());
-        let end = end.await.map_err(|_| LedgerError::Late)??;
-        self.applied_through(end).await?;
+        self.caught_up().await?;
         let ledger = Arc::clone(self);
         let found = tokio::task::spawn_blocking(move || ledger.find(id));
         found.await.map_err(|_| LedgerError::Late)?

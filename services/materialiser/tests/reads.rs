@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::running::Running;
+use common::running::{Running, context, reason, served};
 use common::*;
 use prost::Message;
 use tonic::Code;
@@ -21,13 +21,6 @@ use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::view::v1::explain_row_request::Subject;
 use walbrook_proto::view::v1::*;
-
-fn context() -> Option<ReadContext> {
-    Some(ReadContext {
-        role: OFFICER.into(),
-        case_reference: String::new(),
-    })
-}
 
 async fn explain(
     running: &Running,
@@ -89,29 +82,6 @@ async fn listed(
     let request = running.request(CAMDEN, OFFICER, message);
     let answer = running.client.clone().list_rows(request).await;
     answer.map(tonic::Response::into_inner)
-}
-
-async fn served() -> (Place, Running) {
-    let place = Place::new().await;
-    let (place, ()) = blocking(place, |place| {
-        place.agree(&[CAMDEN, HACKNEY]);
-        city(place);
-    })
-    .await;
-    let running = place.start(30_000).await;
-    let three = |answer: &ListRowsResponse| answer.rows.len() == 3;
-    running
-        .list_until(CAMDEN, "all three are there", three)
-        .await;
-    (place, running)
-}
-
-fn reason(status: &tonic::Status) -> String {
-    let details = status.get_error_details();
-    details
-        .error_info()
-        .map(|info| info.reason.clone())
-        .unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,11 +10,10 @@
 
 mod common;
 
-use common::running::Running;
+use common::running::{Running, context, reason, served};
 use common::*;
 use std::time::{Duration, Instant};
 use tonic::{Code, Streaming};
-use tonic_types::StatusExt;
 use walbrook_domain::control::Standing;
 use walbrook_eventlog::topics;
 use walbrook_proto::audit::v1::ReadRecord;
@@ -24,10 +23,7 @@ use walbrook_runtime::callers::TokenRequest;
 fn asked(resume: &str) -> WatchRowsRequest {
     WatchRowsRequest {
         view: VIEW.into(),
-        context: Some(ReadContext {
-            role: OFFICER.into(),
-            case_reference: String::new(),
-        }),
+        context: context(),
         resume_token: resume.into(),
     }
 }
@@ -125,29 +121,6 @@ impl Client {
 
 fn told(answer: &WatchRowsResponse) -> Vec<u8> {
     answer.rows.iter().map(|row| row.pseudonym[0]).collect()
-}
-
-fn reason(status: &tonic::Status) -> String {
-    let details = status.get_error_details();
-    details
-        .error_info()
-        .map(|info| info.reason.clone())
-        .unwrap_or_default()
-}
-
-async fn served() -> (Place, Running) {
-    let place = Place::new().await;
-    let (place, ()) = blocking(place, |place| {
-        place.agree(&[CAMDEN, HACKNEY]);
-        city(place);
-    })
-    .await;
-    let running = place.start(30_000).await;
-    let three = |answer: &ListRowsResponse| answer.rows.len() == 3;
-    running
-        .list_until(CAMDEN, "all three are there", three)
-        .await;
-    (place, running)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! One person's row, and rows of many.
+//! Rows of many.
 
 use super::Service;
 use super::form::{Faults, viewer};
@@ -8,7 +8,6 @@ use crate::error::ReadError;
 use crate::token::PageToken;
 use walbrook_domain::Instant;
 use walbrook_proto::view::v1 as proto;
-use walbrook_proto::view::v1::get_row_request::Subject as Asked;
 use walbrook_runtime::callers::Principal;
 use walbrook_view::condition::Condition;
 use walbrook_view::order::Order;
@@ -19,47 +18,6 @@ const MOST_ROWS: u32 = 500;
 const MOST_CONDITION: usize = 1_000;
 
 impl Service {
-    pub(super) async fn get(
-        &self,
-        principal: &Principal,
-        request: proto::GetRowRequest,
-    ) -> Result<proto::GetRowResponse, ReadError> {
-        let mut faults = Faults::default();
-        let served = self.view(&request.view, &mut faults);
-        let context = request.context.unwrap_or_default();
-        let evaluated_at = faults.instant(request.evaluate_at.as_ref());
-        faults.context(&context);
-        let named = match &request.subject {
-            Some(Asked::Pseudonym(bytes)) => faults.person(Some(bytes), None),
-            Some(Asked::Local(local)) => faults.person(None, Some(local)),
-            None => faults.person(None, None),
-        };
-        let ((served, evaluated_at), named) = faults.end(served.zip(evaluated_at).zip(named))?;
-        let (viewer, role_held) = viewer(principal, &context)?;
-        let read_id = uuid::Uuid::new_v4().to_string();
-        let asking = (&viewer, role_held);
-        let subject = named
-            .subject(&self.identity, asking, &served.view.purpose, &read_id)
-            .await?;
-        let role = viewer.role.clone();
-        let ask = Ask {
-            read_id,
-            viewer,
-            case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
-            operation: "GET",
-            subject,
-            evaluated_at,
-            query: Query::one(),
-            only: None,
-            role_held,
-        };
-        let answer = self.reads.answer(&served, ask).await?;
-        Ok(proto::GetRowResponse {
-            row: answer.rows.first().map(convert::row),
-            facts: Some(convert::facts(&answer, &served.view, &role)),
-        })
-    }
-
     pub(super) async fn list(
         &self,
         principal: &Principal,

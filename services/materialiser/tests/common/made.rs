@@ -11,23 +11,19 @@ impl Place {
     }
 
     pub fn subject(&self, person: u8, organisation: &str) -> NewRecord {
-        let body = SubjectRecord {
-            handle_pseudonym: vec![person; 16],
-            organisation: organisation.into(),
-            adult_from: walbrook_proto::common::v1::Date::new(2010, 1, 1),
-            link_status: "MATCH".into(),
-            link_score_ten_thousandths: 10_000,
-            ..SubjectRecord::default()
-        };
-        self.shared(person, SubjectRecord::FULL_NAME, &body.to_vec().unwrap())
+        self.subject_with(person, organisation, &[])
     }
 
     /// A restricted record: seen by nobody but a responsible authority, of which there is none.
     pub fn restricted(&self, person: u8, organisation: &str) -> NewRecord {
+        self.subject_with(person, organisation, &["R"])
+    }
+
+    fn subject_with(&self, person: u8, organisation: &str, restrictions: &[&str]) -> NewRecord {
         let body = SubjectRecord {
             handle_pseudonym: vec![person; 16],
             organisation: organisation.into(),
-            restrictions: vec!["R".into()],
+            restrictions: restrictions.iter().map(|one| (*one).into()).collect(),
             adult_from: walbrook_proto::common::v1::Date::new(2010, 1, 1),
             link_status: "MATCH".into(),
             link_score_ten_thousandths: 10_000,

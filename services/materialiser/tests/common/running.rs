@@ -1,6 +1,7 @@
 //! The materialiser under test: started in this process, called as a reader.
 
 use super::*;
+use tonic_types::StatusExt;
 
 impl Place {
     /// Starts the process on the folder's data, with this bound.
@@ -94,10 +95,7 @@ impl Running {
     ) -> Result<ListRowsResponse, tonic::Status> {
         let message = ListRowsRequest {
             view: VIEW.into(),
-            context: Some(ReadContext {
-                role: OFFICER.into(),
-                case_reference: String::new(),
-            }),
+            context: context(),
             page_size: page.0,
             page_token: page.1.into(),
             evaluate_at: page.1.is_empty().then(evaluate_at),
@@ -122,10 +120,7 @@ impl Running {
     ) -> Result<GetRowResponse, tonic::Status> {
         let message = GetRowRequest {
             view: VIEW.into(),
-            context: Some(ReadContext {
-                role: OFFICER.into(),
-                case_reference: String::new(),
-            }),
+            context: context(),
             evaluate_at: Some(evaluate_at()),
             subject: Some(get_row_request::Subject::Pseudonym(vec![person; 16])),
         };
@@ -181,4 +176,37 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.context.shutdown.request();
     }
+}
+
+/// Camden's three people and Hackney's one, served: see [`city`].
+pub async fn served() -> (Place, Running) {
+    let place = Place::new().await;
+    let (place, ()) = blocking(place, |place| {
+        place.agree(&[CAMDEN, HACKNEY]);
+        city(place);
+    })
+    .await;
+    let running = place.start(30_000).await;
+    let three = |answer: &ListRowsResponse| answer.rows.len() == 3;
+    running
+        .list_until(CAMDEN, "all three are there", three)
+        .await;
+    (place, running)
+}
+
+/// An officer's context of a read.
+pub fn context() -> Option<ReadContext> {
+    Some(ReadContext {
+        role: OFFICER.into(),
+        case_reference: String::new(),
+    })
+}
+
+/// Why a call was refused, in the word for machines.
+pub fn reason(status: &tonic::Status) -> String {
+    let details = status.get_error_details();
+    details
+        .error_info()
+        .map(|info| info.reason.clone())
+        .unwrap_or_default()
 }

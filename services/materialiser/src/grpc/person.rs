@@ -1,0 +1,147 @@
+//! One person's row, and why it says what it says.
+
+use super::Service;
+use super::form::{Faults, viewer};
+use crate::answer::{Answer, Ask, Served};
+use crate::compute::EXPLAIN;
+use crate::convert;
+use crate::error::ReadError;
+use std::sync::Arc;
+use walbrook_proto::view::v1 as proto;
+use walbrook_proto::view::v1::{explain_row_request, get_row_request};
+use walbrook_runtime::callers::Principal;
+use walbrook_view::query::Query;
+
+/// What every request about one person says.
+struct OnePerson {
+    operation: &'static str,
+    view: String,
+    context: Option<proto::ReadContext>,
+    pseudonym: Option<Vec<u8>>,
+    local: Option<proto::LocalRecord>,
+    evaluate_at: Option<prost_types::Timestamp>,
+    columns: Vec<String>,
+}
+
+/// An answer, from where, and to whom.
+struct Answered {
+    answer: Answer,
+    served: Arc<Served>,
+    role: String,
+}
+
+impl Service {
+    pub(super) async fn get(
+        &self,
+        principal: &Principal,
+        request: proto::GetRowRequest,
+    ) -> Result<proto::GetRowResponse, ReadError> {
+        use get_row_request::Subject;
+        let (pseudonym, local) = match request.subject {
+            Some(Subject::Pseudonym(bytes)) => (Some(bytes), None),
+            Some(Subject::Local(local)) => (None, Some(local)),
+            None => (None, None),
+        };
+        let asked = OnePerson {
+            operation: "GET",
+            view: request.view,
+            context: request.context,
+            pseudonym,
+            local,
+            evaluate_at: request.evaluate_at,
+            columns: Vec::new(),
+        };
+        let answered = self.one(principal, asked).await?;
+        let (answer, view) = (&answered.answer, &answered.served.view);
+        Ok(proto::GetRowResponse {
+            row: answer.rows.first().map(convert::row),
+            facts: Some(convert::facts(answer, view, &answered.role)),
+        })
+    }
+
+    pub(super) async fn explain(
+        &self,
+        principal: &Principal,
+        request: proto::ExplainRowRequest,
+    ) -> Result<proto::ExplainRowResponse, ReadError> {
+        use explain_row_request::Subject;
+        let (pseudonym, local) = match request.subject {
+            Some(Subject::Pseudonym(bytes)) => (Some(bytes), None),
+            Some(Subject::Local(local)) => (None, Some(local)),
+            None => (None, None),
+        };
+        let asked = OnePerson {
+            operation: EXPLAIN,
+            view: request.view,
+            context: request.context,
+            pseudonym,
+            local,
+            evaluate_at: request.evaluate_at,
+            columns: request.columns,
+        };
+        let answered = self.one(principal, asked).await?;
+        let view = &answered.served.view;
+        Ok(convert::explained(&answered.answer, view, &answered.role))
+    }
+
+    async fn one(&self, principal: &Principal, asked: OnePerson) -> Result<Answered, ReadError> {
+        let mut faults = Faults::default();
+        let served = self.view(&asked.view, &mut faults);
+        let context = asked.context.unwrap_or_default();
+        let evaluated_at = faults.instant(asked.evaluate_at.as_ref());
+        faults.context(&context);
+        let named = faults.person(asked.pseudonym.as_deref(), asked.local.as_ref());
+        if let Some(served) = &served {
+            columns(served, &asked.columns, &mut faults);
+        }
+        let ((served, evaluated_at), named) = faults.end(served.zip(evaluated_at).zip(named))?;
+        let (viewer, role_held) = viewer(principal, &context)?;
+        let read_id = uuid::Uuid::new_v4().to_string();
+        let asking = (&viewer, role_held);
+        let subject = named
+            .subject(&self.identity, asking, &served.view.purpose, &read_id)
+            .await?;
+        let role = viewer.role.clone();
+        let ask = Ask {
+            read_id,
+            viewer,
+            case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
+            operation: asked.operation,
+            subject,
+            evaluated_at,
+            query: Query {
+                columns: asked.columns,
+                ..Query::one()
+            },
+            only: None,
+            role_held,
+        };
+        let answer = self.reads.answer(&served, ask).await?;
+        Ok(Answered {
+            answer,
+            served,
+            role,
+        })
+    }
+}
+
+fn columns(served: &Served, asked: &[String], faults: &mut Faults) {
+    let known = || {
+        served
+            .view
+            .columns
+            .iter()
+            .map(|column| column.output.as_str())
+    };
+    let unknown = asked
+        .iter()
+        .any(|asked| known().all(|known| known != asked));
+    if unknown || asked.len() > served.view.columns.len() {
+        let known: Vec<&str> = known().collect();
+        faults.add(
+            "columns",
+            "COLUMN_UNKNOWN",
+            &format!("columns of the view, each once: {}", known.join(", ")),
+        );
+    }
+}
