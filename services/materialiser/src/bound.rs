@@ -259,6 +259,7 @@ impl Rounds {
                 complete: true,
                 recorded_at: Some(clock::timestamp(clock::now())),
                 reason: "GROUNDS_APPLIED".to_owned(),
+                past_on: None,
             };
             let mut statements = Vec::new();
             for view in &self.views {

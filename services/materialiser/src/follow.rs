@@ -182,6 +182,7 @@ impl Follower {
                     complete: false,
                     recorded_at: Some(crate::clock::timestamp(now())),
                     reason: removed.reason.to_string(),
+                    past_on: None,
                 };
                 owed.push((
                     owed_key(partition, *offset, view),
