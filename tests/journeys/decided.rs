@@ -23,6 +23,7 @@ async fn why(backbone: &Backbone, person: &Person) -> ExplainRowResponse {
         view: VIEW.into(),
         context: context(),
         evaluate_at: Some(midnight(0)),
+        break_glass: String::new(),
         columns: Vec::new(),
         subject: Some(Subject::Local(LocalRecord {
             agency: "housing".into(),

@@ -139,6 +139,7 @@ impl Backbone {
                 case_reference: String::new(),
             }),
             evaluate_at: Some(midnight(0)),
+            break_glass: String::new(),
             subject: Some(get_row_request::Subject::Local(LocalRecord {
                 agency: "housing".into(),
                 id_scheme: "LOCAL".into(),

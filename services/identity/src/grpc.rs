@@ -467,4 +467,13 @@ impl Identity for Service {
         tracing::info!(by = by(&caller), "a review was decided");
         Ok(Response::new(decided))
     }
+
+    #[tracing::instrument(name = "identity.doubt_link", skip_all)]
+    async fn doubt_link(
+        &self,
+        request: Request<proto::DoubtLinkRequest>,
+    ) -> Result<Response<proto::DoubtLinkResponse>, Status> {
+        principal(&request)?.require_role(role::SERVICE)?;
+        Err(Status::unimplemented("doubt_link"))
+    }
 }

@@ -26,6 +26,7 @@ pub fn facts(answer: &Answer, view: &View, role: &str) -> proto::AnswerFacts {
         sources: answer.sources.iter().map(source).collect(),
         withheld: answer.withheld.clone(),
         view: Some(shape(view, role)),
+        break_glass: None,
     }
 }
 
@@ -108,5 +109,6 @@ fn cell(cell: &Cell) -> proto::Cell {
     proto::Cell {
         column: cell.column.clone(),
         value,
+        disputed: false,
     }
 }

@@ -112,4 +112,39 @@ impl Views for Service {
             self.count(&principal, request.into_inner()).await?,
         ))
     }
+
+    async fn list_break_glass(
+        &self,
+        _request: Request<proto::ListBreakGlassRequest>,
+    ) -> Result<Response<proto::ListBreakGlassResponse>, Status> {
+        Err(Status::unimplemented("list_break_glass"))
+    }
+
+    async fn review_break_glass(
+        &self,
+        _request: Request<proto::ReviewBreakGlassRequest>,
+    ) -> Result<Response<proto::ReviewBreakGlassResponse>, Status> {
+        Err(Status::unimplemented("review_break_glass"))
+    }
+
+    async fn dispute_cell(
+        &self,
+        _request: Request<proto::DisputeCellRequest>,
+    ) -> Result<Response<proto::DisputeCellResponse>, Status> {
+        Err(Status::unimplemented("dispute_cell"))
+    }
+
+    async fn list_disputes(
+        &self,
+        _request: Request<proto::ListDisputesRequest>,
+    ) -> Result<Response<proto::ListDisputesResponse>, Status> {
+        Err(Status::unimplemented("list_disputes"))
+    }
+
+    async fn answer_dispute(
+        &self,
+        _request: Request<proto::AnswerDisputeRequest>,
+    ) -> Result<Response<proto::AnswerDisputeResponse>, Status> {
+        Err(Status::unimplemented("answer_dispute"))
+    }
 }

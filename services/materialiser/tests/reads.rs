@@ -32,6 +32,7 @@ async fn explain(
         view: VIEW.into(),
         context: context(),
         evaluate_at: Some(evaluate_at()),
+        break_glass: String::new(),
         columns: columns.iter().map(|column| (*column).to_owned()).collect(),
         subject: Some(Subject::Pseudonym(vec![person; 16])),
     };

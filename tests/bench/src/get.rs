@@ -262,7 +262,7 @@ async fn get(
     let request = GetRowRequest {
         view: VIEW.into(),
         context: Some(context()),
-        evaluate_at: Some(row_time),
+        evaluate_at: Some(row_time), break_glass: String::new(),
         subject: Some(Subject::Pseudonym(case.pseudonym.clone())),
     };
     let answer = client.get_row(request).await?.into_inner();

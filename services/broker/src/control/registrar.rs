@@ -166,8 +166,15 @@ pub fn places(full_name: &str) -> Vec<String> {
         ("walbrook.identity.v1", "IdentityRecord") => vec![topics::IDENTITY.to_owned()],
         ("walbrook.shared.v1", _) => shared(),
         ("walbrook.audit.v1", "DecisionPage") => vec![topics::DECISIONS.to_owned()],
-        ("walbrook.audit.v1", "ReadRecord" | "OfficerDecision") => vec![topics::READS.to_owned()],
+        (
+            "walbrook.audit.v1",
+            "ReadRecord" | "OfficerDecision" | "BreakGlassReview" | "Dispute" | "DisputeAnswer",
+        ) => vec![topics::READS.to_owned()],
         ("walbrook.audit.v1", "LookupRecord") => vec![topics::LOOKUPS.to_owned()],
+        (
+            "walbrook.audit.v1",
+            "Notice" | "NoticeAcknowledgement" | "NoticeDelivery" | "NoticesComplete",
+        ) => vec![topics::NOTICES.to_owned()],
         ("walbrook.audit.v1", "Removal") => vec![topics::REMOVALS.to_owned()],
         ("walbrook.audit.v1", "Checkpoint") => vec![topics::CHECKPOINTS.to_owned()],
         ("walbrook.audit.v1", "Quarantined" | "Resubmission") => topics::RAW

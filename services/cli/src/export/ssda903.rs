@@ -122,6 +122,7 @@ impl Question {
                 case_reference: self.case.clone(),
             }),
             evaluate_at: self.evaluate_at,
+            break_glass: String::new(),
             subject: Some(Subject::Local(LocalRecord {
                 agency: "social-care".to_owned(),
                 id_scheme: "LA_CHILD_ID".to_owned(),

@@ -88,6 +88,7 @@ mod tests {
                 .map(|at| Cell {
                     column: String::new(),
                     value: value(at),
+                    disputed: false,
                 })
                 .collect(),
             ..Row::default()

@@ -243,6 +243,7 @@ pub async fn get(args: GetArgs) -> Result<Exit, Failure> {
         view: args.read.view.clone(),
         context: Some(context),
         evaluate_at: args.read.evaluate_at()?,
+        break_glass: String::new(),
         subject: Some(subject),
     };
     let response = ViewsClient::new(connection).get_row(request).await;

@@ -48,6 +48,7 @@ pub async fn run(args: WhyArgs) -> Result<Exit, Failure> {
         view: args.read.view.clone(),
         context: Some(context),
         evaluate_at: args.read.evaluate_at()?,
+        break_glass: String::new(),
         columns: args.cell.clone(),
         subject: Some(subject),
     };

@@ -122,6 +122,7 @@ impl Running {
             view: VIEW.into(),
             context: context(),
             evaluate_at: Some(evaluate_at()),
+            break_glass: String::new(),
             subject: Some(get_row_request::Subject::Pseudonym(vec![person; 16])),
         };
         let request = self.request(organisation, OFFICER, message);

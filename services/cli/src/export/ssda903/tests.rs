@@ -204,6 +204,7 @@ fn another_authority_s_another_year_s_and_untold_events_are_not_written() {
     let cell = |column: &str, value| Cell {
         column: column.into(),
         value: Some(value),
+        disputed: false,
     };
     let episodes = "by=GSS:E09000008;decom=2025-04-10, by=GSS:E09000007;decom=2024-04-10;dec=2025-03-31, \
                     by=GSS:E09000007;decom=2026-04-01, by=GSS:E09000007;decom=2025-05-01, by=GSS:E09000007;decom=2025-05-01;dec=2025-06-01";

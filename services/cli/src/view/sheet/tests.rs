@@ -31,6 +31,7 @@ fn row() -> Row {
     let cell = |column: &str, value| Cell {
         column: column.into(),
         value: Some(value),
+        disputed: false,
     };
     Row {
         pseudonym: vec![0xab; 16],

@@ -96,6 +96,12 @@ impl Identity for One {
         Err(Status::unimplemented("not asked here"))
     }
 
+    async fn doubt_link(
+        &self,
+        _: Request<identity::DoubtLinkRequest>,
+    ) -> Result<Response<identity::DoubtLinkResponse>, Status> {
+        Err(Status::unimplemented("no reviews here"))
+    }
     async fn decide_review(
         &self,
         _: Request<identity::DecideReviewRequest>,
