@@ -133,6 +133,7 @@ fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
         reading: &reading,
         evaluated_at: asked_at,
         case_named: false,
+        glass_broken: false,
         calendar: &calendar,
     };
     let (mut rows, mut applied) = (Vec::new(), Vec::new());
@@ -196,6 +197,7 @@ fn answer(row: &walbrook_view::Row) -> AnsweredRow {
         person_pseudonym: row.pseudonym.as_bytes().to_vec(),
         row_sha256: row.sha256().to_vec(),
         explanation_sha256: None,
+        events: row.rests_on.bytes(),
     }
 }
 

@@ -147,4 +147,27 @@ impl Views for Service {
     ) -> Result<Response<proto::AnswerDisputeResponse>, Status> {
         Err(Status::unimplemented("answer_dispute"))
     }
+
+    async fn list_notices(
+        &self,
+        _request: Request<proto::ListNoticesRequest>,
+    ) -> Result<Response<proto::ListNoticesResponse>, Status> {
+        Err(Status::unimplemented("list_notices"))
+    }
+
+    type WatchNoticesStream = ReceiverStream<Result<proto::WatchNoticesResponse, Status>>;
+
+    async fn watch_notices(
+        &self,
+        _request: Request<proto::WatchNoticesRequest>,
+    ) -> Result<Response<Self::WatchNoticesStream>, Status> {
+        Err(Status::unimplemented("watch_notices"))
+    }
+
+    async fn acknowledge_notice(
+        &self,
+        _request: Request<proto::AcknowledgeNoticeRequest>,
+    ) -> Result<Response<proto::AcknowledgeNoticeResponse>, Status> {
+        Err(Status::unimplemented("acknowledge_notice"))
+    }
 }

@@ -25,6 +25,8 @@ pub const DECISIONS: &str = "audit.decisions";
 pub const READS: &str = "audit.reads";
 /// Look-ups of identity, each durable before its answer.
 pub const LOOKUPS: &str = "audit.lookups";
+/// What organisations are told of rows they were shown, and what they say they did.
+pub const NOTICES: &str = "audit.notices";
 /// What left views, and completeness of causes.
 pub const REMOVALS: &str = "audit.removals";
 /// Signed tree heads.
@@ -131,7 +133,7 @@ pub fn table(namespace: &Namespace, partitions: i32) -> Vec<Topic> {
     rows.push((AGREEMENTS.to_owned(), 1, Delete, LogAppendTime));
     rows.push((IDENTITY.to_owned(), 1, Compact, LogAppendTime));
     rows.push((DECISIONS.to_owned(), partitions, Delete, LogAppendTime));
-    for topic in [LOOKUPS, READS, REMOVALS, CHECKPOINTS] {
+    for topic in [LOOKUPS, READS, NOTICES, REMOVALS, CHECKPOINTS] {
         rows.push((topic.to_owned(), 1, Delete, LogAppendTime));
     }
     for purpose in PURPOSES {

@@ -13,6 +13,7 @@
 //! - [`feeding`]: whether agreements can feed a view.
 //! - [`passing`]: when a row changes because time passes.
 //! - [`row`]: the row, its canonical encoding and hash; [`explain`]: the events behind it; [`decision`]: what officers decided because of it.
+//! - [`glass`]: reads beyond scope under break-glass, and their review.
 //! - [`cohort`]: counts of people in groups, and never a row.
 //! - [`order`], [`page`]: rows of many people, chosen and in order; [`query`]: the question of a read as text.
 
@@ -27,6 +28,7 @@ pub mod facts;
 pub mod feature;
 pub mod feeding;
 pub mod file;
+pub mod glass;
 pub mod interval;
 mod item;
 pub mod known;
@@ -51,7 +53,7 @@ pub use known::{Freshness, Known, Sources};
 pub use model::View;
 pub use passing::Agenda;
 pub use reading::{BookReading, Grant, Reading, Source, Standing, Viewer};
-pub use row::{Asked, Cell, Reason, Row};
+pub use row::{Asked, Cell, Reason, RestsOn, Row};
 pub use state::{Change, Partition, Person, Removed};
 pub use united::IntegrityError;
 pub use value::Value;

@@ -4,7 +4,7 @@
 //! another person by then. A retraction removes what stands before it. No epochs are compared and no retraction is kept.
 
 use crate::canon::CanonError;
-use crate::facts::{Contribution, Input, Retraction, SubjectFacts};
+use crate::facts::{Contribution, ContributionKey, Input, Retraction, SubjectFacts};
 use crate::item;
 use std::collections::{BTreeMap, BTreeSet};
 use walbrook_domain::{
@@ -42,6 +42,8 @@ pub struct Removed {
     pub contributions: u64,
     /// People of whom no contribution is left in this partition.
     pub people: u64,
+    /// Which contributions, and whose they were.
+    pub fallen: Vec<(Pseudonym, ContributionKey)>,
 }
 
 /// The state of one partition.
@@ -191,6 +193,7 @@ impl Partition {
         let homes = self.homes.get(&handle).cloned().unwrap_or_default();
         let mut contributions = 0;
         let mut people = 0;
+        let mut fallen = Vec::new();
         for home in homes {
             let falls = |event: &EventId, agreement: &AgreementId| {
                 retraction.event.is_none_or(|only| only == *event)
@@ -204,6 +207,7 @@ impl Partition {
                     if !stays {
                         removed += 1;
                         changes.push(Change::Drop(item::contribution_key(home, &gone.key)));
+                        fallen.push((home, gone.key.clone()));
                     }
                     stays
                 });
@@ -219,6 +223,7 @@ impl Partition {
             reason: retraction.reason.clone(),
             contributions,
             people,
+            fallen,
         })
     }
 

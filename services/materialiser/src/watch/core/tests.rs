@@ -26,6 +26,7 @@ fn row(n: u8, points: i64) -> Row {
         points_hundredths: points,
         band: String::new(),
         sources: Vec::new(),
+        rests_on: walbrook_view::RestsOn::default(),
     }
 }
 

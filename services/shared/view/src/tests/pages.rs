@@ -7,7 +7,7 @@ use crate::order::Order;
 use crate::order::{POINTS, holds};
 use crate::page::cut;
 use crate::query::{After, Query};
-use crate::row::{Cell, Row};
+use crate::row::{Cell, RestsOn, Row};
 use crate::value::Value;
 use walbrook_domain::Instant;
 use walbrook_policy::catalogue::FieldKind;
@@ -20,6 +20,7 @@ fn row(p: u8, points_hundredths: i64) -> Row {
         points_hundredths,
         band: String::new(),
         sources: Vec::new(),
+        rests_on: RestsOn::default(),
     }
 }
 
