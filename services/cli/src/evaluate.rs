@@ -1,4 +1,4 @@
-//! `walbrook evaluate`: how well a view's score tells what comes next, against simple rules, on people of whom it is known.
+//! `walbrook evaluate`: how well a view's score tells what comes next, against the points it ships with, on people of whom it is known.
 //!
 //! The rows are those of the view's own code, folded from events up to the end of an index day; what is told later is not read. Who met the street
 //! next stands in a file of its own, which is only held against the rows afterwards.
@@ -10,6 +10,7 @@ pub mod measure;
 pub mod open;
 pub mod record;
 pub mod report;
+pub mod score;
 pub mod truth;
 
 #[cfg(test)]
@@ -29,8 +30,8 @@ use truth::Truth;
 use walbrook_domain::Day;
 use walbrook_view::View;
 
-/// The simple rules that a score must beat, as a view of their own: domain reference §10.1.
-pub const SIMPLE_RULES: &str = include_str!("evaluate/simple_rules.toml");
+/// The score that was made for the view, and is held against the points that it ships with.
+pub const SCORE: &str = include_str!("evaluate/score.toml");
 
 /// Measure what a view is worth.
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ pub struct EvaluateArgs {
 /// The commands of this group.
 #[derive(Debug, Subcommand)]
 pub enum EvaluateCommand {
-    /// How many of those whom the score puts first are met on the street next, against simple rules; offline, from files of `walbrook city events`
+    /// How many of those whom a score puts first are met on the street next, against the points in the view; offline, from files of `walbrook city events`
     RoughSleeping(RoughSleepingArgs),
 }
 
@@ -56,13 +57,16 @@ pub struct RoughSleepingArgs {
     /// The folder of what is true, as `walbrook city events --truth` writes it; its index days are those measured
     #[arg(long, value_name = "FOLDER")]
     pub truth: PathBuf,
-    /// The view file whose points are measured
+    /// The view file, with the points that stand in it
     #[arg(
         long,
         value_name = "FILE",
         default_value = "deploy/views/rough_sleeping_risk.toml"
     )]
     pub view: PathBuf,
+    /// A score to hold against them: points for each of the view's rules, and bands; the one that was made for the view when left out
+    #[arg(long, value_name = "FILE")]
+    pub score: Option<PathBuf>,
     /// The role whose points are measured: some roles see fewer columns, and so fewer rules
     #[arg(long, value_name = "ROLE", default_value = "housing-options-officer")]
     pub role: String,
@@ -93,33 +97,40 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, Failure> {
     }
 }
 
-/// Measures and prints. Ends with [`Exit::Difference`] where the score is not shown to be better than the simple rules.
+/// Measures and prints. Ends with [`Exit::Difference`] where the score is shown to be better than the points in the view: then the
+/// view ships the lesser.
 ///
 /// # Errors
 /// When a file cannot be read or written, or is not what it should be.
 pub fn rough_sleeping(args: &RoughSleepingArgs) -> Result<Exit, Failure> {
     let truth = Truth::read(&args.truth)?;
     let text = std::fs::read_to_string(&args.view).map_err(cannot("read", &args.view))?;
-    let score = view(&args.view.display().to_string(), &text)?;
-    let simple = view("the simple rules", SIMPLE_RULES)?;
+    let shipped = view(&args.view.display().to_string(), &text)?;
+    let score = match &args.score {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(cannot("read", path))?;
+            score::scored(&shipped, &path.display().to_string(), &text)?
+        }
+        None => score::scored(&shipped, "the score", SCORE)?,
+    };
     let file = File::open(&args.events).map_err(cannot("read", &args.events))?;
     let ranked = ranked(
         BufReader::with_capacity(1 << 20, file),
         &args.events,
         &truth,
-        [&score, &simple],
+        [&score, &shipped],
         &args.role,
     )?;
     let within = args.within.parse().unwrap_or(90);
-    let report = Report::new(&truth, &ranked, &score, args.capacity, within);
+    let report = Report::new(&truth, &ranked, [&score, &shipped], args.capacity, within);
     if let Some(path) = &args.svg {
         std::fs::write(path, chart::svg(&report)).map_err(cannot("write", path))?;
     }
     if let Some(path) = &args.record {
         let text = if path.extension().is_some_and(|ending| ending == "md") {
-            record::markdown(&report, &score)
+            record::markdown(&report, &shipped)
         } else {
-            format!("{:#}\n", record::json(&report, &score))
+            format!("{:#}\n", record::json(&report, &shipped))
         };
         std::fs::write(path, text).map_err(cannot("write", path))?;
     }
@@ -129,8 +140,8 @@ pub fn rough_sleeping(args: &RoughSleepingArgs) -> Result<Exit, Failure> {
         print(&report.rendered());
     }
     Ok(match report.verdict.ships {
-        Tool::Score => Exit::Done,
-        Tool::SimpleRules => Exit::Difference,
+        Tool::Score => Exit::Difference,
+        Tool::Shipped => Exit::Done,
     })
 }
 

@@ -11,7 +11,7 @@ const CURVE: f64 = 260.0;
 const ROW: f64 = 26.0;
 /// Colours that people with any colour vision tell apart; the shapes differ as well.
 const SCORE: &str = "#0072b2";
-const SIMPLE: &str = "#d55e00";
+const SHIPPED: &str = "#d55e00";
 
 /// A line of the curve: its colour, whether its marks are round, and the share at a point.
 type Line = (&'static str, bool, fn(&Point) -> Option<f64>);
@@ -34,7 +34,7 @@ pub fn svg(report: &Report) -> String {
     text(&mut out, (16.0, 28.0), "start", "bold", &title);
     let legend = [
         (SCORE, true, "score: of the first so many, met next"),
-        (SIMPLE, false, "simple rules"),
+        (SHIPPED, false, "the view's points"),
     ];
     for ((colour, round, words), x) in legend.into_iter().zip([24.0, 330.0]) {
         mark(&mut out, (x, 52.0), colour, round);
@@ -56,7 +56,7 @@ fn curve(out: &mut String, report: &Report) {
     let shares = report
         .curve
         .iter()
-        .flat_map(|point| [point.score, point.simple]);
+        .flat_map(|point| [point.score, point.shipped]);
     let top = top(shares.flatten());
     let most = report.curve.last().map_or(1, |point| point.capacity);
     let x = |capacity: u32| LEFT + (WIDTH - LEFT - RIGHT) * f64::from(capacity) / f64::from(most);
@@ -92,7 +92,7 @@ fn curve(out: &mut String, report: &Report) {
     }
     let lines: [Line; 2] = [
         (SCORE, true, |point| point.score),
-        (SIMPLE, false, |point| point.simple),
+        (SHIPPED, false, |point| point.shipped),
     ];
     for (colour, round, share) in lines {
         let shown = report

@@ -116,6 +116,7 @@ impl Fold {
                 // The last instant of the day.
                 evaluated_at: Instant(day.plus(1).start().micros() - 1),
                 case_named: false,
+                glass_broken: false,
                 calendar: &self.calendar,
             };
             let mut rows = Vec::new();
@@ -134,7 +135,7 @@ impl Fold {
         Ok(Ranked {
             day,
             score: placed.next().unwrap_or_default(),
-            simple: placed.next().unwrap_or_default(),
+            shipped: placed.next().unwrap_or_default(),
         })
     }
 

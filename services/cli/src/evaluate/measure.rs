@@ -21,8 +21,8 @@ pub struct Ranked {
     pub day: Day,
     /// By the score.
     pub score: Vec<Placed>,
-    /// By the simple rules.
-    pub simple: Vec<Placed>,
+    /// By the points in the view.
+    pub shipped: Vec<Placed>,
 }
 
 /// Where a capacity runs out: everybody with more points than `at` is seen to, and of those with just so many a share. Nobody without points is.

@@ -53,8 +53,8 @@ pub fn json(report: &Report, view: &View) -> Json {
 fn tier_1(report: &Report, view: &View) -> Json {
     json!({
         "description": format!(
-            "Adds up points for what housing, outreach, health and police have recorded of an adult, each with a sentence, so that a named officer may \
-             look at some people first. View `{}`, {} rules.", view.name, view.rules.len()
+            "Says in sentences what housing, outreach, health and police have recorded of an adult, with a point for each of a few of them, so that a named \
+             officer may look at some people first. View `{}`, {} rules, {} of them with points.", view.name, view.rules.len(), report.pointed.len()
         ),
         "why": "People reach the street although several services saw it coming.",
         "what_was_found": report.sentence(),
@@ -66,8 +66,9 @@ fn description(report: &Report) -> Json {
     json!({
         "scope": "Adults within the reader's scope under a signed agreement. No probability, no decision, no automatic step.",
         "benefit": format!("Measured on invented people only: {}", report.sentence()),
-        "previous_process": format!("Simple rules: {}", super::report::SIMPLE),
-        "alternatives_considered": "The simple rules above, measured beside it; a trained model was not considered: nobody could explain a row of it",
+        "previous_process": TO_SAY,
+        "alternatives_considered": "A score that adds up points for every reason, measured beside it; a trained model was not considered: nobody could explain a \
+            row of it",
     })
 }
 
@@ -94,7 +95,7 @@ fn specification(report: &Report, view: &View) -> Json {
     json!({
         "model_name": view.name, "model_version": hex::encode(view.sha256), "model_task": "ranking of adults for a first contact",
         "model_input": sources, "model_output": "points, a band and the reasons",
-        "model_architecture": { "kind": "rules that add points; nothing is learned from data", "rules": rules },
+        "model_architecture": { "kind": "rules with a sentence, some with points; nothing is learned from data", "rules": rules },
         "model_performance": report.json(),
         "how_measured": "`walbrook evaluate rough-sleeping` on a synthetic city: the view's own code over the events told up to the end of each index day; \
             what came next is in a file that the rows are never made from. Everybody's records linked rightly and everything granted: in use, agreements \
@@ -118,7 +119,7 @@ fn risks() -> Json {
             { "risk": "Figures of a synthetic city are taken for London's", "mitigation": "to be measured again on the parties' own records, in cohort mode, before use" },
             { "risk": "A source falls silent and looks like good news", "mitigation": "a silent source is `not known since`, and no rule applies for want of news" },
         ],
-        "use": "the tool named by the verdict; where it is the simple rules, the score stays unused",
+        "use": "the tool named by the verdict",
     })
 }
 
@@ -142,7 +143,7 @@ pub fn markdown(report: &Report, view: &View) -> String {
     }
     let verdict = match report.verdict.ships {
         Tool::Score => "the score",
-        Tool::SimpleRules => "the simple rules",
+        Tool::Shipped => "the points in the view",
     };
     let _ = writeln!(out, "\nUse: {verdict}.");
     out

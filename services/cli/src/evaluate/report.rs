@@ -3,8 +3,6 @@
 mod groups;
 mod shown;
 
-pub use shown::SIMPLE;
-
 use super::measure::{Case, Cut, Placed, Ranked, Tally};
 use super::truth::{Next, Truth};
 use crate::identity::evaluate::groups::{self as small, LEAST};
@@ -15,22 +13,22 @@ use walbrook_view::View;
 /// What ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tool {
-    /// The view's points.
+    /// The score.
     Score,
-    /// The simple rules.
-    SimpleRules,
+    /// The points that the view ships with.
+    Shipped,
 }
 
 impl Tool {
     /// Both, the one that must show itself first.
-    pub const ALL: [Self; 2] = [Self::Score, Self::SimpleRules];
+    pub const ALL: [Self; 2] = [Self::Score, Self::Shipped];
 
     /// In words.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Score => "score",
-            Self::SimpleRules => "simple rules",
+            Self::Shipped => "the view",
         }
     }
 }
@@ -84,8 +82,8 @@ pub struct Group {
     pub group: String,
     /// People on index days and how the score fared; `None` where few people would be told of.
     pub score: Option<Tally>,
-    /// How the simple rules fared.
-    pub simple: Option<Tally>,
+    /// How the points in the view fared.
+    pub shipped: Option<Tally>,
     /// Whether shares of those met next may be shown.
     pub next_shown: bool,
 }
@@ -97,8 +95,8 @@ pub struct Point {
     pub capacity: u32,
     /// Of those whom the score puts first, met next.
     pub score: Option<f64>,
-    /// The same of the simple rules.
-    pub simple: Option<f64>,
+    /// The same of the points in the view.
+    pub shipped: Option<f64>,
 }
 
 /// Which tool is spoken for.
@@ -106,7 +104,7 @@ pub struct Point {
 pub struct Verdict {
     /// The one to use.
     pub ships: Tool,
-    /// People found by the score and by the simple rules, on all index days.
+    /// People found by the score and by the points in the view, on all index days.
     pub found: [f64; 2],
     /// By how many more the score must find to be shown better.
     pub margin: f64,
@@ -119,6 +117,8 @@ pub struct Verdict {
 pub struct Report {
     /// The view.
     pub view: String,
+    /// Its rules that carry points.
+    pub pointed: Vec<String>,
     /// The hash of its file.
     pub sha256: [u8; 32],
     /// People seen to on each index day.
@@ -150,10 +150,10 @@ struct AtDay<'a> {
 
 impl AtDay<'_> {
     fn points(&self, tool: Tool, person: u64) -> Option<&Placed> {
-        let [score, simple] = &self.rows;
+        let [score, shipped] = &self.rows;
         match tool {
             Tool::Score => score.get(&person),
-            Tool::SimpleRules => simple.get(&person),
+            Tool::Shipped => shipped.get(&person),
         }
         .copied()
     }
@@ -204,13 +204,19 @@ const fn met(next: Next, within: u32) -> bool {
 impl Report {
     /// Holds rows against what came next.
     #[must_use]
-    pub fn new(truth: &Truth, ranked: &[Ranked], view: &View, capacity: u32, within: u32) -> Self {
+    pub fn new(
+        truth: &Truth,
+        ranked: &[Ranked],
+        [scored, shipped]: [&View; 2],
+        capacity: u32,
+        within: u32,
+    ) -> Self {
         let days: Vec<AtDay<'_>> = ranked
             .iter()
             .map(|ranked| AtDay {
                 day: ranked.day,
                 next: truth.next(ranked.day).collect(),
-                rows: [&ranked.score, &ranked.simple]
+                rows: [&ranked.score, &ranked.shipped]
                     .map(|rows| rows.iter().map(|row| (row.person, row)).collect()),
             })
             .collect();
@@ -221,37 +227,39 @@ impl Report {
                 .map(|day| day.tally(Whom::NotYet, tool, capacity, within));
             tallies.fold(Tally::default(), Tally::and)
         };
-        let (score, simple) = (of(Tool::Score), of(Tool::SimpleRules));
+        let found = (of(Tool::Score), of(Tool::Shipped));
         Self {
-            view: view.name.clone(),
-            sha256: view.sha256,
+            view: shipped.name.clone(),
+            pointed: shipped
+                .rules
+                .iter()
+                .filter(|rule| rule.points_hundredths != 0)
+                .map(|rule| rule.id.clone())
+                .collect(),
+            sha256: shipped.sha256,
             capacity,
             within,
             days: days.iter().map(|day| day.day).collect(),
             lines,
-            bands: groups::bands(&days, view, capacity, within),
+            bands: groups::bands(&days, scored, capacity, within),
             groups: groups::groups(&days, truth, capacity, within),
             curve: curve(&days, capacity, within),
-            base_rate: score.base_rate().filter(|_| score.next >= LEAST),
-            verdict: Verdict::of(&score, &simple),
+            base_rate: found.0.base_rate().filter(|_| found.0.next >= LEAST),
+            verdict: Verdict::of(&found.0, &found.1),
         }
     }
 }
 
 impl Verdict {
-    /// The score ships only where it finds more than the simple rules by twice what chance would make of numbers this large: whoever computes about
+    /// The score ships only where it finds more than the points in the view by twice what chance would make of numbers this large: whoever computes about
     /// people must show that it is better.
-    fn of(score: &Tally, simple: &Tally) -> Self {
-        let margin = 2.0 * (score.found + simple.found).sqrt();
+    fn of(score: &Tally, shipped: &Tally) -> Self {
+        let margin = 2.0 * (score.found + shipped.found).sqrt();
         let too_few = score.next < LEAST;
-        let better = !too_few && score.found - simple.found > margin;
+        let better = !too_few && score.found - shipped.found > margin;
         Self {
-            ships: if better {
-                Tool::Score
-            } else {
-                Tool::SimpleRules
-            },
-            found: [score.found, simple.found],
+            ships: if better { Tool::Score } else { Tool::Shipped },
+            found: [score.found, shipped.found],
             margin,
             too_few,
         }
@@ -311,7 +319,7 @@ fn curve(days: &[AtDay<'_>], capacity: u32, within: u32) -> Vec<Point> {
         points.push(Point {
             capacity,
             score: precision(Tool::Score),
-            simple: precision(Tool::SimpleRules),
+            shipped: precision(Tool::Shipped),
         });
     }
     points

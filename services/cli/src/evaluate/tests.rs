@@ -66,6 +66,7 @@ impl Sample {
             events: self.folder.path().join("events"),
             truth: self.folder.path().join("truth"),
             view: shipped_file(),
+            score: None,
             role: "housing-options-officer".into(),
             capacity: 20,
             within: "90".into(),
@@ -82,19 +83,17 @@ fn shipped_file() -> PathBuf {
 
 fn views() -> [View; 2] {
     let text = std::fs::read_to_string(shipped_file()).unwrap();
-    [
-        view("shipped", &text).unwrap(),
-        view("simple", SIMPLE_RULES).unwrap(),
-    ]
+    let shipped = view("shipped", &text).unwrap();
+    [score::scored(&shipped, "score", SCORE).unwrap(), shipped]
 }
 
 fn rows(events: &str, truth: &Truth) -> Vec<Ranked> {
-    let [score, simple] = views();
+    let [score, shipped] = views();
     ranked(
         Cursor::new(events),
         Path::new("events"),
         truth,
-        [&score, &simple],
+        [&score, &shipped],
         "housing-options-officer",
     )
     .unwrap()
@@ -189,19 +188,19 @@ async fn the_command_measures_draws_and_writes_the_record() {
     let sample = Sample::new(3_000).await;
     let args = sample.args();
     let exit = rough_sleeping(&args).unwrap();
-    let [score, simple] = views();
+    let [score, shipped] = views();
     let truth = sample.truth();
     let ranked = rows(&sample.events, &truth);
-    let report = Report::new(&truth, &ranked, &score, args.capacity, 90);
+    let report = Report::new(&truth, &ranked, [&score, &shipped], args.capacity, 90);
     let sentence = report.sentence();
     match report.verdict.ships {
         Tool::Score => assert_eq!(
-            (exit, sentence.contains("better than the simple rules")),
-            (Exit::Done, true)
-        ),
-        Tool::SimpleRules => assert_eq!(
-            (exit, sentence.contains("a Section 8 notice")),
+            (exit, sentence.contains("put it there")),
             (Exit::Difference, true)
+        ),
+        Tool::Shipped => assert_eq!(
+            (exit, sentence.contains("keep those, section-8-expiring")),
+            (Exit::Done, true)
         ),
     }
     let chart = std::fs::read_to_string(args.svg.unwrap()).unwrap();
@@ -214,10 +213,10 @@ async fn the_command_measures_draws_and_writes_the_record() {
         let heading = format!("## {}", part.replace('_', " "));
         assert!(record_text.contains(&heading), "{part}: {record_text}");
     }
-    let parts = record::json(&report, &score);
+    let parts = record::json(&report, &shipped);
     assert_eq!(parts.as_object().unwrap().len(), record::PARTS.len());
     assert!(record_text.contains(&sentence));
-    assert!(!simple.rules.is_empty() && report.json()["verdict"]["use"].is_string());
+    assert!(!shipped.rules.is_empty() && report.json()["verdict"]["use"].is_string());
     assert!(report.rendered().contains("Calibration"));
 }
 
@@ -275,13 +274,13 @@ fn what_happened_before_and_was_told_later_was_not_known() {
 #[test]
 fn lines_say_what_is_wrong_with_them() {
     let (_folder, truth) = one_person("7,2026-03-10,false,,false,false\n");
-    let [score, simple] = views();
+    let [score, shipped] = views();
     let read = |text: &str| {
         let read = ranked(
             Cursor::new(text),
             Path::new("events"),
             &truth,
-            [&score, &simple],
+            [&score, &shipped],
             "x",
         );
         read.map_or_else(|failure| failure.text(), |_| String::new())
@@ -307,7 +306,10 @@ fn lines_say_what_is_wrong_with_them() {
         assert!(found.contains(said), "{found}");
     }
     // What protobuf's JSON leaves out is false, not unknown.
-    let told = Lines::new(&[&score, &simple]).unwrap().read(&good).unwrap();
+    let told = Lines::new(&[&score, &shipped])
+        .unwrap()
+        .read(&good)
+        .unwrap();
     let fields = told.event.unwrap().fields;
     assert!(
         fields.contains(&(1, walbrook_view::Value::Bool(false))),

@@ -71,7 +71,7 @@ pub struct Rule {
     pub id: String,
     /// When it applies. A feature that is not known never makes it apply.
     pub when: Condition,
-    /// Hundredths of a point; 0 in a view without points.
+    /// Hundredths of a point; 0: a reason that does not count.
     pub points_hundredths: i64,
     /// The sentence.
     pub sentence: Vec<Piece>,

@@ -6,10 +6,6 @@ use crate::identity::evaluate::groups::LEAST;
 use crate::table::{numbers, table};
 use serde_json::{Value as Json, json};
 
-/// What the simple rules are, in words.
-pub const SIMPLE: &str = "a Section 8 notice that runs out within 28 days, or two exits from temporary accommodation within a year, or a \
-hospital that saw the person without a home within 90 days";
-
 fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{:.2} %", value * 100.0))
 }
@@ -22,23 +18,26 @@ impl Report {
     /// What follows, in a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let [score, simple] = self.verdict.found;
+        let pointed = self.pointed.join(", ");
+        let [score, shipped] = self.verdict.found;
         if self.verdict.too_few {
             return format!(
-                "Fewer than {LEAST} people were met on the street next: nothing can be said of the score. Use the simple rules: {SIMPLE}."
+                "Fewer than {LEAST} people were met on the street next: nothing can be said of the score. Keep the points in the view: {pointed}."
             );
         }
         let found = format!(
-            "Of those not yet on the street the score finds {score:.1} with {} places on each of {} index days, the simple rules {simple:.1}; twice what \
+            "Of those not yet on the street the score finds {score:.1} with {} places on each of {} index days, the points in the view {shipped:.1}; twice what \
              chance makes of such numbers is {:.1}.",
             self.capacity,
             self.days.len(),
             self.verdict.margin
         );
         match self.verdict.ships {
-            Tool::Score => format!("{found} The score is better than the simple rules."),
-            Tool::SimpleRules => format!(
-                "{found} The score is not shown to be better than the simple rules: use those, {SIMPLE}."
+            Tool::Score => format!(
+                "{found} The score is better than the points in the view ({pointed}): put it there."
+            ),
+            Tool::Shipped => format!(
+                "{found} The score is not shown to be better than the points in the view: keep those, {pointed}."
             ),
         }
     }
@@ -132,10 +131,10 @@ impl Report {
                     .as_ref()
                     .map(|tally| by_group(tally, group.next_shown))
             };
-            json!({ "kind": group.kind, "group": group.group, "score": tally(&group.score), "simple_rules": tally(&group.simple) })
+            json!({ "kind": group.kind, "group": group.group, "score": tally(&group.score), "shipped": tally(&group.shipped) })
         };
         let curve = self.curve.iter().map(
-            |point| json!({ "capacity": point.capacity, "score": point.score, "simple_rules": point.simple }),
+            |point| json!({ "capacity": point.capacity, "score": point.score, "shipped": point.shipped }),
         );
         json!({
             "view": self.view, "view_sha256": hex::encode(self.sha256), "capacity": self.capacity, "within_days": self.within,
@@ -202,7 +201,7 @@ fn groups_table(groups: &[Group]) -> String {
         "met next",
         "score: missed",
         "in vain",
-        "simple rules: missed",
+        "the view: missed",
         "in vain",
     ]);
     numbers(&mut rows, 2..8);
@@ -215,7 +214,7 @@ fn groups_table(groups: &[Group]) -> String {
         let next = group.score.filter(|_| group.next_shown);
         cells.push(people.unwrap_or_else(|| "–".to_owned()));
         cells.push(next.map_or_else(|| "–".to_owned(), |tally| tally.next.to_string()));
-        for tally in [group.score, group.simple] {
+        for tally in [group.score, group.shipped] {
             let tally = tally.filter(|_| group.next_shown);
             cells.push(percent(tally.and_then(|tally| tally.missed())));
             cells.push(percent(tally.and_then(|tally| tally.in_vain())));

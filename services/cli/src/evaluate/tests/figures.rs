@@ -4,6 +4,8 @@ use super::views;
 use crate::evaluate::measure::{Cut, Placed, Ranked};
 use crate::evaluate::report::{Report, Tool, Whom};
 use crate::evaluate::truth::Truth;
+use crate::evaluate::{SCORE, score as scores};
+use walbrook_view::View;
 
 #[test]
 fn a_capacity_is_cut_among_those_with_as_many_points_and_nobody_without_points_is_seen_to() {
@@ -29,7 +31,7 @@ fn made(
     people: u64,
     met: u64,
     score: impl Fn(u64) -> i64,
-    simple: impl Fn(u64) -> i64,
+    shipped: impl Fn(u64) -> i64,
 ) -> (tempfile::TempDir, Truth, Vec<Ranked>) {
     let folder = tempfile::tempdir().unwrap();
     let (mut who, mut lives, mut next) = (
@@ -57,7 +59,7 @@ fn made(
     let ranked = Ranked {
         day: "2026-01-10".parse().unwrap(),
         score: placed(&score),
-        simple: placed(&simple),
+        shipped: placed(&shipped),
     };
     let truth = Truth::read(folder.path()).unwrap();
     (folder, truth, vec![ranked])
@@ -65,24 +67,26 @@ fn made(
 
 #[test]
 fn the_score_ships_only_where_it_is_shown_to_be_better() {
-    let [view, _] = views();
+    let [score, shipped] = views();
+    let both = [&score, &shipped];
     let first = |people: u64| move |person: u64| i64::from(person < people) * 100;
-    let verdict = |met, score: u64, simple: u64| {
-        let (_folder, truth, ranked) = made(400, met, first(score), first(simple));
-        Report::new(&truth, &ranked, &view, 100, 90).verdict
+    let verdict = |met, score: u64, shipped: u64| {
+        let (_folder, truth, ranked) = made(400, met, first(score), first(shipped));
+        Report::new(&truth, &ranked, both, 100, 90).verdict
     };
     // 100 found against 40: by 60, more than twice the root of 140. 60 against 50 is not enough, and less is less.
     assert_eq!(verdict(100, 100, 40).ships, Tool::Score);
-    assert_eq!(verdict(100, 60, 50).ships, Tool::SimpleRules);
-    assert_eq!(verdict(100, 20, 50).ships, Tool::SimpleRules);
+    assert_eq!(verdict(100, 60, 50).ships, Tool::Shipped);
+    assert_eq!(verdict(100, 20, 50).ships, Tool::Shipped);
     // Nine met next are too few for any answer.
     let few = verdict(9, 400, 1);
-    assert_eq!((few.ships, few.too_few), (Tool::SimpleRules, true));
+    assert_eq!((few.ships, few.too_few), (Tool::Shipped, true));
 }
 
 #[test]
 fn figures_follow_from_who_was_seen_to_and_small_groups_are_not_shown() {
-    let [view, _] = views();
+    let [score, shipped] = views();
+    let both = [&score, &shipped];
     // 100 met next of 400; the score puts 50 of them first, then 50 others.
     let score = |person: u64| match person {
         0..50 => 300,
@@ -90,7 +94,7 @@ fn figures_follow_from_who_was_seen_to_and_small_groups_are_not_shown() {
         _ => 0,
     };
     let (_folder, truth, ranked) = made(400, 100, score, |_| 0);
-    let report = Report::new(&truth, &ranked, &view, 75, 90);
+    let report = Report::new(&truth, &ranked, both, 75, 90);
     let tally = report.overall(Tool::Score).unwrap();
     assert_eq!((tally.people, tally.next), (400, 100));
     let close = |value: Option<f64>, wanted: f64| (value.unwrap() - wanted).abs() < 1e-9;
@@ -123,4 +127,36 @@ fn figures_follow_from_who_was_seen_to_and_small_groups_are_not_shown() {
         .find(|band| band.group == "urgent")
         .unwrap();
     assert_eq!(urgent.score.unwrap().people, 100);
+}
+
+#[test]
+fn a_score_speaks_of_every_rule_of_the_view_and_of_no_other() {
+    let [score, shipped] = views();
+    let rules =
+        |view: &View| -> Vec<String> { view.rules.iter().map(|rule| rule.id.clone()).collect() };
+    assert_eq!(rules(&score), rules(&shipped));
+    assert!(score.rules.iter().all(|rule| rule.points_hundredths > 0));
+    assert_eq!(
+        score.bands.first().map(|band| band.name.as_str()),
+        Some("urgent")
+    );
+    for (text, said) in [
+        (
+            SCORE.replace("evicted = ", "moved = "),
+            "no points for evicted",
+        ),
+        (
+            SCORE.replace("[points]", "[points]\nmoved = 1"),
+            "rough_sleeping_risk has no rule moved",
+        ),
+        (SCORE.replace("= 4000", "= 'many'"), "expected i64"),
+    ] {
+        let problem = scores::scored(&shipped, "a file", &text)
+            .unwrap_err()
+            .text();
+        assert!(
+            problem.starts_with("a file: ") && problem.contains(said),
+            "{problem}"
+        );
+    }
 }

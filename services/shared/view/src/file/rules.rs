@@ -63,9 +63,9 @@ pub(super) fn rules<'t>(
     rules
 }
 
-/// The points of a rule: demanded in a view with points, a fault in any other.
+/// The points of a rule. Left out, it is a reason that is told and does not count; in a view without points they are a fault.
 fn hundredths<'t>(d: &mut Document<'t>, table: &mut Table<'t>, points: bool) -> Option<i64> {
-    if !points && !table.has("points_hundredths") {
+    if !table.has("points_hundredths") {
         return Some(0);
     }
     if !points {

@@ -88,8 +88,25 @@ fn points_add_up_and_each_has_its_sentence() {
         ],
     ));
     let row = setting.row(1, CAMDEN).unwrap();
-    assert_eq!(row.points_hundredths, 5_500);
-    assert_eq!(row.band, "high");
+    assert_eq!((row.points_hundredths, row.band.as_str()), (0, "unflagged"));
+    setting.release(contribution(
+        (1, 1, 3),
+        "housing.PossessionNotice",
+        "2026-05-02",
+        &[
+            ("notice_type", text("S8")),
+            ("stage", text("NOTICE")),
+            ("expires_on", Value::Day(day("2026-06-10"))),
+        ],
+    ));
+    setting.release(contribution(
+        (1, 1, 4),
+        "health.EdAttendance",
+        "2026-05-03",
+        &[("accommodation_status", text("HM01"))],
+    ));
+    let row = setting.row(1, CAMDEN).unwrap();
+    assert_eq!((row.points_hundredths, row.band.as_str()), (200, "flagged"));
     let sentences: Vec<&str> = row
         .reasons
         .iter()
@@ -98,6 +115,8 @@ fn points_add_up_and_each_has_its_sentence() {
     assert_eq!(
         sentences,
         [
+            "A Section 8 notice (stage: notice) expires in 10 days.",
+            "Attended an emergency department without a home once in 90 days.",
             "Seen bedded down by outreach once in the last 28 days.",
             "Owes 9 weeks of rent (£1,234.56)."
         ]
@@ -346,8 +365,8 @@ fn a_column_with_roles_is_not_there_for_others_nor_a_rule_that_tells_it() {
     };
     let officer = seen("housing-options-officer");
     let outreach = seen("outreach-worker");
-    assert_eq!((officer.0, officer.1, officer.2), (true, true, 6_000));
-    assert_eq!((outreach.0, outreach.1, outreach.2), (false, false, 4_000));
+    assert_eq!((officer.0, officer.1, officer.2), (true, true, 100));
+    assert_eq!((outreach.0, outreach.1, outreach.2), (false, false, 0));
     assert!(outreach.3 < officer.3);
     assert_eq!(seen("somebody-else"), outreach, "whoever no column names");
 }
