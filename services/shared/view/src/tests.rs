@@ -6,6 +6,7 @@ mod cohort;
 mod explained;
 mod files;
 mod fold;
+mod histories;
 mod history;
 mod housing;
 mod limits;
