@@ -224,6 +224,9 @@ pub struct Retraction {
 pub enum Input {
     /// A release. Events of types that no view needs have no fields.
     Release(Contribution),
+    /// A release that may not be kept any more: it takes the place of what stood under its key, and nothing of it is kept but that it
+    /// corrects another event.
+    Past(Contribution),
     /// A retraction.
     Retraction(Retraction),
     /// Facts about one handle; a later one replaces them.

@@ -54,7 +54,7 @@ pub use model::View;
 pub use passing::Agenda;
 pub use reading::{BookReading, Grant, Reading, Source, Standing, Viewer};
 pub use row::{Asked, Cell, Reason, RestsOn, Row};
-pub use state::{Change, Partition, Person, Removed};
+pub use state::{Change, Expired, Partition, Past, Person, Removed};
 pub use united::IntegrityError;
 pub use value::Value;
 

@@ -3,6 +3,10 @@
 //! A contribution is keyed (handle pseudonym, event, agreement) within the partition: a later release replaces it, also when it stands under
 //! another person by then. A retraction removes what stands before it. No epochs are compared and no retraction is kept.
 
+mod retention;
+
+pub use retention::{Expired, Past};
+
 use crate::canon::CanonError;
 use crate::facts::{Contribution, ContributionKey, Input, Retraction, SubjectFacts};
 use crate::item;
@@ -21,6 +25,10 @@ pub struct HandleState {
 impl HandleState {
     fn is_empty(&self) -> bool {
         self.subject.is_none() && self.contributions.is_empty()
+    }
+
+    fn contributions(&self) -> impl Iterator<Item = &Contribution> {
+        self.contributions.values()
     }
 }
 
@@ -105,6 +113,10 @@ impl Partition {
         match input {
             Input::Release(contribution) => {
                 self.release(contribution, changes);
+                None
+            }
+            Input::Past(contribution) => {
+                self.refuse(contribution, changes);
                 None
             }
             Input::Retraction(retraction) => self.retract(&retraction, changes),
@@ -205,7 +217,7 @@ impl Partition {
                 state.contributions.retain(|(event, agreement), gone| {
                     let stays = !falls(event, agreement);
                     if !stays {
-                        removed += 1;
+                        removed += u64::from(!gone.is_bare());
                         changes.push(Change::Drop(item::contribution_key(home, &gone.key)));
                         fallen.push((home, gone.key.clone()));
                     }
@@ -291,7 +303,8 @@ impl Partition {
         self.people.get(&person).is_some_and(|handles| {
             handles
                 .values()
-                .any(|state| !state.contributions.is_empty())
+                .flat_map(HandleState::contributions)
+                .any(|one| !one.is_bare())
         })
     }
 

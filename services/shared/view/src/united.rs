@@ -120,7 +120,7 @@ fn seen<'a>(
     entitled: &BTreeSet<AgreementId>,
     reading: &dyn Reading,
 ) -> Option<Seen<'a>> {
-    if !entitled.contains(&contribution.key.agreement) {
+    if contribution.is_bare() || !entitled.contains(&contribution.key.agreement) {
         return None;
     }
     let grant = reading.grant(person, contribution)?;

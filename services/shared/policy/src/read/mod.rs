@@ -7,7 +7,7 @@ mod scope;
 
 pub use scope::{Admission, HandleFacts, SubjectFacts};
 
-use crate::agreement::{ConsentRule, Mode, Reader};
+use crate::agreement::{Agreement, ConsentRule, Mode, Reader};
 use crate::class::Who;
 use crate::state::{AgreementBook, Edition, History};
 use std::collections::BTreeSet;
@@ -217,7 +217,7 @@ impl Entitlement {
         if !names(current, &self.reader, &self.organisation) {
             return Err(Hidden::NotForReader);
         }
-        self.within_time(current, contribution)?;
+        self.within_time(&[&released.agreement, &current.agreement], contribution)?;
         let field_mask = then_mask & now_mask & own_mask;
         if field_mask == 0 {
             return Err(Hidden::NotGranted);
@@ -241,34 +241,34 @@ impl Entitlement {
         contribution: &ContributionFacts<'_>,
     ) -> Vec<Day> {
         let mut editions = vec![Arc::clone(&self.edition)];
-        if let Some(history) = book.agreement(contribution.agreement)
-            && let Ok((current, _)) = history.in_force(contribution.source, self.today)
-        {
-            editions.push(Arc::clone(current));
+        if let Some(history) = book.agreement(contribution.agreement) {
+            editions.extend(history.edition(contribution.version).cloned());
+            if let Ok((current, _)) = history.in_force(contribution.source, self.today) {
+                editions.push(Arc::clone(current));
+            }
         }
         let mut days: Vec<Day> = contribution.not_after.into_iter().collect();
         for edition in editions {
             let agreement = &edition.agreement;
-            let retention = i32::try_from(agreement.retention_days).unwrap_or(i32::MAX);
-            days.push(contribution.occurred_on.plus(retention));
+            days.push(kept_until(agreement, contribution.occurred_on));
             days.push(agreement.period.expiry);
         }
+        days.sort();
+        days.dedup();
         let next = days.clone().into_iter().map(|day| day.plus(1));
         next.chain(days).filter(|day| *day > self.today).collect()
     }
 
+    /// The shortest retention counts: what was released when less was allowed is not kept longer because more is allowed now.
     fn within_time(
         &self,
-        current: &Edition,
+        editions: &[&Agreement],
         contribution: &ContributionFacts<'_>,
     ) -> Result<(), Hidden> {
-        let retention = current
-            .agreement
-            .retention_days
-            .min(self.edition.agreement.retention_days);
-        let last = contribution
-            .occurred_on
-            .plus(i32::try_from(retention).unwrap_or(i32::MAX));
+        let mut last = kept_until(&self.edition.agreement, contribution.occurred_on);
+        for agreement in editions {
+            last = last.min(kept_until(agreement, contribution.occurred_on));
+        }
         if self.today > last {
             return Err(Hidden::PastRetention);
         }
@@ -324,6 +324,12 @@ impl Entitlement {
         }
         lines.into_iter().collect()
     }
+}
+
+/// The last London day on which a version lets an event of some day be kept.
+pub fn kept_until(agreement: &Agreement, occurred_on: Day) -> Day {
+    let days = i32::try_from(agreement.retention_days).unwrap_or(i32::MAX);
+    occurred_on.plus(days)
 }
 
 /// Whether a version names the same reader with the same reach: a source on an older or newer version than the reader's

@@ -335,6 +335,31 @@ fn trap_18_a_statistical_purpose_never_reaches_case_mode() {
 }
 
 #[test]
+fn a_longer_retention_does_not_reach_what_was_released_before_it() {
+    let mut log = signed();
+    let id = "pan-london-rough-sleeping";
+    let files = shipped();
+    let (_, text) = files.iter().find(|(name, _)| name.starts_with(id)).unwrap();
+    let document = text
+        .replace("\nversion = 1\n", "\nversion = 2\n")
+        .replace("retention_days = 730", "retention_days = 1000");
+    log.propose(&document).unwrap();
+    log.sign(id, 2, CAMDEN).unwrap();
+    let today = log.clock.london_day();
+    let old = |version| {
+        look(&log, |one| {
+            one.version = AgreementVersion(version);
+            one.occurred_on = today.plus(-731);
+        })
+    };
+    assert_eq!(old(1), Some(Err(Hidden::PastRetention)));
+    assert!(
+        old(2).unwrap().is_ok(),
+        "released again under the new version"
+    );
+}
+
+#[test]
 fn what_may_be_shown_changes_by_itself_on_a_turning_day_alone() {
     let mut log = signed();
     let first = log.clock.london_day();

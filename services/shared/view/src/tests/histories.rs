@@ -12,7 +12,7 @@ use crate::facts::Input;
 use crate::state::Partition;
 use planted::{Fault, Folded};
 use proptest::prelude::*;
-use source::{Act, City, PARTITIONS, act};
+use source::{Act, City, Kept, PARTITIONS, act, kept};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,7 @@ struct History {
     acts: Vec<Act>,
     picks: Vec<prop::sample::Index>,
     deaths: Vec<prop::sample::Index>,
+    kept: Kept,
 }
 
 fn history() -> impl Strategy<Value = History> {
@@ -29,11 +30,13 @@ fn history() -> impl Strategy<Value = History> {
         prop::collection::vec(act(), 0..50),
         prop::collection::vec(any::<prop::sample::Index>(), 64),
         prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+        kept(),
     )
-        .prop_map(|(acts, picks, deaths)| History {
+        .prop_map(|(acts, picks, deaths, kept)| History {
             acts,
             picks,
             deaths,
+            kept,
         })
 }
 
@@ -53,31 +56,46 @@ fn run(setting: &mut Setting, history: &History, fault: Option<Fault>) -> Result
     let mut folded = Vec::new();
     for log in city.log(&history.picks) {
         let deaths = history.deaths.iter().map(|at| at.index(log.len() + 1));
-        folded.push(fold(&log, &deaths.collect::<Vec<_>>(), fault)?);
+        let deaths: Vec<usize> = deaths.collect();
+        folded.push(fold(&log, &deaths, &history.kept, fault)?);
     }
-    stands(&folded, &city)?;
-    rows::check(setting, folded, &city)
+    stands(&folded, &city, &history.kept)?;
+    rows::check(setting, folded, (&city, &history.kept))
 }
 
-fn fold(log: &[Input], deaths: &[usize], fault: Option<Fault>) -> Result<Partition, String> {
-    let mut live = Folded::new(fault);
+fn fold(
+    log: &[Input],
+    deaths: &[usize],
+    kept: &Kept,
+    fault: Option<Fault>,
+) -> Result<Partition, String> {
+    let mut live = Folded::new(kept, fault);
+    let today = |at: usize| {
+        let to_come = i32::try_from(log.len() - at).unwrap_or(i32::MAX);
+        day(source::TODAY).plus(if kept.swept { -to_come } else { 0 })
+    };
     for (at, input) in log.iter().enumerate() {
         if deaths.contains(&at) {
             live.die()?;
+            live.sweep(today(at))?;
         }
-        live.apply(input.clone())?;
+        live.apply(input.clone(), today(at))?;
     }
     if deaths.contains(&log.len()) {
         live.die()?;
     }
+    live.sweep(today(log.len()))?;
     Ok(live.state)
 }
 
 /// What the partitions hold, item by item.
-fn stands(folded: &[Partition], city: &City) -> Result<(), String> {
+fn stands(folded: &[Partition], city: &City, kept: &Kept) -> Result<(), String> {
     let mut found = source::Standing::new();
     let mut known = BTreeMap::new();
-    let (standing, subjects) = (city.standing(), city.known());
+    let (mut standing, subjects) = (city.standing(), city.known());
+    // What may not be kept is gone, but that it corrects something.
+    standing
+        .retain(|(.., a), (_, version, one)| !kept.is_over(*a, *version, one) || one.of.is_some());
     for person in folded.iter().flat_map(Partition::people) {
         let p = person.pseudonym.as_bytes()[0];
         for (handle, facts) in person.subjects() {
@@ -93,7 +111,14 @@ fn stands(folded: &[Partition], city: &City) -> Result<(), String> {
                 return Err(format!("{key:?} stands and must not"));
             };
             let whole = source::contributed((must.0, key.0, key.1), a, must.1, &must.2);
-            if *one != whole {
+            let bare = kept.is_over(a, must.1, &must.2);
+            let says_so = match bare {
+                true => {
+                    one.is_bare() && one.fields.is_empty() && one.supersedes == whole.supersedes
+                }
+                false => *one == whole,
+            };
+            if !says_so {
                 return Err(format!("{key:?} says something else than was released"));
             }
             if found.insert(key, must.clone()).is_some() {

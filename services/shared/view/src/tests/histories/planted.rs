@@ -1,8 +1,10 @@
 //! The fold with a store that follows it, and faults that either could have.
 
-use crate::facts::{Input, Retraction};
+use super::source::Kept;
+use crate::facts::{Contribution, Input, Retraction};
 use crate::state::{Change, Partition};
 use std::collections::BTreeMap;
+use walbrook_domain::Day;
 
 /// A fault that a fold or its store could have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +39,20 @@ pub(super) enum Fault {
     OffsetAhead,
     /// The store misses heartbeats.
     StoreMissesHeartbeats,
+    /// What is over stays.
+    KeptForever,
+    /// What is over on the day after is over.
+    OverADayEarly,
+    /// What is over when it comes, enters.
+    LateEnters,
+    /// What is over when it comes, leaves what stood under its key.
+    LateReplacesNothing,
+    /// A correction that is over is forgotten altogether.
+    CorrectionEnds,
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::RetractionTakesNothing,
         Self::RetractionTakesEveryAgreement,
         Self::RetractionTakesEveryEvent,
@@ -56,6 +68,11 @@ impl Fault {
         Self::StoreMissesLast,
         Self::OffsetAhead,
         Self::StoreMissesHeartbeats,
+        Self::KeptForever,
+        Self::OverADayEarly,
+        Self::LateEnters,
+        Self::LateReplacesNothing,
+        Self::CorrectionEnds,
     ];
 }
 
@@ -66,12 +83,14 @@ pub(super) struct Folded {
     pub(super) state: Partition,
     store: Items,
     skip: bool,
+    kept: Kept,
     fault: Option<Fault>,
 }
 
 impl Folded {
-    pub(super) fn new(fault: Option<Fault>) -> Self {
+    pub(super) fn new(kept: &Kept, fault: Option<Fault>) -> Self {
         Self {
+            kept: kept.clone(),
             state: Partition::default(),
             store: Items::new(),
             skip: false,
@@ -79,12 +98,20 @@ impl Folded {
         }
     }
 
-    pub(super) fn apply(&mut self, input: Input) -> Result<(), String> {
+    pub(super) fn apply(&mut self, input: Input, today: Day) -> Result<(), String> {
         if std::mem::take(&mut self.skip) {
             return Ok(());
         }
         let Some(input) = self.misread(input) else {
             return Ok(());
+        };
+        let input = match input {
+            Input::Release(one) if self.last(&one) < today => match self.fault {
+                Some(Fault::LateEnters) => Input::Release(one),
+                Some(Fault::LateReplacesNothing) => return Ok(()),
+                _ => Input::Past(self.forgotten(one)),
+            },
+            input => input,
         };
         let mut changes = Vec::new();
         if self.fault == Some(Fault::HeardGoesBack) && matches!(input, Input::Heartbeat { .. }) {
@@ -105,6 +132,50 @@ impl Folded {
             changes.retain(|change| matches!(change, Change::Put(..)));
         }
         self.keep(changes)
+    }
+
+    /// What is over on a day leaves.
+    pub(super) fn sweep(&mut self, today: Day) -> Result<(), String> {
+        if !self.kept.swept || self.fault == Some(Fault::KeptForever) {
+            return Ok(());
+        }
+        let early = i32::from(self.fault == Some(Fault::OverADayEarly));
+        let past = self
+            .state
+            .past(&mut |one| Some(self.last(one)), today.plus(early));
+        let mut changes = Vec::new();
+        let expired = self.state.expire(&past, &mut changes);
+        let told: u64 = expired.iter().map(|one| one.contributions).sum();
+        if told != past.len() as u64 || expired.iter().any(|one| one.past_on > today.plus(early)) {
+            return Err("what left is not what was past".to_owned());
+        }
+        if self.fault == Some(Fault::CorrectionEnds) {
+            changes = Vec::new();
+            for (_, key, _) in past {
+                let gone = Retraction {
+                    handle: key.handle,
+                    agreements: vec![key.agreement],
+                    event: Some(key.event),
+                    reason: "RETENTION".into(),
+                    subject_too: false,
+                };
+                self.state.apply(Input::Retraction(gone), &mut changes);
+            }
+        }
+        self.keep(changes)
+    }
+
+    fn last(&self, one: &Contribution) -> Day {
+        let a = u8::from(one.key.agreement == super::source::named(1));
+        let on = one.occurred_at.london_day();
+        self.kept.last(a, one.version.0, on)
+    }
+
+    fn forgotten(&self, mut one: Contribution) -> Contribution {
+        if self.fault == Some(Fault::CorrectionEnds) {
+            one.supersedes = None;
+        }
+        one
     }
 
     fn put_back(&mut self, changes: &[Change]) -> Result<(), String> {

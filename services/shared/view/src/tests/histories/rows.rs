@@ -2,7 +2,7 @@
 
 use super::super::rows::{Setting, cell};
 use super::super::support::*;
-use super::source::{Accepted, City, TODAY};
+use super::source::{Accepted, City, Kept, TODAY};
 use crate::row::Row;
 use crate::value::Value;
 use crate::{Known, Partition};
@@ -23,7 +23,7 @@ pub(super) const COLUMNS: [&str; 6] = [
 ];
 
 /// The row of a person for a reader of Camden to whom some agreements are closed; `None`: there is nothing to show.
-fn expected(city: &City, person: u8, closed: &[u8]) -> Option<Cells> {
+fn expected((city, kept): (&City, &Kept), person: u8, closed: &[u8]) -> Option<Cells> {
     let known = city.known();
     // Handle 4 is another borough's: alone it makes nobody a subject of Camden's.
     if !known
@@ -38,8 +38,9 @@ fn expected(city: &City, person: u8, closed: &[u8]) -> Option<Cells> {
         .filter_map(|((handle, ..), (_, _, one))| Some((*handle, one.of?)))
         .collect();
     let mut events: BTreeMap<(u8, u8), &Accepted> = BTreeMap::new();
-    for ((handle, event, a), (_, _, one)) in of_person() {
-        if !closed.contains(a) && !replaced.contains(&(*handle, *event)) {
+    for ((handle, event, a), (_, version, one)) in of_person() {
+        let shown = !closed.contains(a) && !kept.is_over(*a, *version, one);
+        if shown && !replaced.contains(&(*handle, *event)) {
             events.insert((*handle, *event), one);
         }
     }
@@ -85,7 +86,7 @@ fn said(row: &Row) -> Cells {
 pub(super) fn check(
     setting: &mut Setting,
     folded: Vec<Partition>,
-    city: &City,
+    source: (&City, &Kept),
 ) -> Result<(), String> {
     setting.at = day(TODAY);
     for (number, partition) in folded.into_iter().enumerate() {
@@ -97,7 +98,7 @@ pub(super) fn check(
             for person in people {
                 let row = setting.try_row(person, CAMDEN);
                 let row = row.map_err(|error| format!("row of {person}: {error}"))?;
-                let (found, must) = (row.as_ref().map(said), expected(city, person, closed));
+                let (found, must) = (row.as_ref().map(said), expected(source, person, closed));
                 if found != must {
                     return Err(format!(
                         "row of {person} without {closed:?}: {found:?} instead of {must:?}"

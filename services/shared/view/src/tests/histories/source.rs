@@ -85,6 +85,39 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// How long agreements let events be kept.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    /// Days under the first version of each; every later version lets it be ten days less.
+    pub days: [u16; 2],
+    /// Days pass, and what is over by then is swept out; otherwise all is read on the last day, and nothing enters that is over.
+    pub swept: bool,
+}
+
+pub(super) fn kept() -> impl Strategy<Value = Kept> {
+    let days = || prop_oneof![2 => Just(20_000u16), 2 => 0u16..60, 1 => 0u16..600];
+    let all = (days(), days(), any::<bool>());
+    all.prop_map(|(one, two, swept)| Kept {
+        days: [one, two],
+        swept,
+    })
+}
+
+impl Kept {
+    /// The last day on which a release may be kept.
+    pub(super) fn last(&self, a: u8, version: u32, on: Day) -> Day {
+        let fewer = i32::try_from(version - 1).unwrap() * 10;
+        on.plus((i32::from(self.days[usize::from(a)]) - fewer).max(0))
+    }
+
+    /// Whether it is over on the last day of the history.
+    pub(super) fn is_over(&self, a: u8, version: u32, accepted: &Accepted) -> bool {
+        let today = day(TODAY);
+        let on = today.plus(-i32::from(accepted.what.days_ago));
+        self.last(a, version, on) < today
+    }
+}
+
 /// An event as it was accepted first: what comes again under its number is the same event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Accepted {
