@@ -118,6 +118,7 @@ fn row(events: &[Outgoing], child: &str) -> Row {
             _ => row.cells.push(Cell {
                 column: output.to_owned(),
                 value: Some(Value::Text(record)),
+                disputed: false,
             }),
         }
     }
