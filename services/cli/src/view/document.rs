@@ -39,7 +39,7 @@ pub fn whole(view: &View, catalogue: &Catalogue, role: Option<&str>) -> String {
         }
     }
     out += if view.points {
-        "\nREASONS, WITH POINTS\n"
+        "\nREASONS, AND THE POINTS OF SOME\n"
     } else {
         "\nFLAGS\n"
     };
@@ -227,7 +227,7 @@ fn heading(view: &View, role: Option<&str>) -> String {
         let _ = writeln!(out, "As         {role} sees it");
     }
     let scored = if view.points {
-        "points with a reason each; they say whom to look at first and decide nothing"
+        "points for some reasons; they say whom to look at first and decide nothing"
     } else {
         "none: what follows from dates and codes alone"
     };
