@@ -155,6 +155,7 @@ impl Core {
         for (person, members) in &after {
             if before.get(person) != Some(members) {
                 self.touched.extend(members.iter().copied());
+                self.count_on(&records, members);
             }
         }
         for (handle, person) in persons {
@@ -165,6 +166,24 @@ impl Core {
             {
                 self.change(handle, |record| record.person = person);
             }
+        }
+    }
+
+    /// Lets the revisions of a new person's links go on where those of the persons that its members come from ended: whoever carried them may be gone.
+    fn count_on(&mut self, before: &[Arc<PersonRecord>], members: &BTreeSet<Handle>) {
+        let revision_of = |ours: &dyn Fn(&PersonRecord) -> bool| {
+            let all = before.iter().filter(|record| ours(record));
+            all.map(|record| record.revision).max().unwrap_or(0)
+        };
+        let own = revision_of(&|record| members.contains(&record.handle));
+        let from: BTreeSet<PersonId> = before
+            .iter()
+            .filter(|record| members.contains(&record.handle))
+            .map(|record| record.person)
+            .collect();
+        let reached = revision_of(&|record| from.contains(&record.person));
+        if let Some(first) = members.first().filter(|_| own < reached) {
+            self.change(*first, |record| record.revision = reached);
         }
     }
 

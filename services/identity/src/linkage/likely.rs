@@ -64,10 +64,15 @@ impl Core {
         let glance = self.model.glance(&mine, &frequencies);
         let mut leads = Vec::new();
         let mut looked_at: Vec<Slot> = self.index.slot_of(record.handle).into_iter().collect();
-        for slot in self.comparisons(record) {
-            let brief = self.index.brief(slot);
-            // Nearly all end here, before anybody asks whether they came twice.
-            if !brief.is_some_and(|other| glance.may_be(other)) || looked_at.contains(&slot) {
+        let mut candidates = self.comparisons(record);
+        // Nearly all end here, before anybody asks whether they came twice. Nothing else is done meanwhile: each has to be fetched from afar, and a processor
+        // fetches many at once where it need not stop between them.
+        candidates.retain(|slot| {
+            let brief = self.index.brief(*slot);
+            brief.is_some_and(|other| glance.may_be(other))
+        });
+        for slot in candidates {
+            if looked_at.contains(&slot) {
                 continue;
             }
             looked_at.push(slot);

@@ -189,7 +189,7 @@ pub struct PersonRecord {
     pub restrictions: Vec<Restriction>,
     /// As on the link record.
     pub adult_from: Option<Day>,
-    /// Revision of the person's link records.
+    /// Revision of the person's link records when this one was last written for it: the greatest of a person's members counts.
     pub revision: u32,
     /// What the last search found.
     pub found: Found,

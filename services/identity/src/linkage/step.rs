@@ -18,6 +18,8 @@ pub struct Core {
     pub(super) rules: Rules,
     /// Records whose person changed in this step.
     pub(super) touched: BTreeSet<Handle>,
+    /// Records that changed in this step, in the order in which they did.
+    changed: Vec<Handle>,
     /// What is not surely the same is compared with this.
     pub(super) model: Arc<Model>,
     /// Its name and version.
@@ -43,6 +45,7 @@ impl Core {
         Self {
             index,
             touched: BTreeSet::new(),
+            changed: Vec::new(),
             model_word: rules.model.word().into(),
             model: Arc::clone(&rules.model),
             rules,
@@ -308,9 +311,11 @@ impl Core {
             .filter(|day| *day <= today)
     }
 
-    /// Rewrites every member of each person that the step touched.
+    /// Writes the link of every member of each person that the step touched. Of their records one carries what only counts up, and the others stay as they
+    /// are on the log, unless something else of theirs changed.
     fn settle(&mut self, now: Instant) {
-        let touched: Vec<Handle> = std::mem::take(&mut self.touched).into_iter().collect();
+        let changed = std::mem::take(&mut self.changed);
+        let touched = std::mem::take(&mut self.touched);
         let persons: BTreeSet<PersonId> = touched
             .iter()
             .filter_map(|handle| self.index.record(*handle).map(|record| record.person))
@@ -322,18 +327,17 @@ impl Core {
                 .members(person)
                 .map(|record| record.handle)
                 .collect();
-            let revision = self
-                .index
-                .members(person)
-                .map(|record| record.revision)
-                .max();
-            let revision = revision.unwrap_or(0).saturating_add(1);
+            let revision = self.index.revision(person).saturating_add(1);
+            let carries = members.iter().find(|member| changed.contains(member));
+            let carries = carries.or(members.first()).copied();
             for member in members {
                 self.forget_decided(member);
                 self.change(member, |record| {
                     record.adult_from = adult_from;
-                    record.revision = revision;
-                    record.recorded_at = now;
+                    if carries == Some(member) {
+                        record.revision = revision;
+                        record.recorded_at = now;
+                    }
                 });
                 self.changes.links.insert(member);
             }
@@ -360,7 +364,10 @@ impl Core {
     fn put(&mut self, record: PersonRecord) {
         let handle = record.handle;
         let before = self.index.put(Arc::new(record));
-        self.undo.push((handle, before));
-        self.changes.identity.insert(handle);
+        self.changed.push(handle);
+        // What it was before the batch counts, not what it was between two of its changes.
+        if self.changes.identity.insert(handle) {
+            self.undo.push((handle, before));
+        }
     }
 }

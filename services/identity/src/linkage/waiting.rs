@@ -1,7 +1,8 @@
 //! Which pairs wait for a reviewer, in the order in which they began to wait. A pure function of the records.
 
 use super::record::PersonRecord;
-use std::collections::{BTreeMap, BTreeSet};
+use super::table::Table;
+use std::collections::BTreeSet;
 use walbrook_domain::{Handle, Instant};
 
 /// A place in the order of waiting: since when, the later record, the earlier one.
@@ -12,7 +13,7 @@ pub type Place = (Instant, Handle, Handle);
 pub struct Waiting {
     order: BTreeSet<Place>,
     /// The other direction: which later records wait because of this one.
-    because_of: BTreeMap<Handle, BTreeSet<Handle>>,
+    because_of: Table<Handle, BTreeSet<Handle>>,
 }
 
 impl Waiting {

@@ -330,6 +330,9 @@ pub fn link_of(record: &PersonRecord, members: &[Arc<PersonRecord>]) -> proto::L
         .iter()
         .flat_map(|member| &member.restrictions)
         .collect();
+    // One member carries what only counts up.
+    let revision = members.iter().map(|member| member.revision).max();
+    let recorded_at = members.iter().map(|member| member.recorded_at).max();
     let (strategy, score) = record.last_join().map_or_else(
         || (Strategy::Own.as_str().to_owned(), Strategy::Own.score()),
         |join| {
@@ -360,7 +363,7 @@ pub fn link_of(record: &PersonRecord, members: &[Arc<PersonRecord>]) -> proto::L
                 organisation: member.organisation.to_string(),
             })
             .collect(),
-        revision: record.revision,
-        recorded_at: Some(timestamp(record.recorded_at)),
+        revision: revision.unwrap_or(record.revision),
+        recorded_at: Some(timestamp(recorded_at.unwrap_or(record.recorded_at))),
     }
 }

@@ -1,19 +1,25 @@
-//! How a record's candidates are looked through: nearly all are put aside by their date of birth, address and e-mail, so that the rest of them need not be
+//! How a record's candidates are looked through: nearly all are put aside by half a line of a processor's cache, so that the rest of them need not be
 //! fetched, and most of the others by the family name. What is left is scored.
 
 use crate::compare;
-use crate::features::Features;
+use crate::features::{Features, NameForm, mix, parts};
 use crate::frequency::{Frequencies, Value};
-use crate::level::{Field, Level, Levels, MISSING, email, name};
+use crate::level::{Field, Level, Levels, MISSING, birth, email, name, place};
 use crate::model::{Model, Scored};
 
-/// Date of birth, address and e-mail of a record in half a line of a processor's cache.
+/// Date of birth, address, e-mail and names of a record in half a line of a processor's cache, in none of which it lies across two. What is a hash here
+/// can be equal by chance: then the candidate is looked at more closely.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[repr(align(32))]
 pub struct Brief {
     postcode: u64,
-    uprn: u64,
-    email: u64,
+    uprn: u32,
+    email: u32,
     birth: u32,
+    /// The day, in years of twelve months of 31 days.
+    day: u32,
+    family: u32,
+    given: u32,
 }
 
 /// Never shows what it holds.
@@ -23,16 +29,49 @@ impl std::fmt::Debug for Brief {
     }
 }
 
+/// 0 stays 0, and nothing else becomes it.
+fn shortened(value: u64) -> u32 {
+    if value == 0 { 0 } else { (value as u32).max(1) }
+}
+
 impl Features {
     /// What is looked at first.
     pub fn brief(&self) -> Brief {
+        let birth = self.birth_said();
+        let (year, month, day) = parts(birth);
         Brief {
             postcode: self.postcode,
-            uprn: self.uprn,
-            email: self.email,
-            birth: self.birth_said(),
+            uprn: if self.uprn == 0 {
+                0
+            } else {
+                shortened(mix(self.uprn))
+            },
+            email: shortened(self.email),
+            birth,
+            day: compare::day_count(year, month, day),
+            family: shortened(self.family.hash),
+            given: shortened(self.given.hash),
         }
     }
+}
+
+/// The places of what is missing, behind those of the levels.
+const UNBORN: usize = 8;
+const NOWHERE: usize = 5;
+
+/// The most that what is looked at first can say. Thousandths of a bit throughout.
+#[derive(Debug, Default)]
+struct Most {
+    births: [i32; 16],
+    places: [i32; 8],
+    /// Missing, the same, other.
+    emails: [i32; 4],
+    families: [i32; 4],
+    givens: [i32; 4],
+    /// Where given and family name may be swapped, whatever they are by themselves.
+    swapped: i32,
+    /// What all of it must come to.
+    needed: i32,
 }
 
 /// A record before its candidates. Thousandths of a bit throughout.
@@ -42,6 +81,7 @@ pub struct Glance<'a, F: ?Sized> {
     held: &'a F,
     mine: &'a Features,
     brief: Brief,
+    most: Most,
     prior: i32,
     /// What the rarity of this family name adds at most: a commoner one on the other side only makes it less.
     family_rarity: i32,
@@ -51,6 +91,11 @@ pub struct Glance<'a, F: ?Sized> {
     /// The most that both names can add.
     names: i32,
 }
+
+/// A place in a list of missing, same and other.
+const GONE: usize = 0;
+const SAME: usize = 1;
+const OTHER: usize = 2;
 
 impl Model {
     /// Looks at candidates of a record among those held.
@@ -65,63 +110,189 @@ impl Model {
         };
         let family_rarity = rarity(Field::Family, Value::Family, mine.family.hash);
         let given_rarity = rarity(Field::Given, Value::Given, mine.given.hash);
-        let most = |field, from: Level, to: Level, rarity| {
-            let each = (from..=to).map(|level| self.base(field, level) + rarer(level, rarity));
-            each.fold(0, i32::max)
-        };
-        // A name that is missing, or an initial, agrees at none of the first levels.
-        let from = |known| if known { name::EXACT } else { name::INITIAL };
-        let family = most(
-            Field::Family,
-            from(mine.family.known()),
-            name::FAMILY_DIFFERENT,
+        let families = self.of_names(
+            (Field::Family, name::FAMILY_DIFFERENT),
+            &mine.family,
             family_rarity,
         );
-        let given = most(
-            Field::Given,
-            from(mine.given.known()),
-            name::DIFFERENT,
-            given_rarity,
-        );
+        let givens = self.of_names((Field::Given, name::DIFFERENT), &mine.given, given_rarity);
+        let most = |of: &[i32]| of.iter().copied().fold(0, i32::max);
+        let (family, given) = (most(&families), most(&givens));
         let town = if mine.town_hash == 0 {
             0
         } else {
             self.most(Field::Town)
         };
+        let prior = self.prior(held.records());
+        let swapped = self.base(Field::Given, name::SWAPPED);
         Glance {
             model: self,
             held,
             mine,
             brief: mine.brief(),
-            prior: self.prior(held.records()),
+            most: Most {
+                families,
+                givens,
+                swapped,
+                needed: self.needed_beyond(prior),
+                ..self.of_the_rest(town)
+            },
+            prior,
             family_rarity,
             town,
             given,
-            names: (family + given).max(self.base(Field::Given, name::SWAPPED)),
+            names: (family + given).max(swapped),
         }
+    }
+
+    /// The most that a name can add where the other side's is missing, the same, or another one.
+    fn of_names(&self, (field, last): (Field, Level), mine: &NameForm, rarity: i32) -> [i32; 4] {
+        let most = |from: Level, to: Level| {
+            let each = (from..=to).map(|level| self.base(field, level) + rarer(level, rarity));
+            each.fold(i32::MIN, i32::max)
+        };
+        // Behind a name that is missing an initial may stand, and that agrees at none of the first levels.
+        let initial = most(name::INITIAL, last).max(0);
+        if !mine.known() {
+            return [initial; 4];
+        }
+        let other = most(name::CLOSE, last).max(initial);
+        let mut out = [other; 4];
+        for (at, value) in [
+            (GONE, initial),
+            (SAME, most(name::EXACT, name::EXACT).max(other)),
+        ] {
+            if let Some(place) = out.get_mut(at) {
+                *place = value;
+            }
+        }
+        out
+    }
+
+    /// The most that everything but names can add.
+    fn of_the_rest(&self, town: i32) -> Most {
+        let mut most = Most::default();
+        for (level, place) in (birth::EXACT..=birth::DIFFERENT).zip(&mut most.births) {
+            *place = self.base(Field::Birth, level);
+        }
+        for (level, kept) in (place::UPRN..=place::DIFFERENT).zip(&mut most.places) {
+            *kept = unless_crowded(self.base(Field::Place, level), level <= place::POSTCODE);
+        }
+        if let Some(nowhere) = most.places.get_mut(NOWHERE) {
+            *nowhere = town;
+        }
+        // The letters of an address are not at hand: two may be close.
+        for (level, place) in [(SAME, email::EXACT), (OTHER, email::CLOSE)] {
+            if let Some(kept) = most.emails.get_mut(level) {
+                *kept = unless_crowded(self.base(Field::Email, place), place == email::EXACT);
+            }
+        }
+        most
+    }
+}
+
+/// What too many records share says nothing, for or against.
+fn unless_crowded(weight: i32, can_be: bool) -> i32 {
+    if can_be { weight.max(0) } else { weight }
+}
+
+/// The place of two hashes in a list of missing, same and other.
+fn alike(a: u32, b: u32) -> usize {
+    if a == 0 || b == 0 {
+        GONE
+    } else if a == b {
+        SAME
+    } else {
+        OTHER
+    }
+}
+
+fn of<const N: usize>(most: &[i32; N], at: usize) -> i32 {
+    // A power of two, and never beyond.
+    most.get(at & (N - 1)).copied().unwrap_or(0)
+}
+
+/// The level of two dates of birth, or [`UNBORN`]: [`compare::births_said`] without its turns, because a processor that has to guess where they lead waits
+/// for one record after another.
+fn births(a: &Brief, b: &Brief) -> usize {
+    let differ = a.birth ^ b.birth;
+    let digits = (differ | differ >> 1 | differ >> 2 | differ >> 3) & 0x1111_1111;
+    let apart = a.day.abs_diff(b.day);
+    let [within_month, exact, digit, swapped, year] = [
+        birth::WITHIN_MONTH,
+        birth::EXACT,
+        birth::DIGIT,
+        birth::SWAPPED,
+        birth::YEAR,
+    ]
+    .map(usize::from);
+    let mut level = within_month
+        + usize::from(apart > compare::MONTH)
+        + usize::from(apart > compare::YEAR)
+        + usize::from(apart > compare::TWELVE_YEARS);
+    level = if differ & 0xFFFF == 0 && apart == compare::YEAR {
+        year
+    } else {
+        level
+    };
+    let turned = (b.birth & !0xFFFF) | (b.birth >> 8 & 0xFF) | (b.birth & 0xFF) << 8;
+    level = if a.birth == turned { swapped } else { level };
+    // One digit: one bit, and none without it.
+    level = if digits & digits.wrapping_sub(1) == 0 {
+        digit
+    } else {
+        level
+    };
+    level = if differ == 0 { exact } else { level };
+    if a.birth == 0 || b.birth == 0 {
+        UNBORN
+    } else {
+        level
+    }
+}
+
+/// The level of two addresses, or [`NOWHERE`]: [`compare::places`] in the same way.
+fn places(a: &Brief, b: &Brief) -> usize {
+    let differ = a.postcode ^ b.postcode;
+    let [uprn, postcode, different] =
+        [place::UPRN, place::POSTCODE, place::DIFFERENT].map(usize::from);
+    let mut level = postcode
+        + usize::from(differ != 0)
+        + usize::from(differ >> 16 != 0)
+        + usize::from(differ >> 24 != 0);
+    let houses = a.uprn != 0 && b.uprn != 0;
+    let elsewhere = if houses { different } else { NOWHERE };
+    level = if a.postcode == 0 || b.postcode == 0 {
+        elsewhere
+    } else {
+        level
+    };
+    if houses && a.uprn == b.uprn {
+        uprn
+    } else {
+        level
     }
 }
 
 impl<F: Frequencies + ?Sized> Glance<'_, F> {
-    /// Whether [`Self::candidate`] has to be asked: where not, it finds nothing, whatever names and town are.
+    /// Whether [`Self::candidate`] has to be asked: where not, it finds nothing.
+    #[inline]
     pub fn may_be(&self, other: &Brief) -> bool {
-        let (a, b) = (&self.brief, other);
-        let born = compare::births_said(a.birth, b.birth);
-        let place = compare::places((a.uprn, a.postcode), (b.uprn, b.postcode));
-        let mail = if a.email == 0 || b.email == 0 {
-            MISSING
-        } else if a.email == b.email {
-            email::EXACT
+        let (a, b, most) = (&self.brief, other, &self.most);
+        let (family, given) = (alike(a.family, b.family), alike(a.given, b.given));
+        let mut names = of(&most.families, family) + of(&most.givens, given);
+        let crosswise =
+            (a.given != 0 && a.given == b.family) || (b.given != 0 && b.given == a.family);
+        names = if crosswise {
+            names.max(most.swapped)
         } else {
-            // The letters are not at hand: they may be close.
-            email::CLOSE
+            names
         };
-        let sum = self.prior
-            + self.model.base(Field::Birth, born)
-            + self.model.base(Field::Place, place)
-            + self.model.base(Field::Email, mail)
-            + if place == MISSING { self.town } else { 0 };
-        self.model.reaches_floor(sum + self.names)
+        let sum = names
+            + of(&most.births, births(a, b))
+            + of(&most.places, places(a, b))
+            + of(&most.emails, alike(a.email, b.email));
+        sum >= most.needed
     }
 
     /// Scores a candidate where it reaches the model's floor; `None` where it does not, which most show after a few fields.
@@ -174,3 +345,6 @@ fn rarer(level: Level, rarity: i32) -> i32 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,16 @@ const NEAR: u32 = 8_000;
 /// From which two mailboxes, and two towns, are close.
 const CLOSE_TEXT: u32 = 8_800;
 
+/// How many days two dates lie apart at most within a month, a year, twelve years, as [`day_count`] counts.
+pub(crate) const MONTH: u32 = 31;
+pub(crate) const YEAR: u32 = 372;
+pub(crate) const TWELVE_YEARS: u32 = 4_464;
+
+/// The days up to a date in years of twelve months of 31 days: near enough for how far apart two dates are.
+pub(crate) fn day_count(year: u32, month: u32, day: u32) -> u32 {
+    year * YEAR + month * MONTH + day
+}
+
 /// All levels.
 pub(crate) fn levels(a: &Features, b: &Features) -> Levels {
     let (family, given) = names(a, b, family(a, b));
@@ -53,12 +63,10 @@ pub(crate) fn births_said(a: u32, b: u32) -> Level {
     if (month_a, day_a) == (month_b, day_b) && year_a.abs_diff(year_b) == 1 {
         return birth::YEAR;
     }
-    // In years of twelve months of 31 days: near enough for how far apart two dates are.
-    let count = |year: u32, month: u32, day: u32| year * 372 + month * 31 + day;
-    match count(year_a, month_a, day_a).abs_diff(count(year_b, month_b, day_b)) {
-        0..=31 => birth::WITHIN_MONTH,
-        32..=372 => birth::WITHIN_YEAR,
-        373..=4_464 => birth::WITHIN_TWELVE_YEARS,
+    match day_count(year_a, month_a, day_a).abs_diff(day_count(year_b, month_b, day_b)) {
+        ..=MONTH => birth::WITHIN_MONTH,
+        ..=YEAR => birth::WITHIN_YEAR,
+        ..=TWELVE_YEARS => birth::WITHIN_TWELVE_YEARS,
         _ => birth::DIFFERENT,
     }
 }

@@ -53,6 +53,12 @@ impl Index {
         self.persons.get(&person).len()
     }
 
+    /// The revision of a person's link records: the greatest that stands on a member.
+    pub fn revision(&self, person: PersonId) -> u32 {
+        let revisions = self.members(person).map(|record| record.revision);
+        revisions.max().unwrap_or(0)
+    }
+
     /// Records with this strong key.
     pub fn with_strong(&self, key: Key) -> impl Iterator<Item = &Arc<PersonRecord>> {
         self.all(self.strong.get(&key))

@@ -196,6 +196,22 @@ proptest! {
         }
     }
 
+    /// The revision of a handle's links counts up with each change of them, whoever left its person, and never falls.
+    #[test]
+    fn revisions_count_up(acts in prop::collection::vec(act(), 0..30), tail in prop::collection::vec(act(), 1..10)) {
+        let mut world = World::new();
+        play(&mut world, &acts);
+        for at in 0..tail.len() {
+            let before: BTreeMap<Handle, LinkRecord> =
+                world.core.index().records().map(|r| (r.handle, world.link_record(r.handle))).collect();
+            resume(&mut world, &acts, &tail[at..=at]);
+            for (handle, then) in before {
+                let now = world.link_record(handle);
+                prop_assert!(now.revision > then.revision || now == then);
+            }
+        }
+    }
+
     /// A batch that is being written and does not come about takes the one in work with it, and leaves no trace; one that does leaves the other alone.
     #[test]
     fn what_was_not_written_was_not_done(

@@ -129,6 +129,11 @@ impl Model {
         millibits >= self.floor_millibits
     }
 
+    /// What fields must add to a prior to reach the floor.
+    pub(crate) fn needed_beyond(&self, prior: i32) -> i32 {
+        self.floor_millibits - prior
+    }
+
     pub(crate) fn base(&self, field: Field, level: Level) -> i32 {
         let row = self.weights.get(field.index());
         row.and_then(|row| row.get(usize::from(level)))
