@@ -9,7 +9,7 @@ use walbrook_proto::audit::v1::ReadRecord;
 use walbrook_view::cohort::Groups;
 use walbrook_view::explain::Explanation;
 use walbrook_view::wire::{Needs, SharedRecord, SharedSchema, read};
-use walbrook_view::{Asked, Partition, Row, page};
+use walbrook_view::{Asked, Input, Partition, Row, page};
 
 use crate::log::{Log, header};
 
@@ -34,16 +34,10 @@ pub struct Folds<'a> {
 impl<'a> Folds<'a> {
     /// Nothing applied. `needs` are the fields that views of each purpose need.
     pub fn new(log: &'a Log, needs: BTreeMap<String, Needs>, policy: &[ControlRecord]) -> Self {
-        let schemas = policy.iter().filter_map(|record| match &record.fact {
-            ControlFact::Pin(pin) if pin.kind == PinKind::Schema => {
-                Some((pin.schema_id, SharedSchema::parse(&pin.content).ok()?))
-            }
-            _ => None,
-        });
         Self {
             log,
             needs,
-            schemas: schemas.collect(),
+            schemas: schemas(policy),
             folds: BTreeMap::new(),
             purpose: String::new(),
         }
@@ -161,23 +155,34 @@ impl<'a> Folds<'a> {
         Some(&self.folds.get(&(topic, partition))?.state)
     }
 
-    /// The hash of a person's row as asked; `None` when there is nothing to show.
-    pub fn row(&self, asked: &Asked<'_>, pseudonym: &Pseudonym) -> Option<[u8; 32]> {
-        let row = asked
-            .row(&self.state(pseudonym)?.person(pseudonym)?)
-            .ok()??;
-        Some(row.sha256())
+    /// A person's row as asked; `None` when there is nothing to show.
+    pub fn row(&self, asked: &Asked<'_>, pseudonym: &Pseudonym) -> Option<Row> {
+        asked.row(&self.state(pseudonym)?.person(pseudonym)?).ok()?
     }
 }
 
 fn apply(
     state: &mut Partition,
     record: &Record,
-    (schema_id, body): (i32, Vec<u8>),
+    opened: (i32, Vec<u8>),
     schemas: &HashMap<i32, SharedSchema>,
     needs: &Needs,
     changes: &mut Vec<walbrook_view::Change>,
 ) -> Result<(), String> {
+    state.apply(input(record, opened, schemas, needs)?, changes);
+    Ok(())
+}
+
+/// What a record of a shared topic says to a fold.
+///
+/// # Errors
+/// In words, when it cannot be read.
+pub(crate) fn input(
+    record: &Record,
+    (schema_id, body): (i32, Vec<u8>),
+    schemas: &HashMap<i32, SharedSchema>,
+    needs: &Needs,
+) -> Result<Input, String> {
     let shared = SharedRecord {
         key: record.key.as_deref().unwrap_or_default(),
         header: &|name| header(record, name),
@@ -185,9 +190,16 @@ fn apply(
         body: &body,
         schema: schemas.get(&schema_id),
     };
-    state.apply(
-        read(&shared, needs).map_err(|error| error.to_string())?,
-        changes,
-    );
-    Ok(())
+    read(&shared, needs).map_err(|error| error.to_string())
+}
+
+/// Every shared schema that was ever pinned, by its registry id.
+pub(crate) fn schemas(policy: &[ControlRecord]) -> HashMap<i32, SharedSchema> {
+    let pinned = policy.iter().filter_map(|record| match &record.fact {
+        ControlFact::Pin(pin) if pin.kind == PinKind::Schema => {
+            Some((pin.schema_id, SharedSchema::parse(&pin.content).ok()?))
+        }
+        _ => None,
+    });
+    pinned.collect()
 }

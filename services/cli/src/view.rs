@@ -6,6 +6,8 @@ mod describe;
 mod document;
 mod files;
 mod gaps;
+mod glass;
+mod notices;
 mod rows;
 mod sheet;
 mod watch;
@@ -19,6 +21,8 @@ use crate::{Exit, Failure};
 pub use count::CountArgs;
 pub use decide::DecideArgs;
 pub use files::{CheckArgs, ExplainArgs, ShowArgs};
+pub use glass::GlassArgs;
+pub use notices::{AcknowledgeArgs, NoticesArgs};
 pub use rows::{GetArgs, ListArgs};
 pub use watch::WatchArgs;
 pub use why::WhyArgs;
@@ -46,6 +50,12 @@ pub enum ViewCommand {
     Watch(WatchArgs),
     /// Record what was decided about somebody whose row was read, and why
     Decide(DecideArgs),
+    /// Reads beyond scope under break-glass: list what waits for a second person, and review it (role supervisor)
+    BreakGlass(GlassArgs),
+    /// What fell of rows that the organisation was shown: corrected, recalled, un-linked or shared no more; each telling is on record
+    Notices(NoticesArgs),
+    /// Record what was done about a notice
+    Acknowledge(AcknowledgeArgs),
     /// Check view files: every fault by file, line and reason, a feature that no agreement feeds among them
     Check(CheckArgs),
     /// Show a view file as a document: who stands in it, its columns and rules, who sees what, what is not known yet
@@ -66,6 +76,9 @@ pub async fn run(args: ViewArgs) -> Result<Exit, Failure> {
         ViewCommand::Why(args) => why::run(args).await,
         ViewCommand::Watch(args) => watch::run(args).await,
         ViewCommand::Decide(args) => decide::run(args).await,
+        ViewCommand::BreakGlass(args) => glass::run(args).await,
+        ViewCommand::Notices(args) => notices::list(args).await,
+        ViewCommand::Acknowledge(args) => notices::acknowledge(args).await,
         ViewCommand::Check(args) => files::check(&args),
         ViewCommand::Show(args) => files::show(&args),
         ViewCommand::Explain(args) => files::explain(&args),

@@ -35,6 +35,9 @@ pub struct Metrics {
     read_seconds: Histogram,
     barrier_seconds: Histogram,
     integrity: Counter,
+    notices: Counter,
+    notices_open: Gauge,
+    notices_overdue: Gauge,
 }
 
 fn latency() -> Histogram {
@@ -54,6 +57,9 @@ impl Metrics {
             read_seconds: latency(),
             barrier_seconds: latency(),
             integrity: Counter::default(),
+            notices: Counter::default(),
+            notices_open: Gauge::default(),
+            notices_overdue: Gauge::default(),
         };
         metrics.register(|registry| {
             let own = own.clone();
@@ -93,6 +99,21 @@ impl Metrics {
                 "view_integrity_errors",
                 "Rows withheld because agreements disagree",
                 own.integrity,
+            );
+            registry.register(
+                "view_notices_written",
+                "Notices put on record by this process",
+                own.notices,
+            );
+            registry.register(
+                "view_notices_open",
+                "Notices that nobody has acknowledged",
+                own.notices_open,
+            );
+            registry.register(
+                "view_notices_overdue",
+                "Notices that nobody has acknowledged in time",
+                own.notices_overdue,
             );
         });
         own
@@ -146,6 +167,18 @@ impl Metrics {
     /// A record of a read and its barrier took so long.
     pub fn barrier(&self, took: Duration) {
         self.barrier_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Notices were put on record.
+    pub fn notices_written(&self, count: usize) {
+        self.notices
+            .inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// How notices stand.
+    pub fn notices(&self, open: i64, overdue: i64) {
+        self.notices_open.set(open);
+        self.notices_overdue.set(overdue);
     }
 
     /// A row was withheld.

@@ -85,6 +85,7 @@ impl<'c> Reading<'c> {
         let columns = rules::columns(d, &mut top, &outputs);
         let cohort = cohort::dimensions(d, &mut top, &modes, (&outputs, &bands, &columns));
         let not_yet = not_yet(d, &mut top);
+        let acknowledge_within_days = top.optional_count(d, "acknowledge_within_days");
         let visibility = Visibility::new(&features, &rules, &columns);
         self.every_source_stands(d, &features, &silent_after_days);
         top.finish(d);
@@ -103,6 +104,7 @@ impl<'c> Reading<'c> {
             columns,
             cohort,
             not_yet,
+            acknowledge_within_days: acknowledge_within_days.unwrap_or(crate::notice::DAYS),
             visibility,
             sha256: Sha256::digest(text.as_bytes()).into(),
             text: text.to_owned(),
