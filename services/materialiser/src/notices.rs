@@ -18,6 +18,7 @@ use crate::answer::Reads;
 use crate::audit::AuditError;
 use crate::error::MaterialiserError;
 use crate::ledger::Ledger;
+use crate::keeping::Clock;
 use crate::ledger::{LedgerError, Opens};
 use crate::metrics::Metrics;
 use crate::notices::join::Join;
@@ -26,6 +27,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use walbrook_domain::Instant;
 use walbrook_event::{framing, headers};
 use walbrook_eventlog::{LogError, Record, Severity, TopicPartition};
 use walbrook_proto::audit::v1::{Notice, NoticeAcknowledgement, NoticesComplete};
@@ -86,18 +88,25 @@ pub struct Notices {
     book: RwLock<Book>,
     moved: watch::Sender<i64>,
     records: Records,
+    clock: Clock,
     sources: RwLock<BTreeMap<String, Arc<Source>>>,
 }
 
 impl Notices {
-    /// Nothing read yet.
-    pub fn new(at: TopicPartition, opens: Box<dyn Opens>, records: Records) -> Self {
+    /// Nothing read yet. By the clock it is said when a notice is due, and whether it is overdue.
+    pub fn new(
+        at: TopicPartition,
+        opens: Box<dyn Opens>,
+        records: Records,
+        clock: Clock,
+    ) -> Self {
         Self {
             at,
             opens,
             book: RwLock::default(),
             moved: watch::Sender::new(0),
             records,
+            clock,
             sources: RwLock::default(),
         }
     }
@@ -153,6 +162,11 @@ impl Notices {
     /// Asks the notices.
     pub fn ask<T>(&self, question: impl FnOnce(&Book) -> T) -> T {
         question(&self.book.read())
+    }
+
+    /// Now.
+    pub fn now(&self) -> Instant {
+        (self.clock)()
     }
 
     /// The next offset, as it moves.

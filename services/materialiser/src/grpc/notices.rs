@@ -74,7 +74,7 @@ impl Service {
         let (viewer, _) = Self::addressee(principal, request.context, faults)?;
         let whose = whose(&viewer);
         self.notices.caught_up().await?;
-        let now = clock::now();
+        let now = self.notices.now();
         let (mut listed, notices_next) = self.notices.ask(|book| {
             let all: Vec<Standing> = book.since(&whose, 0).cloned().collect();
             (all, book.next_offset())
@@ -182,7 +182,7 @@ impl Service {
         };
         let before = standing().ok_or(ReadError::NoSuchNotice)?;
         if before.acknowledged.is_none() {
-            let now = clock::now();
+            let now = self.notices.now();
             let said = NoticeAcknowledgement {
                 notice_id: id.to_string(),
                 officer: viewer.reader,
@@ -243,7 +243,7 @@ impl Stream {
             self.from = last.filter(|_| more).unwrap_or(next);
             if !listed.is_empty() {
                 deliver(&self.notices, &self.viewer, ("WATCH", next), &listed).await?;
-                let now = clock::now();
+                let now = self.notices.now();
                 let answer = proto::WatchNoticesResponse {
                     notices: listed.iter().map(|one| told(one, now)).collect(),
                     resume_token: self.from.to_string(),
@@ -277,7 +277,7 @@ async fn deliver(
     (operation, notices_next): (&str, i64),
     told: &[Standing],
 ) -> Result<(), crate::notices::NoticesError> {
-    let now = clock::now();
+    let now = notices.now();
     let delivery = NoticeDelivery {
         delivery_id: Uuid::new_v4().to_string(),
         reader: viewer.reader.clone(),

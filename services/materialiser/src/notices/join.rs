@@ -130,7 +130,7 @@ impl Join {
         }
         let purpose = source.purpose.clone();
         let before = self.notices.ask(|book| book.through(&purpose));
-        let now = clock::now();
+        let now = self.notices.now();
         let mut notices = Vec::new();
         let mut looked = false;
         for person in people {
@@ -260,7 +260,7 @@ impl Join {
     }
 
     fn numbers(&self) {
-        let now = clock::now();
+        let now = self.notices.now();
         let (open, overdue) = self.notices.ask(|book| {
             let open = book.all().filter(|one| one.acknowledged.is_none());
             open.fold((0, 0), |(open, overdue), one| {

@@ -52,9 +52,7 @@ impl Place {
         body.extend([2, 1]); // bedded_down: true
         body.extend([0; 5]);
         let envelope = ReleaseEnvelope {
-            id: format!("{event:02}000000-0000-8000-8000-000000000000")
-                .parse()
-                .unwrap(),
+            id: event_id(event).parse().unwrap(),
             event_type: "housing.RoughSleepingContact".parse().unwrap(),
             organisation: org(organisation),
             occurred_at: format!("2026-05-{day:02}").parse::<Day>().unwrap().start(),
@@ -79,6 +77,17 @@ impl Place {
         record
     }
 
+    /// One event falls, or all of the person's, for a reason.
+    pub fn falls(&self, person: u8, event: Option<u8>, reason: &str) -> NewRecord {
+        let body = Retraction {
+            handle_pseudonym: vec![person; 16],
+            event_id: event.map(event_id),
+            reason: reason.into(),
+            ..Retraction::default()
+        };
+        self.shared(person, Retraction::FULL_NAME, &body.to_vec().unwrap())
+    }
+
     pub fn retraction(&self, person: u8) -> NewRecord {
         let body = Retraction {
             handle_pseudonym: vec![person; 16],
@@ -87,6 +96,11 @@ impl Place {
         };
         self.shared(person, Retraction::FULL_NAME, &body.to_vec().unwrap())
     }
+}
+
+/// The id of a contact.
+pub fn event_id(event: u8) -> String {
+    format!("{event:02}000000-0000-8000-8000-000000000000")
 }
 
 /// People 1 to 3 of Camden, seen 1 to 3 times, and 4 of Hackney.
