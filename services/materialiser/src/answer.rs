@@ -5,6 +5,7 @@
 //! newer agreements are applied and the row is computed and recorded again under the same read id: the last record of a read is the answer's.
 
 use crate::audit::Audit;
+use crate::board::Board;
 use crate::book::{Book, Known as Agreements};
 use crate::bound::Bound;
 use crate::clock;
@@ -42,6 +43,16 @@ pub struct Served {
     pub ledger: Arc<Ledger>,
     /// What conditions over its rows and orders of them may name, with its type.
     pub columns: BTreeMap<String, FieldKind>,
+    /// It goes on in the place of another file, although that one may be pinned already.
+    pub goes_on: bool,
+}
+
+impl Served {
+    /// Whether its file may be read by: it is pinned, or was and goes on.
+    pub fn is_allowed(&self, agreements: &Agreements) -> bool {
+        let file = &self.view.sha256;
+        agreements.pins_view(file) || (self.goes_on && agreements.pinned_view(file))
+    }
 }
 
 /// Whom a read is about.
@@ -156,7 +167,7 @@ pub struct Answer {
 
 /// Answers reads.
 pub struct Reads {
-    views: BTreeMap<String, Arc<Served>>,
+    board: Arc<Board>,
     book: Arc<Book>,
     audit: Arc<Audit>,
     calendar: Arc<WorkingCalendar>,
@@ -167,7 +178,7 @@ pub struct Reads {
 impl Reads {
     /// Reads of these views.
     pub fn new(
-        views: BTreeMap<String, Arc<Served>>,
+        board: Arc<Board>,
         book: Arc<Book>,
         audit: Arc<Audit>,
         calendar: WorkingCalendar,
@@ -175,7 +186,7 @@ impl Reads {
         ledger: Arc<Ledger>,
     ) -> Self {
         Self {
-            views,
+            board,
             book,
             audit,
             calendar: Arc::new(calendar),
@@ -184,14 +195,14 @@ impl Reads {
         }
     }
 
-    /// A view by name.
-    pub fn view(&self, name: &str) -> Option<&Arc<Served>> {
-        self.views.get(name)
+    /// The views that serve.
+    pub const fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
-    /// Every view, by name.
-    pub fn views(&self) -> impl Iterator<Item = &View> {
-        self.views.values().map(|served| &served.view)
+    /// A view by name.
+    pub fn view(&self, name: &str) -> Option<Arc<Served>> {
+        self.board.view(name)
     }
 
     /// The agreements.
@@ -316,7 +327,7 @@ impl Reads {
         for _ in 0..MOST_ROUNDS {
             let through = served.bound.check(Monotonic::now())?;
             let agreements = self.book.now();
-            if !agreements.pins_view(&served.view.sha256) {
+            if !served.is_allowed(&agreements) {
                 return Err(ReadError::NotPinned);
             }
             let (record, done) = work(Arc::clone(&agreements), through.wall).await?;

@@ -1,6 +1,7 @@
 //! The agreement half of the control plane, folded from `control.agreements`, and the barrier a read puts before its answer.
 
 use parking_lot::RwLock;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct Known {
     pub book: AgreementBook,
     /// The view files pinned.
     pub pins: Pins,
+    /// Hashes of the view files ever pinned.
+    pub view_files: Arc<BTreeSet<[u8; 32]>>,
     /// Next unapplied offset.
     pub next_offset: i64,
 }
@@ -35,6 +38,11 @@ impl Known {
         self.pins
             .of(PinKind::ViewFile)
             .any(|(_, pin)| pin.sha256 == *sha256)
+    }
+
+    /// Whether a view file with this hash ever was.
+    pub fn pinned_view(&self, sha256: &[u8; 32]) -> bool {
+        self.view_files.contains(sha256)
     }
 }
 
@@ -71,6 +79,7 @@ impl Book {
         let known = Known {
             book: AgreementBook::new(catalogue),
             pins: Pins::default(),
+            view_files: Arc::default(),
             next_offset: 0,
         };
         let book = Self {
@@ -174,6 +183,11 @@ fn apply(known: &mut Known, record: &Record) -> Result<(), BookError> {
     let read = control::read(kind, body, record.offset, at)
         .map_err(|error| unreadable(error.to_string()))?;
     known.next_offset = record.offset + 1;
+    if let ControlFact::Pin(pin) = &read.fact
+        && pin.kind == PinKind::ViewFile
+    {
+        Arc::make_mut(&mut known.view_files).insert(pin.sha256);
+    }
     let applied = match &read.fact {
         ControlFact::Agreement(fact) => known.book.apply(read.appended_at, fact),
         ControlFact::Pin(fact) => known.pins.apply(record.offset, fact),

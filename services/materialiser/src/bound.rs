@@ -8,6 +8,7 @@ use crate::audit::{Audit, AuditError};
 use crate::clock;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
+use crate::voice::Voice;
 use parking_lot::RwLock;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
@@ -46,6 +47,7 @@ pub struct BoundExceeded {
 pub struct Bound {
     limit: Duration,
     through: RwLock<Option<Through>>,
+    wall: fn() -> Instant,
 }
 
 impl Bound {
@@ -54,7 +56,13 @@ impl Bound {
         Self {
             limit,
             through: RwLock::new(None),
+            wall: clock::now,
         }
+    }
+
+    /// The same by another wall clock.
+    pub const fn by(self, wall: fn() -> Instant) -> Self {
+        Self { wall, ..self }
     }
 
     /// The instant through which grounds are applied, when it is recent enough at `now`.
@@ -63,8 +71,12 @@ impl Bound {
     /// When it is not: nothing may be answered.
     pub fn check(&self, now: Monotonic) -> Result<Through, BoundExceeded> {
         let through = *self.through.read();
+        // A machine that slept, or was stopped with its clocks, has a monotonic clock that knows nothing of it.
+        let limit = i64::try_from(self.limit.as_micros()).unwrap_or(i64::MAX);
+        let passed = |through: &Through| (self.wall)().micros() - through.wall.micros();
         through
             .filter(|through| now.saturating_duration_since(through.monotonic) <= self.limit)
+            .filter(|through| passed(through) <= limit)
             .ok_or(BoundExceeded {
                 limit_ms: self.limit.as_millis(),
             })
@@ -133,6 +145,8 @@ pub struct Rounds {
     pub bound: Arc<Bound>,
     /// The state that must have applied.
     pub shelf: Arc<Shelf>,
+    /// Whether it is said yet.
+    pub voice: Arc<Voice>,
     /// The views of the purpose: each has its completeness on record.
     pub views: Vec<String>,
     /// Full name of the broker's group.
@@ -229,6 +243,9 @@ impl Rounds {
 
     /// Puts on record what is complete now and was not before: the receipt of every cause up to there.
     fn state(&mut self, ends: &[i64]) -> Result<(), AuditError> {
+        if self.voice.is_silent() {
+            return Ok(());
+        }
         let (stated, counted) = &self.stated;
         let removed = self.shelf.removals();
         let causes = std::iter::once(&self.policy).chain(&self.links);

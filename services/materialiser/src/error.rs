@@ -31,6 +31,14 @@ pub enum ReadError {
         "your organisation has no read under this id that answered with this person's row in this view; take read_id and person from the answer that was decided on"
     )]
     NoSuchRead,
+    /// No notice of the reader's organisation and role.
+    #[error(
+        "your organisation has no notice under this id in the role you act in; take it from a notice"
+    )]
+    NoSuchNotice,
+    /// Notices cannot be read or put on record.
+    #[error("notices cannot be used for now; try again")]
+    Notices(#[from] crate::notices::NoticesError),
     /// What stands on record of reads cannot be looked up.
     #[error("what stands on record of reads cannot be looked up; try again")]
     Ledger(#[from] crate::ledger::LedgerError),
@@ -48,6 +56,9 @@ pub enum ReadError {
     /// The process is stopping.
     #[error("this process is stopping: watch again with the last resume token")]
     Stopping,
+    /// A new version of the view took this one's place.
+    #[error("a new version of the view file serves now: watch again")]
+    Switched,
     /// The organisation of the token is none that could hold records.
     #[error(
         "the token's organisation cannot be read; get one from the issuer that this system trusts"
@@ -104,7 +115,9 @@ impl Coded for ReadError {
             | ReadError::Barrier(_)
             | ReadError::Changing
             | ReadError::Ledger(_)
+            | ReadError::Notices(_)
             | ReadError::Stopping
+            | ReadError::Switched
             | ReadError::Identity(_) => Code::Unavailable,
             ReadError::Integrity(_) | ReadError::Work => Code::Internal,
         }
@@ -122,6 +135,7 @@ impl Coded for ReadError {
             ReadError::TooManyWatches => "TOO_MANY_WATCHES",
             ReadError::TokenExpired => "TOKEN_EXPIRED",
             ReadError::Stopping => "STOPPING",
+            ReadError::Switched => "VIEW_SWITCHED",
             ReadError::Organisation => "TOKEN_MALFORMED",
             ReadError::Bound(_) => "GROUNDS_BOUND_EXCEEDED",
             ReadError::NotPinned => "VIEW_NOT_PINNED",
@@ -180,12 +194,18 @@ pub enum MaterialiserError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// The folder of a purpose cannot be used.
+    #[error(transparent)]
+    Versions(#[from] crate::versions::VersionsError),
     /// The log cannot be used.
     #[error("the log cannot be used")]
     Log(#[from] LogError),
     /// It has no token to show.
     #[error(transparent)]
     Credential(#[from] walbrook_runtime::callers::CredentialError),
+    /// What fell cannot be read.
+    #[error(transparent)]
+    Notices(#[from] crate::notices::NoticesError),
     /// The index of reads cannot be opened.
     #[error(transparent)]
     Ledger(#[from] crate::ledger::LedgerError),

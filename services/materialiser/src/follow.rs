@@ -1,14 +1,21 @@
 //! Follows `shared.<purpose>`: reads committed records, folds them, and keeps the store in step.
 
+mod sweep;
+
 use crate::audit::{Audit, AuditError};
 use crate::clock::now;
+use crate::keeping::Keeping;
 use crate::metrics::Metrics;
+use crate::notices::Causes;
 use crate::shelf::Shelf;
-use crate::store::{Owed, Store, StoreError, owed_key};
+use crate::store::{Owed, Store, StoreError, owed_for, owed_key};
 use crate::trace;
+use crate::versions::{Version, Versions, VersionsError};
+use crate::voice::Voice;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Monotonic};
+use walbrook_domain::Day;
 use walbrook_event::{Seal, framing, headers};
 use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition};
 use walbrook_proto::audit::v1::Removal;
@@ -22,6 +29,10 @@ use walbrook_view::{Change, Input, Removed};
 const POLL: Duration = Duration::from_millis(20);
 const POLL_RECORDS: usize = 2_000;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+/// A start is over by then: what has time waits until it is.
+const STARTS_WITHIN: Duration = Duration::from_secs(3);
+/// Between two looks whether the store is still there.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// Following stopped: nothing after this record is applied, and reads refuse once the bound is over.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +43,9 @@ pub enum FollowError {
     /// The store failed.
     #[error("the view store failed")]
     Store(#[from] StoreError),
+    /// The folder of its versions failed.
+    #[error(transparent)]
+    Versions(#[from] VersionsError),
     /// The audit log failed.
     #[error("a removal cannot be put on record")]
     Audit(#[from] AuditError),
@@ -60,6 +74,16 @@ pub struct Follower {
     pub shelf: Arc<Shelf>,
     /// The store behind it.
     pub store: Store,
+    /// Which version of the purpose's views that is.
+    pub version: Version,
+    /// The others.
+    pub versions: Versions,
+    /// How long anything may be kept.
+    pub keeping: Keeping,
+    /// Whether it speaks for its views yet.
+    pub voice: Arc<Voice>,
+    /// When it last looked whether the store is there.
+    pub looked: Monotonic,
     /// The reader.
     pub reader: Box<dyn Reader>,
     /// Where schemas are found.
@@ -72,6 +96,8 @@ pub struct Follower {
     pub views: Vec<String>,
     /// Where removals are written.
     pub audit: Arc<Audit>,
+    /// What fell, for those who were shown it.
+    pub causes: Arc<Causes>,
     /// Its numbers.
     pub metrics: Metrics,
     /// Schemas seen.
@@ -79,14 +105,18 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows until shutdown. Blocks; for a thread.
+    /// Follows until shutdown. Blocks; for a thread. Says whether everything that is owed to the audit log is written.
     ///
     /// # Errors
     /// When it cannot go on without losing or guessing something.
-    pub fn run(mut self, readiness: &Readiness, stop: &Shutdown) -> Result<(), FollowError> {
+    pub fn run(mut self, readiness: &Readiness, stop: &Shutdown) -> Result<bool, FollowError> {
         self.start()?;
+        self.store.begun(self.keeping.today())?;
         self.settle()?;
-        readiness.ready(self.part);
+        if !self.voice.is_silent() {
+            readiness.ready(self.part);
+        }
+        let began = Monotonic::now();
         let mut records = Vec::new();
         while !stop.is_requested() {
             records.clear();
@@ -99,8 +129,16 @@ impl Follower {
                 Err(error) => return Err(error.into()),
             }
             self.batch(&records, stop)?;
+            let idle = records.len() < POLL_RECORDS / 2 && began.elapsed() > STARTS_WITHIN;
+            self.sweep(idle)?;
+            if self.looked.elapsed() > LOOKS_EVERY {
+                self.looked = Monotonic::now();
+                self.store.stands()?;
+                self.settle()?;
+            }
         }
-        Ok(())
+        self.settle()?;
+        Ok(self.store.owed()?.is_empty())
     }
 
     fn start(&mut self) -> Result<(), FollowError> {
@@ -120,13 +158,14 @@ impl Follower {
 
     fn batch(&mut self, records: &[Record], stop: &Shutdown) -> Result<(), FollowError> {
         let shelf = Arc::clone(&self.shelf);
+        let agreements = self.keeping.agreements();
         let mut owed = false;
         for (held, number) in shelf.partitions().iter().zip(0..) {
             let at = self.at(number);
             let mut inputs = Vec::new();
             for record in records.iter().filter(|record| record.at == at) {
                 let input = trace::applying(record).in_scope(|| self.input(record, stop))?;
-                inputs.push((record.offset, input));
+                inputs.push((record.offset, self.keeping.admit(input, &agreements)));
             }
             // Markers and aborted records move the position on without a record.
             let position = self.reader.position(&at).unwrap_or(0);
@@ -169,36 +208,60 @@ impl Follower {
         let mut owed: Vec<Owed> = Vec::new();
         for (offset, removed) in removals {
             self.shelf.removed(removed.contributions, removed.people);
+            owed.extend(Causes::entries(partition, *offset, removed));
             self.metrics
                 .removed(&self.shelf.topic, removed.contributions);
-            for view in &self.views {
-                let removal = Removal {
-                    view: view.clone(),
-                    cause_topic: self.shelf.topic.clone(),
-                    cause_partition: partition,
-                    cause_offset: *offset,
-                    contributions: i64::try_from(removed.contributions).unwrap_or(i64::MAX),
-                    rows: i64::try_from(removed.people).unwrap_or(i64::MAX),
-                    complete: false,
-                    recorded_at: Some(crate::clock::timestamp(now())),
-                    reason: removed.reason.to_string(),
-                    past_on: None,
-                };
-                owed.push((
-                    owed_key(partition, *offset, view),
-                    Audit::removal_body(&removal)?,
-                ));
-            }
+            let counts = (removed.contributions, removed.people);
+            owed.extend(self.owed(partition, *offset, counts, (&removed.reason, None))?);
         }
         if changes.is_empty() && owed.is_empty() {
             // Only markers: the position is found again by reading over them.
             return Ok(());
         }
-        Ok(self.store.commit(partition, next_offset, changes, owed)?)
+        self.store.commit(partition, next_offset, changes, owed)?;
+        for (_, removed) in removals {
+            self.causes.fell(removed);
+        }
+        Ok(())
     }
 
-    /// Writes the removals that are owed. Written twice after a kill, they name the same cause twice.
+    /// What each view has to say of something that left because of the record at an offset.
+    fn owed(
+        &self,
+        partition: i32,
+        offset: i64,
+        (contributions, rows): (u64, u64),
+        (reason, past_on): (&str, Option<Day>),
+    ) -> Result<Vec<Owed>, FollowError> {
+        let date = past_on.and_then(|day| walbrook_proto::common::v1::Date::from_days(day.0));
+        let mut owed = Vec::new();
+        for view in &self.views {
+            let removal = Removal {
+                view: view.clone(),
+                cause_topic: self.shelf.topic.clone(),
+                cause_partition: partition,
+                cause_offset: offset,
+                contributions: i64::try_from(contributions).unwrap_or(i64::MAX),
+                rows: i64::try_from(rows).unwrap_or(i64::MAX),
+                complete: false,
+                recorded_at: Some(crate::clock::timestamp(now())),
+                reason: reason.to_owned(),
+                past_on: date,
+            };
+            let of = past_on.map_or_else(|| view.clone(), |day| format!("{view}/{day}"));
+            owed.push((
+                owed_key(partition, offset, &of),
+                Audit::removal_body(&removal)?,
+            ));
+        }
+        Ok(owed)
+    }
+
+    /// Writes the removals that are owed, but for those of which the version before it spoke. Written twice after a kill, they name the same cause twice.
     fn settle(&self) -> Result<(), FollowError> {
+        let Some(from) = self.voice.speaks_from() else {
+            return Ok(());
+        };
         let owed = self.store.owed()?;
         if owed.is_empty() {
             return Ok(());
@@ -206,6 +269,10 @@ impl Follower {
         let mut keys = Vec::new();
         let mut bodies = Vec::new();
         for (key, body) in owed {
+            if owed_for(&key).is_some_and(|cause| from.is_said(cause)) {
+                keys.push(key);
+                continue;
+            }
             let view = Removal::decode_exact(&body).map(|removal| removal.view);
             bodies.push((view.map_err(AuditError::from)?, body));
             keys.push(key);

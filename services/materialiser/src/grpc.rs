@@ -36,9 +36,10 @@ impl Service {
     }
 
     fn view(&self, name: &str, faults: &mut Faults) -> Option<Arc<Served>> {
-        let served = self.reads.view(name).cloned();
+        let served = self.reads.view(name);
         if served.is_none() {
-            let names: Vec<&str> = self.reads.views().map(|view| view.name.as_str()).collect();
+            let views = self.reads.board().views();
+            let names: Vec<&str> = views.iter().map(|one| one.view.name.as_str()).collect();
             faults.add(
                 "view",
                 "VIEW_UNKNOWN",

@@ -3,14 +3,18 @@
 //! Reads `shared.<purpose>` and the agreement half of policy from `control.agreements`; never a raw topic, a ground or a handle. The fold and the
 //! row are the pure crate `walbrook-view`; here is what stands around them:
 //! - [`follow`], [`shelf`], [`store`]: the fold of each purpose, in memory and on disk in step with its offset.
+//! - [`versions`], [`voice`], [`board`]: which version of a purpose's views serves, and one that is filled beside it.
+//! - [`keeping`]: how long anything may be kept.
 //! - [`book`]: agreements, and the barrier before each answer.
 //! - [`bound`]: how a view shows that every ground has reached it, and the receipts in `audit.removals`.
 //! - [`answer`], [`compute`], [`audit`]: a row for one viewer, on record before it is given; [`watch`]: rows as they change.
 //! - [`ledger`]: what stands on record of reads, and of the decisions that rest on them.
+//! - [`notices`]: who is told that something fell of a row they were shown.
 //! - [`grpc`], [`convert`], [`token`], [`identity`]: the edges.
 
 pub mod answer;
 pub mod audit;
+pub mod board;
 pub mod book;
 pub mod bound;
 pub mod clock;
@@ -22,33 +26,38 @@ pub mod error;
 pub mod follow;
 pub mod grpc;
 pub mod identity;
+pub mod keeping;
 pub mod ledger;
 pub mod metrics;
+pub mod notices;
+mod serve;
 pub mod setup;
 pub mod shelf;
 pub mod store;
 pub mod token;
 mod trace;
+pub mod versions;
+pub mod voice;
 pub mod watch;
 
-use crate::answer::{Reads, Served};
+use crate::answer::Reads;
 use crate::audit::Audit;
+use crate::board::Board;
 use crate::book::Book;
-use crate::bound::{Bound, Rounds};
 use crate::config::Config;
 use crate::error::MaterialiserError;
-use crate::follow::Follower;
 use crate::grpc::Service;
 use crate::identity::Identity;
+use crate::keeping::Clock;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::shelf::Shelf;
+use crate::notices::{Notices, Records};
+use crate::setup::ViewFile;
 use crate::watch::Watches;
-use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::transport::Endpoint;
-use walbrook_domain::Purpose;
 use walbrook_event::{Plain, Seal};
 use walbrook_eventlog::{Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
@@ -57,7 +66,6 @@ use walbrook_runtime::callers::Credential;
 use walbrook_runtime::process::{Context, Process};
 use walbrook_runtime::server::{self, Services};
 use walbrook_runtime::task::Kind;
-use walbrook_view::{View, order};
 
 /// What the process is.
 pub const PROCESS: Process = Process {
@@ -69,6 +77,8 @@ pub const PROCESS: Process = Process {
 const READS_LINGER: Duration = Duration::from_millis(1);
 const IDENTITY_WITHIN: Duration = Duration::from_secs(5);
 const AGREEMENTS: &str = "agreements";
+/// The folder of the views' versions, in the data folder.
+const VIEWS: &str = "views";
 
 /// Runs the process: reads the views, waits for what it needs, restores, serves until shutdown.
 ///
@@ -87,19 +97,33 @@ pub async fn run_sealed(
     context: Context,
     seal: Arc<dyn Seal>,
 ) -> Result<(), MaterialiserError> {
-    let views = setup::views(&config.views_dir)?;
+    run_by(config, context, seal, Arc::new(clock::now)).await
+}
+
+/// The same, with another clock for how long anything may be kept.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_by(
+    config: Config,
+    context: Context,
+    seal: Arc<dyn Seal>,
+    clock: Clock,
+) -> Result<(), MaterialiserError> {
+    let kept = setup::kept(&context.common.data_dir.join(VIEWS))?;
+    let files = setup::views(&config.views_dir, &kept)?;
     context.readiness.not_ready(AGREEMENTS, "reading the log");
     let listener = server::bind(context.common.listen).await?;
     let verifier = context.verifier().await?;
-    let parts = Parts::new(&config, &context, seal).await?;
-    let book = parts.follow_agreements(&views)?;
+    let parts = Parts::new(&config, &context, (seal, clock)).await?;
+    let book = parts.follow_agreements(&files)?;
     let ledger = parts.follow_reads()?;
-    let mut served = BTreeMap::new();
-    for (purpose, views) in setup::by_purpose(views) {
-        parts.serve_purpose(&purpose, views, &ledger, &mut served)?;
+    let board = Arc::new(Board::default());
+    for (purpose, files) in setup::by_purpose(files) {
+        parts.serve_purpose(&purpose, files, (&book, &ledger, &board))?;
     }
     let reads = Reads::new(
-        served,
+        board,
         book,
         Arc::clone(&parts.audit),
         setup::calendar(),
@@ -113,7 +137,9 @@ pub async fn run_sealed(
         context.tasks.clone(),
         context.shutdown.clone(),
     );
-    let service = Service::new(reads, watches, parts.identity()?);
+    let notices = Arc::clone(&parts.notices);
+    notices::start(&context, &notices, &ledger, (&reads, &parts.metrics))?;
+    let service = Service::new(reads, watches, parts.identity()?, notices);
     Services::new(verifier)
         .with(ViewsServer::new(service))
         .serve(
@@ -134,7 +160,9 @@ struct Parts<'c> {
     kafka: Kafka,
     registry: Registry,
     audit: Arc<Audit>,
+    notices: Arc<Notices>,
     seal: Arc<dyn Seal>,
+    clock: Clock,
     metrics: Metrics,
 }
 
@@ -142,7 +170,7 @@ impl<'c> Parts<'c> {
     async fn new(
         config: &'c Config,
         context: &'c Context,
-        seal: Arc<dyn Seal>,
+        (seal, clock): (Arc<dyn Seal>, Clock),
     ) -> Result<Self, MaterialiserError> {
         let common = &context.common;
         let namespace = Namespace::new(&common.namespace);
@@ -152,16 +180,22 @@ impl<'c> Parts<'c> {
         );
         let registry = Registry::new(&common.registry.to_string());
         let ids = setup::wait_for_schemas(context, &namespace, &registry).await?;
+        let notice_ids = notices::wait_for_schemas(context, &namespace, &registry).await?;
         setup::wait_for_topics(context, &namespace, &kafka).await?;
         let appender = Arc::new(kafka.appender(READS_LINGER)?);
+        let records = Records::new(Arc::clone(&appender) as _, namespace.clone(), notice_ids);
+        let at = TopicPartition::new(namespace.name(topics::NOTICES), 0);
+        let notices = Notices::new(at, Box::new(kafka.clone()), records, Arc::clone(&clock));
         Ok(Self {
             config,
             context,
             audit: Arc::new(Audit::new(appender, namespace.clone(), ids)),
+            notices: Arc::new(notices),
             namespace,
             kafka,
             registry,
             seal,
+            clock,
             metrics: Metrics::new(&context.metrics),
         })
     }
@@ -173,12 +207,16 @@ impl<'c> Parts<'c> {
             .collect()
     }
 
+    fn views_folder(&self) -> PathBuf {
+        self.context.common.data_dir.join(VIEWS)
+    }
+
     fn single(&self, topic: &str) -> TopicPartition {
         TopicPartition::new(self.namespace.name(topic), 0)
     }
 
-    fn follow_agreements(&self, views: &[View]) -> Result<Arc<Book>, MaterialiserError> {
-        let catalogue = setup::catalogue(views);
+    fn follow_agreements(&self, files: &[ViewFile]) -> Result<Arc<Book>, MaterialiserError> {
+        let catalogue = setup::catalogue(files);
         let (book, queue) = Book::new(Arc::new(catalogue));
         let at = self.single(topics::AGREEMENTS);
         let (reader, ends) = (self.kafka.reader()?, self.kafka.ends()?);
@@ -212,72 +250,6 @@ impl<'c> Parts<'c> {
         Ok(book)
     }
 
-    fn serve_purpose(
-        &self,
-        purpose: &Purpose,
-        views: Vec<View>,
-        ledger: &Arc<Ledger>,
-        served: &mut BTreeMap<String, Arc<Served>>,
-    ) -> Result<(), MaterialiserError> {
-        let topic = topics::shared(purpose.as_str());
-        let shared = self.partitions(&topic);
-        let needs = setup::needs(&views);
-        let folder = self
-            .context
-            .common
-            .data_dir
-            .join("views")
-            .join(purpose.as_str());
-        let fingerprint = setup::fingerprint(&self.namespace, &topic, &needs);
-        let ends = self.kafka.ends()?;
-        let (store, held) = setup::restore(&folder, &fingerprint, ends, &shared)?;
-        let looks = self.metrics.looks(&topic);
-        let shelf = Arc::new(Shelf::new(topic, held).counted(looks));
-        let bound = Arc::new(Bound::new(self.config.grounds_bound));
-        let names: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
-        let follower = Follower {
-            part: setup::part(purpose),
-            topic: self.namespace.name(&shelf.topic).into(),
-            shelf: Arc::clone(&shelf),
-            store,
-            reader: Box::new(self.kafka.reader()?),
-            schema_text: setup::schema_text(self.registry.clone()),
-            seal: Arc::clone(&self.seal),
-            needs,
-            views: names.clone(),
-            audit: Arc::clone(&self.audit),
-            metrics: self.metrics.clone(),
-            schemas: HashMap::new(),
-        };
-        self.start_follower(follower);
-        self.start_rounds(Rounds {
-            bound: Arc::clone(&bound),
-            shelf: Arc::clone(&shelf),
-            views: names,
-            group: self.namespace.name("broker"),
-            policy: self.single(topics::POLICY),
-            links: self.partitions(topics::LINKS),
-            shared,
-            ends: Box::new(self.kafka.ends()?),
-            positions: Box::new(self.kafka.positions()),
-            audit: Arc::clone(&self.audit),
-            pause: self.config.grounds_pause,
-            metrics: self.metrics.clone(),
-            stated: (Vec::new(), (0, 0)),
-        });
-        for view in views {
-            let one = Served {
-                columns: order::columns(&view, &walbrook_view::file::catalogue()),
-                view,
-                shelf: Arc::clone(&shelf),
-                bound: Arc::clone(&bound),
-                ledger: Arc::clone(ledger),
-            };
-            served.insert(one.view.name.clone(), Arc::new(one));
-        }
-        Ok(())
-    }
-
     /// The index of reads. Reads are answered without it; decisions and explanations wait for it.
     fn follow_reads(&self) -> Result<Arc<Ledger>, MaterialiserError> {
         let folder = self.context.common.data_dir.join("reads");
@@ -292,33 +264,6 @@ impl<'c> Parts<'c> {
                     .map_err(|error| walbrook_runtime::status::chain(&error))
             });
         Ok(ledger)
-    }
-
-    fn start_follower(&self, follower: Follower) {
-        let context = self.context;
-        let part = follower.part;
-        let (readiness, stop) = (context.readiness.clone(), context.shutdown.clone());
-        readiness.not_ready(part, "restoring");
-        // When one purpose stops, its reads refuse once the bound is over; the other purposes go on.
-        context
-            .tasks
-            .spawn_blocking(Kind::optional("shared-follower"), move || {
-                follower.run(&readiness, &stop).map_err(|error| {
-                    let cause = walbrook_runtime::status::chain(&error);
-                    readiness.not_ready(part, cause.clone());
-                    cause
-                })
-            });
-    }
-
-    fn start_rounds(&self, rounds: Rounds) {
-        let stop = self.context.shutdown.clone();
-        self.context
-            .tasks
-            .spawn_blocking(Kind::essential("grounds-bound"), move || {
-                rounds.run(&stop);
-                Ok::<(), String>(())
-            });
     }
 
     fn identity(&self) -> Result<Identity, MaterialiserError> {

@@ -5,6 +5,7 @@ use crate::error::MaterialiserError;
 use crate::follow::SchemaText;
 use crate::shelf::Held;
 use crate::store::{Store, StoreError};
+use crate::versions::{Files, Version, Versions};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,28 +23,41 @@ use walbrook_view::{View, file};
 
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
-/// The views of a folder, by file name.
+/// A view file in use.
+#[derive(Debug, Clone)]
+pub struct ViewFile {
+    /// Its file name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// What it says.
+    pub view: View,
+    /// The file of this name in the folder is faulty: this is the one before, which goes on.
+    pub stands_in: bool,
+}
+
+/// The views of a folder, by file name. Where a file is faulty, the one that served under its name goes on; `kept` has those.
 ///
 /// # Errors
-/// When the folder or a file cannot be read, a file is faulty, or there is none.
-pub fn views(folder: &Path) -> Result<Vec<View>, MaterialiserError> {
+/// When the folder or a file cannot be read, a file is faulty and none served in its place, or there is none.
+pub fn views(folder: &Path, kept: &Files) -> Result<Vec<ViewFile>, MaterialiserError> {
     let unreadable = |source| MaterialiserError::Folder {
         path: folder.to_owned(),
         source,
     };
-    let mut files = Vec::new();
+    let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.extension().is_some_and(|ending| ending == "toml") {
-            files.push(path);
+            paths.push(path);
         }
     }
-    files.sort();
-    let catalogue = file::catalogue();
+    paths.sort();
     let mut views = Vec::new();
-    for path in files {
+    for path in paths {
         let text = std::fs::read_to_string(&path).map_err(unreadable)?;
-        views.push(file::read(&path.display().to_string(), &text, &catalogue)?);
+        let name = path.file_name().unwrap_or_default();
+        views.push(view_file(&path, &name.to_string_lossy(), text, kept)?);
     }
     if views.is_empty() {
         return Err(MaterialiserError::NoViews {
@@ -53,22 +67,81 @@ pub fn views(folder: &Path) -> Result<Vec<View>, MaterialiserError> {
     Ok(views)
 }
 
-/// Views by the purpose whose topic they read.
-pub fn by_purpose(views: Vec<View>) -> BTreeMap<Purpose, Vec<View>> {
-    let mut by_purpose: BTreeMap<Purpose, Vec<View>> = BTreeMap::new();
-    for view in views {
-        by_purpose
-            .entry(view.purpose.clone())
-            .or_default()
-            .push(view);
+fn view_file(
+    path: &Path,
+    name: &str,
+    text: String,
+    kept: &Files,
+) -> Result<ViewFile, MaterialiserError> {
+    let catalogue = file::catalogue();
+    let made = |text: String, view, stands_in| ViewFile {
+        name: name.to_owned(),
+        text,
+        view,
+        stands_in,
+    };
+    let faults = match file::read(&path.display().to_string(), &text, &catalogue) {
+        Ok(view) => return Ok(made(text, view, false)),
+        Err(faults) => faults,
+    };
+    let before = kept.get(name).and_then(|text| {
+        let view = file::read(name, text, &catalogue).ok()?;
+        Some(made(text.clone(), view, true))
+    });
+    if before.is_some() {
+        tracing::error!(%faults, "the view file is refused, and the one before it goes on; mend it and start the process again");
+    }
+    before.ok_or_else(|| faults.into())
+}
+
+/// The files that served last, of every purpose: what goes on when a new one is faulty.
+///
+/// # Errors
+/// When the disk fails.
+pub fn kept(views: &Path) -> Result<Files, MaterialiserError> {
+    let mut kept = Files::new();
+    let Ok(purposes) = std::fs::read_dir(views) else {
+        return Ok(kept);
+    };
+    for purpose in purposes.flatten().filter(|entry| entry.path().is_dir()) {
+        let serving = Versions::open(&purpose.path())?.serving()?;
+        kept.extend(
+            serving
+                .and_then(|version| version.files())
+                .unwrap_or_default(),
+        );
+    }
+    Ok(kept)
+}
+
+/// The files that served, to go on as they are; `None`: one of them cannot be read by this build.
+pub fn stand_ins(kept: &Files) -> Option<Vec<ViewFile>> {
+    let catalogue = file::catalogue();
+    let read = |(name, text): (&String, &String)| {
+        Some(ViewFile {
+            name: name.clone(),
+            text: text.clone(),
+            view: file::read(name, text, &catalogue).ok()?,
+            stands_in: true,
+        })
+    };
+    kept.iter().map(read).collect()
+}
+
+/// View files by the purpose whose topic they read.
+pub fn by_purpose(views: Vec<ViewFile>) -> BTreeMap<Purpose, Vec<ViewFile>> {
+    let mut by_purpose: BTreeMap<Purpose, Vec<ViewFile>> = BTreeMap::new();
+    for file in views {
+        let of = by_purpose.entry(file.view.purpose.clone()).or_default();
+        of.push(file);
     }
     by_purpose
 }
 
 /// The event types and views that agreements may name.
-pub fn catalogue(views: &[View]) -> Catalogue {
+pub fn catalogue(views: &[ViewFile]) -> Catalogue {
     let mut catalogue = file::catalogue();
-    for view in views {
+    for ViewFile { view, .. } in views {
         catalogue = catalogue.with_view(&view.name, view.purpose.clone());
     }
     for dataset in topics::DATASETS {
@@ -78,9 +151,9 @@ pub fn catalogue(views: &[View]) -> Catalogue {
 }
 
 /// The fields that views of one purpose need, together.
-pub fn needs(views: &[View]) -> Needs {
+pub fn needs(files: &[ViewFile]) -> Needs {
     let mut needs = Needs::new();
-    for (event_type, mask) in views.iter().flat_map(View::needs) {
+    for (event_type, mask) in files.iter().flat_map(|file| file.view.needs()) {
         *needs.entry(event_type).or_default() |= mask;
     }
     needs
@@ -123,41 +196,41 @@ pub fn part(purpose: &Purpose) -> &'static str {
     }
 }
 
-/// Opens the store and restores its states. A store that is ahead of the log belongs to another log and is emptied; a damaged one too.
+/// Opens the store of a version and restores its states. A store that is ahead of the log belongs to another log and is emptied; a damaged
+/// one is deleted, and filled again too.
 ///
 /// # Errors
-/// When the disk or the log fails.
+/// When the disk or the log fails: nothing of the purpose can be served then.
 pub fn restore(
-    folder: &Path,
+    version: &Version,
     fingerprint: &[u8; 32],
     mut ends: impl Ends,
     shared: &[TopicPartition],
 ) -> Result<(Store, Vec<Held>), MaterialiserError> {
-    let store = Store::open(folder, fingerprint)?;
+    let path = version.store();
     let ends = ends.high_watermarks(shared, ENDS_WITHIN)?;
-    let restored = match held(&store, shared) {
-        Ok(held) => Some(held),
-        Err(StoreError::Item { .. }) => {
-            tracing::warn!(store = %folder.display(), "the view store is damaged: it is filled again from the log");
-            None
+    let opened = Store::open(&path, fingerprint).and_then(|store| {
+        let held = held(&store, shared)?;
+        Ok((store, held))
+    });
+    match opened {
+        Ok((store, held)) => {
+            let fits = |(held, end): (&Held, &i64)| held.next_offset <= *end;
+            if held.iter().zip(&ends).all(fits) {
+                return Ok((store, held));
+            }
+            tracing::warn!(store = %path.display(), "the view store is ahead of the log: it is another log's, and is filled again");
+        }
+        Err(error) if error.is_damage() => {
+            let cause = walbrook_runtime::status::chain(&error);
+            tracing::warn!(store = %path.display(), cause, "the view store is damaged: it is deleted, and filled again from the log");
         }
         Err(error) => return Err(error.into()),
-    };
-    let fits = |held: &Vec<Held>| {
-        held.iter()
-            .zip(&ends)
-            .all(|(held, end)| held.next_offset <= *end)
-    };
-    match restored.filter(fits) {
-        Some(held) => Ok((store, held)),
-        None => {
-            tracing::warn!(store = %folder.display(), "the view store is filled again from the log");
-            // Emptied, it must say again what it will mean.
-            let store = store.emptied(fingerprint)?;
-            let held = held(&store, shared)?;
-            Ok((store, held))
-        }
     }
+    version.delete_store()?;
+    let store = Store::open(&path, fingerprint)?;
+    let held = held(&store, shared)?;
+    Ok((store, held))
 }
 
 fn held(store: &Store, shared: &[TopicPartition]) -> Result<Vec<Held>, StoreError> {

@@ -72,7 +72,9 @@ impl Watches {
         if seated >= MOST_STREAMS {
             return Err(ReadError::TooManyWatches);
         }
-        let hub = match hubs.get(&key) {
+        // The hub of a version that serves no more ends, and tells its streams.
+        let same = |hub: &&Arc<Hub>| Arc::ptr_eq(&hub.served, served);
+        let hub = match hubs.get(&key).filter(same) {
             Some(hub) => Arc::clone(hub),
             None => {
                 let hub = Arc::new(Hub::new(served, viewer));
@@ -103,11 +105,20 @@ impl Watches {
                 Ok(Err(error)) => Some(error.into()),
                 Err(_) => Some(ReadError::Work),
             };
-            let over = fault.is_some() || self.stop.is_requested() || hub.is_forsaken();
-            if over {
-                self.hubs.lock().remove(&key);
+            let switched = !self.reads.board().serves(&hub.served);
+            let over = fault.is_some() || switched || self.stop.is_requested();
+            if over || hub.is_forsaken() {
+                let mut hubs = self.hubs.lock();
+                if hubs.get(&key).is_some_and(|other| Arc::ptr_eq(other, &hub)) {
+                    hubs.remove(&key);
+                }
+                drop(hubs);
                 // A stream that took its seat a moment ago is told, too.
-                let why = fault.unwrap_or(ReadError::Stopping);
+                let why = match fault {
+                    Some(fault) => fault,
+                    None if switched => ReadError::Switched,
+                    None => ReadError::Stopping,
+                };
                 hub.state.write().ended = Some(Arc::new(why));
                 hub.moved.send_modify(|_| {});
                 return;
@@ -203,6 +214,7 @@ impl Hub {
             agreements,
             now,
             due: self.state.write().core.due(now),
+            disputes: self.served.ledger.disputes(),
         };
         // Only looks change the core, and they follow one another.
         let looked = self.state.read().core.look(&look)?;

@@ -55,7 +55,7 @@ fn a_round_is_complete_when_the_view_has_applied_the_ends_taken_after_the_broker
 #[test]
 fn a_bound_refuses_until_it_is_shown_and_again_once_it_is_too_old() {
     let limit = Duration::from_secs(10);
-    let bound = Bound::new(limit);
+    let bound = Bound::new(limit).by(|| Instant(5));
     let began = Monotonic::now();
     assert!(bound.check(began).is_err());
     bound.complete(Through {
@@ -65,4 +65,21 @@ fn a_bound_refuses_until_it_is_shown_and_again_once_it_is_too_old() {
     assert_eq!(bound.check(began + limit).unwrap().wall, Instant(5));
     let late = bound.check(began + limit + Duration::from_millis(1));
     assert_eq!(late.unwrap_err(), BoundExceeded { limit_ms: 10_000 });
+}
+
+/// The monotonic clock of a machine that slept for an hour, or was stopped and resumed with its clocks, did not move.
+#[test]
+fn a_machine_that_slept_refuses_until_a_round_is_shown_again() {
+    let bound = Bound::new(Duration::from_secs(10)).by(|| Instant(3_600_000_000));
+    let began = Monotonic::now();
+    bound.complete(Through {
+        wall: Instant(5),
+        monotonic: began,
+    });
+    assert!(bound.check(began).is_err());
+    bound.complete(Through {
+        wall: Instant(3_600_000_000),
+        monotonic: began,
+    });
+    assert!(bound.check(began).is_ok());
 }

@@ -149,7 +149,7 @@ impl Stream {
                 return Ok(false);
             };
             let agreements_next = next.basis.agreements.next_offset;
-            if !next.basis.agreements.pins_view(&served.view.sha256) {
+            if !served.is_allowed(&next.basis.agreements) {
                 return Err(ReadError::NotPinned.into());
             }
             let ends = next.entitlements.is_empty();

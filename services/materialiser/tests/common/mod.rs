@@ -130,6 +130,10 @@ pub struct Place {
     policy_next: i64,
     /// Where control.policy ends once the marker of its last transaction is written.
     policy_end: i64,
+    /// How long a break-glass holds, seconds.
+    pub glass_holds_s: u32,
+    /// How long the agreement lets anything be kept.
+    pub retention_days: u32,
 }
 
 impl Place {
@@ -189,6 +193,8 @@ impl Place {
             schema_id,
             policy_next: 0,
             policy_end: 0,
+            glass_holds_s: 3_600,
+            retention_days: 3_650,
         }
     }
 
@@ -275,17 +281,13 @@ impl Place {
 
     /// The agreement signed by these, and the view file pinned.
     pub fn agree(&mut self, parties: &[&str]) {
-        let text = Agreement::read(AGREEMENT).unwrap().canonical_text();
+        let retention = format!("retention_days = {}", self.retention_days);
+        let document = AGREEMENT.replace("retention_days = 3650", &retention);
+        let text = Agreement::read(&document).unwrap().canonical_text();
         let sha256 = walbrook_policy::agreement::sha256(&text);
         let view = std::fs::read_to_string(views_dir().join("rough_sleeping_risk.toml")).unwrap();
         let mut facts = vec![
-            ControlFact::Pin(PinFact {
-                kind: PinKind::ViewFile,
-                name: VIEW.into(),
-                schema_id: 0,
-                sha256: walbrook_policy::agreement::sha256(&view),
-                content: view,
-            }),
+            pinned(view),
             ControlFact::Agreement(AgreementFact::Proposed(AgreementProposed {
                 agreement: agreement(),
                 version: AgreementVersion(1),
@@ -315,6 +317,12 @@ impl Place {
             )));
         }
         self.control(&facts);
+        self.catch_up();
+    }
+
+    /// Another view file is pinned.
+    pub fn pin(&mut self, view: &str) {
+        self.control(&[pinned(view.to_owned())]);
         self.catch_up();
     }
 
@@ -371,6 +379,22 @@ impl Place {
             .filter(|record| record.headers.text("ce_type") == Some(full_name));
         of_type.map(body).collect()
     }
+}
+
+/// The pin of the view file.
+pub fn pinned(view: String) -> ControlFact {
+    pinned_as(VIEW, view)
+}
+
+/// The pin of a view file.
+pub fn pinned_as(name: &str, view: String) -> ControlFact {
+    ControlFact::Pin(PinFact {
+        kind: PinKind::ViewFile,
+        name: name.into(),
+        schema_id: 0,
+        sha256: walbrook_policy::agreement::sha256(&view),
+        content: view,
+    })
 }
 
 /// Work on the place that blocks, off the test's own threads.

@@ -3,24 +3,69 @@
 use super::*;
 use tonic_types::StatusExt;
 
+/// How a process is started.
+pub struct Start {
+    /// The grounds bound, ms.
+    pub bound_ms: u64,
+    /// Its folder of data, within the place's.
+    pub data: &'static str,
+    /// Its folder of view files.
+    pub views: PathBuf,
+    /// The clock by which it keeps what it may.
+    pub clock: walbrook_materialiser::keeping::Clock,
+    /// What need not be ready.
+    pub unready: &'static [&'static str],
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            bound_ms: 30_000,
+            data: "data",
+            views: views_dir(),
+            clock: Arc::new(walbrook_materialiser::clock::now),
+            unready: &[],
+        }
+    }
+}
+
 impl Place {
+    /// The text of a configuration.
+    pub fn config(&self, start: &Start, port: u16, metrics: u16) -> String {
+        format!(
+            "local = true\nnamespace = \"{}\"\npartitions = {PARTITIONS}\nlisten = \"127.0.0.1:{port}\"\n\
+             metrics = \"127.0.0.1:{metrics}\"\nregistry = \"{}/apis/ccompat/v7\"\nkeys_dir = \"{dir}/keys\"\n\
+             data_dir = \"{dir}/{}\"\nviews_dir = \"{}\"\nbreak_glass_s = {}\ngrounds_bound_ms = {}\n\
+             grounds_pause_ms = 10\n[kafka]\nbootstrap = \"{}\"\n",
+            self.namespace,
+            self.cluster.registry,
+            start.data,
+            start.views.display(),
+            self.glass_holds_s,
+            start.bound_ms,
+            self.cluster.kafka,
+            dir = self.folder.path().display(),
+        )
+    }
+
     /// Starts the process on the folder's data, with this bound.
     pub async fn start(&self, bound_ms: u64) -> Running {
+        let start = Start {
+            bound_ms,
+            ..Start::default()
+        };
+        self.start_so(start).await
+    }
+
+    /// Starts the process so.
+    pub async fn start_so(&self, start: Start) -> Running {
         // RUST_LOG=warn shows why a process under test waits.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
             .try_init();
         let port = walbrook_testkit::cluster::free_port().unwrap();
-        let text = format!(
-            "local = true\nnamespace = \"{}\"\npartitions = {PARTITIONS}\nlisten = \"127.0.0.1:{port}\"\n\
-             registry = \"{}/apis/ccompat/v7\"\nkeys_dir = \"{dir}/keys\"\ndata_dir = \"{dir}/data\"\n\
-             views_dir = \"{}\"\ngrounds_bound_ms = {bound_ms}\ngrounds_pause_ms = 10\n[kafka]\nbootstrap = \"{}\"\n",
-            self.namespace,
-            self.cluster.registry,
-            views_dir().display(),
-            self.cluster.kafka,
-            dir = self.folder.path().display(),
-        );
+        let metrics = walbrook_testkit::cluster::free_port().unwrap();
+        let text = self.config(&start, port, metrics);
         let defaults = Defaults {
             name: "materialiser",
             grpc_port: 7130,
@@ -36,9 +81,16 @@ impl Place {
             metrics: Metrics::new(),
             shutdown,
         };
-        let running = tokio::spawn(walbrook_materialiser::run(config, context.clone()));
+        let seal = Arc::new(walbrook_event::Plain);
+        let run = walbrook_materialiser::run_by(config, context.clone(), seal, start.clock);
+        let running = tokio::spawn(run);
         let deadline = Instant::now() + WAIT;
-        while !context.readiness.is_ready() {
+        let missing = || {
+            let missing = context.readiness.missing();
+            let mut missing = missing.into_iter();
+            missing.any(|(part, _)| !start.unready.contains(&part.to_string().as_str()))
+        };
+        while missing() {
             assert!(
                 !running.is_finished(),
                 "the materialiser ended: {:?}",
@@ -51,17 +103,54 @@ impl Place {
             );
             tokio::time::sleep(POLL).await;
         }
-        let channel = Channel::from_shared(format!("http://127.0.0.1:{port}"))
-            .unwrap()
-            .connect()
-            .await
-            .unwrap();
+        let client = connected(port).await;
         Running {
             context,
             running: Some(running),
-            client: ViewsClient::new(channel),
+            client,
             issuer: self.issuer.clone(),
         }
+    }
+
+    /// One that was started as a process of its own, as soon as it answers calls.
+    pub async fn reached(&self, port: u16) -> Running {
+        let shutdown = Shutdown::new();
+        Running {
+            context: context_named("materialiser", shutdown),
+            running: None,
+            client: connected(port).await,
+            issuer: self.issuer.clone(),
+        }
+    }
+}
+
+fn context_named(name: &'static str, shutdown: Shutdown) -> Context {
+    let defaults = Defaults {
+        name: "materialiser",
+        grpc_port: 7130,
+    };
+    let text = "local = true\nnamespace = \"nobody\"\n";
+    let (common, _) =
+        resolve::<Config>(Some(text), &Arguments::default(), defaults, &|_| None).unwrap();
+    Context {
+        name,
+        common: Arc::new(common),
+        tasks: Tasks::new(shutdown.clone()),
+        readiness: Readiness::new(),
+        metrics: Metrics::new(),
+        shutdown,
+    }
+}
+
+async fn connected(port: u16) -> ViewsClient<Channel> {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let channel = Channel::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
+        match channel.connect().await {
+            Ok(channel) => return ViewsClient::new(channel),
+            Err(error) => assert!(Instant::now() < deadline, "it does not listen: {error}"),
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 

@@ -44,6 +44,14 @@ impl Shutdown {
         Ok(shutdown)
     }
 
+    /// A signal for a part: given with this one, or by itself.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            token: self.token.child_token(),
+        }
+    }
+
     /// Asks everything to stop.
     pub fn request(&self) {
         self.token.cancel();

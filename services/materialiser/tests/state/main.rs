@@ -1,0 +1,18 @@
+//! State and recovery on real Kafka: stores that are deleted, damaged or full, retention, a standby, versions that take each other's places, kill -9.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod drills;
+mod killed;
+mod retention;
+mod standby;
+mod versions;
