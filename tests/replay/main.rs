@@ -28,7 +28,10 @@ mod world;
 
 mod clean;
 mod decided;
+mod disputed;
+mod glass;
 mod held;
+mod noticed;
 mod reads;
 mod tampered;
 

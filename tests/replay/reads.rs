@@ -10,37 +10,33 @@ use walbrook_domain::control::{ControlFact, PinFact, PinKind};
 use walbrook_domain::{Day, Instant, WorkingCalendar};
 use walbrook_event::framing::{frame, unframe};
 use walbrook_event::headers;
-use walbrook_eventlog::{Headers, LogError, NewRecord, TopicPartition};
+use walbrook_eventlog::{Headers, LogError, NewRecord, Record, TopicPartition};
 use walbrook_policy::PolicyState;
 use walbrook_proto::audit::v1::{AnsweredRow, AppliedOffset, PageAgreement, ReadRecord};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_tests::records::{self, CAMDEN};
 use walbrook_view::order::Order;
 use walbrook_view::query::Query;
-use walbrook_view::reading::{BookReading, Reading as _, Viewer};
+use walbrook_view::reading::{BookReading, Viewer};
 use walbrook_view::wire::{SharedRecord, SharedSchema, read as read_shared};
-use walbrook_view::{Asked, Partition, View, page};
+use walbrook_view::{Asked, Input, Partition, View, page};
 
 use crate::held::{Held, Spot};
 use crate::world::{PARTITIONS, World};
 
-const SHARED: &str = "shared.rough-sleeping";
+pub(crate) const SHARED: &str = "shared.rough-sleeping";
 pub(crate) const READS: &str = "audit.reads";
 
 /// The first clean run after which several people have rows, read once, as a list.
 pub(crate) fn read_run() -> Held {
-    let text = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../deploy/views/rough_sleeping_risk.toml"
-    ));
-    let view = walbrook_view::file::read(
-        "rough_sleeping_risk",
-        &text.expect("the view file"),
-        &records::catalogue(),
-    )
-    .expect("a view");
-    let read = crate::clean_runs().find_map(|world| read_of(&world, &view));
-    read.expect("a run with rows")
+    let view = view();
+    // The same run for every test: it takes seconds to make.
+    static RUN: std::sync::OnceLock<Held> = std::sync::OnceLock::new();
+    let made = || {
+        let read = crate::clean_runs().find_map(|world| read_of(&world, &view));
+        read.expect("a run with rows")
+    };
+    RUN.get_or_init(made).clone()
 }
 
 /// A run with one read; `None` when there is not more than one row to read.
@@ -97,14 +93,39 @@ fn copy_agreements(held: &mut Held) {
     }
 }
 
-/// What a materialiser answers and writes, from the parts both use.
-fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
-    let asked_at = Instant(1_791_000_000_000_000);
-    let viewer = Viewer {
-        organisation: CAMDEN.parse().expect("an organisation"),
+/// When the runs' reads are asked.
+pub(crate) const ASKED_AT: Instant = Instant(1_791_000_000_000_000);
+
+/// The view that is read.
+pub(crate) fn view() -> View {
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/views/rough_sleeping_risk.toml"
+    ));
+    walbrook_view::file::read(
+        "rough_sleeping_risk",
+        &text.expect("the view file"),
+        &records::catalogue(),
+    )
+    .expect("a view")
+}
+
+fn viewer(organisation: &str) -> Viewer {
+    Viewer {
+        organisation: organisation.parse().expect("an organisation"),
         role: "housing-options-officer".to_owned(),
         reader: "officer-1".to_owned(),
-    };
+    }
+}
+
+/// Asks as an organisation's officer does, with or without a break-glass.
+pub(crate) fn asking<T>(
+    held: &Held,
+    view: &View,
+    (organisation, glass_broken): (&str, bool),
+    work: impl FnOnce(&Asked<'_>) -> T,
+) -> T {
+    let viewer = viewer(organisation);
     let mut state = PolicyState::new(records::catalogue());
     for record in &held.records[&("control.agreements".to_owned(), 0)] {
         let (_, body) = unframe(record.value.as_deref()).expect("the wire format");
@@ -127,15 +148,28 @@ fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
         )
     });
     let calendar = WorkingCalendar::new(holidays);
-    let reading = BookReading::new(state.book(), &viewer, view, asked_at);
-    let asked = Asked {
+    let reading = BookReading::new(state.book(), &viewer, view, ASKED_AT);
+    work(&Asked {
         view,
         reading: &reading,
-        evaluated_at: asked_at,
+        evaluated_at: ASKED_AT,
         case_named: false,
-        glass_broken: false,
+        glass_broken,
+        disputes: None,
         calendar: &calendar,
-    };
+    })
+}
+
+/// What a materialiser answers and writes, from the parts both use.
+fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
+    asking(held, view, (CAMDEN, false), |asked| {
+        read_of_all(world, held, asked)
+    })
+}
+
+fn read_of_all(world: &World, held: &Held, asked: &Asked<'_>) -> Option<ReadRecord> {
+    let (viewer, view, reading) = (viewer(CAMDEN), asked.view, asked.reading);
+    let asked_at = ASKED_AT;
     let (mut rows, mut applied) = (Vec::new(), Vec::new());
     for number in 0..PARTITIONS {
         let fold = fold(held, view, number);
@@ -180,19 +214,22 @@ fn read_record(world: &World, held: &Held, view: &View) -> Option<ReadRecord> {
             ..Query::one()
         }
         .to_string(),
-        agreements: reading
-            .entitlements()
-            .into_iter()
-            .map(|(id, version)| PageAgreement {
-                agreement_id: id.to_string(),
-                version: version.0,
-            })
-            .collect(),
+        agreements: entitled(reading),
         ..ReadRecord::default()
     })
 }
 
-fn answer(row: &walbrook_view::Row) -> AnsweredRow {
+/// The agreements that entitle a reader, as its reads say them.
+pub(crate) fn entitled(reading: &dyn walbrook_view::Reading) -> Vec<PageAgreement> {
+    let entitled = reading.entitlements().into_iter();
+    let said = entitled.map(|(id, version)| PageAgreement {
+        agreement_id: id.to_string(),
+        version: version.0,
+    });
+    said.collect()
+}
+
+pub(crate) fn answer(row: &walbrook_view::Row) -> AnsweredRow {
     AnsweredRow {
         person_pseudonym: row.pseudonym.as_bytes().to_vec(),
         row_sha256: row.sha256().to_vec(),
@@ -201,7 +238,16 @@ fn answer(row: &walbrook_view::Row) -> AnsweredRow {
     }
 }
 
-fn fold(held: &Held, view: &View, number: i32) -> Partition {
+pub(crate) fn fold(held: &Held, view: &View, number: i32) -> Partition {
+    let mut state = Partition::default();
+    for (_, input) in inputs(held, view, number) {
+        state.apply(input, &mut Vec::new());
+    }
+    state
+}
+
+/// What the records of a shared partition say, by offset.
+pub(crate) fn inputs(held: &Held, view: &View, number: i32) -> Vec<(i64, Input)> {
     let texts = walbrook_proto::records()
         .iter()
         .filter_map(|info| info.event);
@@ -214,13 +260,8 @@ fn fold(held: &Held, view: &View, number: i32) -> Partition {
         })
         .collect();
     let needs = view.needs().into_iter().collect();
-    let mut state = Partition::default();
-    for record in held
-        .records
-        .get(&(SHARED.to_owned(), number))
-        .into_iter()
-        .flatten()
-    {
+    let records = held.records.get(&(SHARED.to_owned(), number));
+    let read = |record: &Record| {
         let (id, body) = unframe(record.value.as_deref()).expect("the wire format");
         let shared = SharedRecord {
             key: record.key.as_deref().expect("a key"),
@@ -229,12 +270,10 @@ fn fold(held: &Held, view: &View, number: i32) -> Partition {
             body,
             schema: schemas.get(&id),
         };
-        state.apply(
-            read_shared(&shared, &needs).expect("a shared record"),
-            &mut Vec::new(),
-        );
-    }
-    state
+        let input = read_shared(&shared, &needs).expect("a shared record");
+        (record.offset, input)
+    };
+    records.into_iter().flatten().map(read).collect()
 }
 
 fn read(record: &ReadRecord) -> NewRecord {

@@ -88,7 +88,7 @@ role = "housing-options-officer"
 view = "rough_sleeping_risk"
 mode = "case"
 scope = ["own-subjects"]
-beyond_scope = "never"
+beyond_scope = "break-glass"
 "#
     )
 }

@@ -33,6 +33,7 @@ mod marks;
 pub mod merkle;
 pub mod notary;
 pub mod note;
+mod notices;
 pub mod numbers;
 pub mod observed;
 pub mod pages;
@@ -54,7 +55,7 @@ pub use copy::Copy;
 pub use ed25519_dalek::VerifyingKey;
 pub use error::AuditError;
 pub use log::Log;
-pub use report::{Checked, Difference, Report};
+pub use report::{Checked, Difference, Owed, Report};
 pub use source::{LiveSource, LogSource};
 pub use verify::{Found, Options, verify};
 

@@ -91,6 +91,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), ProcessError> {
     let fresh = move || source(&kafka, &namespace, topics.clone());
     let options = Options {
         checkpoint_key: Some(public_key),
+        ..Options::default()
     };
     context.tasks.spawn(
         Kind::essential("prover"),

@@ -4,8 +4,11 @@
 mod answered;
 mod counted;
 mod decided;
+mod disputed;
+mod glass;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
 use walbrook_domain::{Day, Instant, WorkingCalendar};
@@ -13,8 +16,12 @@ use walbrook_event::headers;
 use walbrook_eventlog::topics;
 use walbrook_policy::catalogue::FieldKind;
 use walbrook_policy::state::AgreementBook;
-use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord, Removal};
+use walbrook_proto::audit::v1::{
+    BreakGlassReview, Dispute, DisputeAnswer, OfficerDecision, ReadRecord, Removal,
+};
 use walbrook_proto::avro::AvroRecord as _;
+use walbrook_view::dispute::Disputes;
+use walbrook_view::glass::Glasses;
 use walbrook_view::reading::{BookReading, Viewer};
 use walbrook_view::wire::Needs;
 use walbrook_view::{Row, View, order};
@@ -44,11 +51,15 @@ struct Reads<'a> {
     /// The rows of the last list, and of which question: pages of a list follow one another.
     listed: Option<(Listing, Vec<Row>)>,
     decided: Decided,
+    glasses: Glasses,
+    disputes: Arc<Disputes>,
+    /// Offsets of disputes, and when they were made.
+    changed: Vec<(i64, Instant)>,
     report: &'a mut Report,
 }
 
 /// Checks every read and every removal.
-pub fn check(log: &Log, policy: &[ControlRecord], report: &mut Report) {
+pub fn check(log: &Log, policy: &[ControlRecord], now: Option<Instant>, report: &mut Report) {
     let agreements = control::read(log.records(topics::AGREEMENTS, 0), report);
     let (views, calendar) = pinned(policy.iter().chain(&agreements), report);
     let mut needs: BTreeMap<String, Needs> = BTreeMap::new();
@@ -58,7 +69,7 @@ pub fn check(log: &Log, policy: &[ControlRecord], report: &mut Report) {
             *of_purpose.entry(event_type).or_default() |= mask;
         }
     }
-    let folds = Folds::new(log, needs, policy);
+    let folds = Folds::new(log, needs.clone(), policy);
     let book = new_book();
     let catalogue = walbrook_view::file::catalogue();
     let columns = views
@@ -76,12 +87,30 @@ pub fn check(log: &Log, policy: &[ControlRecord], report: &mut Report) {
         columns,
         listed: None,
         decided: Decided::default(),
+        glasses: Glasses::default(),
+        disputes: Arc::default(),
+        changed: Vec::new(),
         report,
     };
     for record in log.records(topics::READS, 0) {
-        if header_text(record, headers::TYPE) == OfficerDecision::FULL_NAME {
-            reads.decision(record);
-            continue;
+        match header_text(record, headers::TYPE) {
+            OfficerDecision::FULL_NAME => {
+                reads.decision(record);
+                continue;
+            }
+            BreakGlassReview::FULL_NAME => {
+                reads.glass_review(record);
+                continue;
+            }
+            Dispute::FULL_NAME => {
+                reads.dispute(record);
+                continue;
+            }
+            DisputeAnswer::FULL_NAME => {
+                reads.dispute_answer(record);
+                continue;
+            }
+            _ => {}
         }
         let Some(read) = decode::<ReadRecord>(record, "read", reads.report) else {
             continue;
@@ -91,6 +120,13 @@ pub fn check(log: &Log, policy: &[ControlRecord], report: &mut Report) {
         reads.one(&Place::of(record), &read, asked_at);
         reads.decided.read(read);
     }
+    let newest = log.records(topics::READS, 0).last();
+    let newest = newest.map(|record| Instant(record.timestamp_ms.saturating_mul(1_000)));
+    let now = now.or(newest).unwrap_or(Instant(0));
+    reads.glasses_owed(now);
+    reads.disputes_owed(now);
+    let views = reads.views;
+    crate::notices::check(log, policy, (&views, &needs), report);
     removals(log, report);
 }
 

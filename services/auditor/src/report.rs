@@ -56,8 +56,24 @@ pub enum Checked {
     Explanations,
     /// What officers decided, held against the read it refers to.
     OfficerDecisions,
+    /// Reads that rest on a break-glass, held against the read that began it.
+    BreakGlass,
+    /// What second persons said of a break-glass.
+    BreakGlassReviews,
+    /// Break-glasses that nobody has reviewed.
+    BreakGlassWaiting,
+    /// Disputes, held against the row they are about.
+    Disputes,
+    /// Answers to disputes.
+    DisputeAnswers,
+    /// Disputes that nobody has answered.
+    DisputesWaiting,
     /// Rows that were not derived again, because this build lacks their view file.
     RowsNotDerived,
+    /// Notices, each with its cause and the reads it names; and acknowledgements and tellings of them.
+    Notices,
+    /// What fell of shown rows and has no notice yet: in progress, and no difference.
+    NoticesOwed,
     /// Removal records.
     Removals,
     /// Signed tree heads whose root was computed again.
@@ -91,7 +107,15 @@ impl Checked {
             Checked::Rows => "rows",
             Checked::Explanations => "explanations",
             Checked::OfficerDecisions => "decisions of officers",
+            Checked::BreakGlass => "reads under break-glass",
+            Checked::BreakGlassReviews => "reviews of break-glass",
+            Checked::BreakGlassWaiting => "break-glasses not reviewed yet",
+            Checked::Disputes => "disputes",
+            Checked::DisputeAnswers => "answers to disputes",
+            Checked::DisputesWaiting => "disputes not answered yet",
             Checked::RowsNotDerived => "rows not derived",
+            Checked::Notices => "notices, told and acknowledged",
+            Checked::NoticesOwed => "notices not written yet",
             Checked::Removals => "removals",
             Checked::Checkpoints => "checkpoints",
         }
@@ -121,12 +145,28 @@ impl fmt::Display for Difference {
     }
 }
 
+/// Something that people owe and the log cannot be wrong about: it is listed, and is no difference.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Owed {
+    /// What is owed, for example `review of a break-glass`.
+    pub what: &'static str,
+    /// Who owes it: an organisation.
+    pub by: String,
+    /// What it is about, by an id.
+    pub about: String,
+    /// Whole hours since it was begun.
+    pub age_hours: i64,
+    /// It is later than it may be.
+    pub overdue: bool,
+}
+
 /// An audit's result.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     counts: BTreeMap<Checked, u64>,
     differences: Vec<Difference>,
     difference_count: u64,
+    owed: Vec<Owed>,
 }
 
 impl Report {
@@ -152,6 +192,16 @@ impl Report {
                 found: found.to_string(),
             });
         }
+    }
+
+    /// Adds what somebody owes.
+    pub fn owe(&mut self, owed: Owed) {
+        self.owed.push(owed);
+    }
+
+    /// What people owe, the oldest first.
+    pub fn owed(&self) -> &[Owed] {
+        &self.owed
     }
 
     /// Adds a difference unless the two are equal.
@@ -192,12 +242,14 @@ impl Report {
         self.difference_count == 0
     }
 
-    /// The report as JSON: `{"counts": {…}, "differences": [{check, place, expected, found}], "difference_count": n}`.
+    /// The report as JSON: `{"counts": {…}, "differences": [{check, place, expected, found}], "difference_count": n, "owed": [{what, by, about,
+    /// age_hours, overdue}]}`.
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "counts": self.counts.iter().map(|(what, count)| (what.label().replace(' ', "_"), *count)).collect::<BTreeMap<_, _>>(),
             "differences": self.differences,
             "difference_count": self.difference_count,
+            "owed": self.owed,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ed25519_dalek::VerifyingKey;
+use walbrook_domain::Instant;
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
 use walbrook_eventlog::topics;
 
@@ -20,6 +21,8 @@ use crate::{checkpoints, quarantine};
 pub struct Options {
     /// The auditor's public key; without it checkpoints are held against the records, not against their signer.
     pub checkpoint_key: Option<VerifyingKey>,
+    /// By which the age of what people owe is told; the time of the newest read where it is not given.
+    pub now: Option<Instant>,
 }
 
 /// What an audit found, and the pseudonyms it saw for identity to confirm.
@@ -71,7 +74,7 @@ pub fn verify(log: &Log, options: &Options) -> Found {
     );
     quarantine::check(log, quarantined, report);
     pseudonyms.check_across_purposes(report);
-    crate::reads::check(log, &policy, report);
+    crate::reads::check(log, &policy, options.now, report);
     found
 }
 

@@ -171,6 +171,7 @@ async fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
     let given = args.checkpoint_key.as_deref().map(public_key);
     let options = Options {
         checkpoint_key: given.transpose()?.or_else(|| local_key(&args.log.dir)),
+        now: Some(crate::city::now()),
     };
     let (from, place) = (args.from.clone(), args.log.clone());
     let mut found = blocking(move || {
@@ -234,6 +235,11 @@ fn print(report: &Report, json: bool) {
         counts.add_row([what.label().to_owned(), count.to_string()]);
     }
     println!("{counts}");
+    for owed in report.owed() {
+        let (what, by, about, age) = (owed.what, &owed.by, &owed.about, owed.age_hours);
+        let overdue = if owed.overdue { ", overdue" } else { "" };
+        println!("{by} owes a {what} ({about}): {age} hours old{overdue}");
+    }
     println!("{} differences", report.difference_count());
 }
 

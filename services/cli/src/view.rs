@@ -3,6 +3,7 @@
 mod count;
 mod decide;
 mod describe;
+mod dispute;
 mod document;
 mod files;
 mod gaps;
@@ -20,6 +21,7 @@ use crate::{Exit, Failure};
 
 pub use count::CountArgs;
 pub use decide::DecideArgs;
+pub use dispute::DisputeArgs;
 pub use files::{CheckArgs, ExplainArgs, ShowArgs};
 pub use glass::GlassArgs;
 pub use notices::{AcknowledgeArgs, NoticesArgs};
@@ -56,6 +58,8 @@ pub enum ViewCommand {
     Notices(NoticesArgs),
     /// Record what was done about a notice
     Acknowledge(AcknowledgeArgs),
+    /// Disputed cells: say that an event behind one is of another person or wrong, list what is disputed, and answer it
+    Dispute(DisputeArgs),
     /// Check view files: every fault by file, line and reason, a feature that no agreement feeds among them
     Check(CheckArgs),
     /// Show a view file as a document: who stands in it, its columns and rules, who sees what, what is not known yet
@@ -79,6 +83,7 @@ pub async fn run(args: ViewArgs) -> Result<Exit, Failure> {
         ViewCommand::BreakGlass(args) => glass::run(args).await,
         ViewCommand::Notices(args) => notices::list(args).await,
         ViewCommand::Acknowledge(args) => notices::acknowledge(args).await,
+        ViewCommand::Dispute(args) => dispute::run(args).await,
         ViewCommand::Check(args) => files::check(&args),
         ViewCommand::Show(args) => files::show(&args),
         ViewCommand::Explain(args) => files::explain(&args),

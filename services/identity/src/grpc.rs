@@ -1,5 +1,6 @@
 //! The service's calls: who may make them, and what they mean in commands and look-ups.
 
+mod doubts;
 mod lookups;
 mod reviews;
 
@@ -473,7 +474,9 @@ impl Identity for Service {
         &self,
         request: Request<proto::DoubtLinkRequest>,
     ) -> Result<Response<proto::DoubtLinkResponse>, Status> {
-        principal(&request)?.require_role(role::SERVICE)?;
-        Err(Status::unimplemented("doubt_link"))
+        let caller = principal(&request)?;
+        caller.require_role(role::SERVICE)?;
+        let told = self.doubt(&caller, request.into_inner()).await;
+        told.map(Response::new).map_err(|error| refuse(&error))
     }
 }

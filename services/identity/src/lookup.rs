@@ -84,6 +84,8 @@ pub struct Lookup {
     readers: Allowance,
     hold_micros: i64,
     state_reads: AtomicU64,
+    /// Under which token a record stands that somebody doubted, by purpose and pseudonym.
+    doubted: RwLock<HashMap<(String, HandlePseudonym), Token>>,
 }
 
 impl Lookup {
@@ -107,6 +109,7 @@ impl Lookup {
             readers: Allowance::new(f64::from(bounds.reader_per_minute), 60.0),
             hold_micros: i64::from(bounds.hold_hours).saturating_mul(3_600_000_000),
             state_reads: AtomicU64::new(0),
+            doubted: RwLock::default(),
         })
     }
 
@@ -227,6 +230,33 @@ impl Lookup {
         let current = read(tokens.current);
         let before = tokens.before.and_then(&mut read);
         current.or(before)
+    }
+
+    /// The record of an organisation that has a pseudonym under a purpose, while it is of the person that has the other one. Every record of the
+    /// organisation is looked at, once for each pseudonym: nobody keeps a list of pseudonyms, and this is asked when a reader doubts a link.
+    ///
+    /// # Errors
+    /// When the purpose is none, or its key cannot be had.
+    pub fn by_pseudonyms(
+        &self,
+        purpose: &str,
+        organisation: &Organisation,
+        (handle, person): (HandlePseudonym, Pseudonym),
+    ) -> Result<Option<Arc<PersonRecord>>, CallError> {
+        let key = self.purpose_key(purpose, FIRST_KEY_ID)?;
+        let is = |record: &PersonRecord| {
+            record.organisation == *organisation && key.handle(record.handle) == handle
+        };
+        let named = (purpose.to_owned(), handle);
+        let known = self.doubted.read().get(&named).copied();
+        let known = known.and_then(|token| self.directory.get(token));
+        let found = known
+            .filter(|record| is(record))
+            .or_else(|| self.directory.find(is));
+        if let Some(record) = &found {
+            self.doubted.write().insert(named, record.token);
+        }
+        Ok(found.filter(|record| key.person(record.person) == person))
     }
 
     /// Reads of the directory so far.

@@ -16,14 +16,15 @@ use std::time::SystemTime;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
+use walbrook_domain::{Handle, PersonId};
 use walbrook_event::lookup_token;
 use walbrook_eventlog::TopicPartition;
 use walbrook_identity::journal::read_to_end;
 use walbrook_proto::audit::v1::LookupRecord;
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::identity::v1::{
-    DecideReviewRequest, Demographics, ExplainReviewRequest, LinkItem, LinkRequest,
-    ListReviewsRequest, ListReviewsResponse, ReviewPair,
+    DecideReviewRequest, Demographics, DoubtLinkRequest, ExplainReviewRequest, LinkItem,
+    LinkRequest, ListReviewsRequest, ListReviewsResponse, ReviewPair,
 };
 use walbrook_runtime::callers::TokenRequest;
 use walbrook_runtime::shutdown::Shutdown;
@@ -276,6 +277,108 @@ async fn a_decision_is_durable_when_it_is_answered_and_made_once() {
         "NOT_WAITING"
     );
     assert_eq!(list(&mut served, "WALBROOK:local", false).await.waiting, 0);
+    served.stop.request();
+    served.writer.stop().unwrap();
+}
+
+/// The doubt of a reader about the second of two linked records, as a materialiser says it: by pseudonyms.
+fn doubt(served: &Served, link: &walbrook_proto::identity::v1::LinkRecord) -> DoubtLinkRequest {
+    let handle: [u8; 16] = link.handle.as_slice().try_into().unwrap();
+    let person: [u8; 16] = link.person.as_slice().try_into().unwrap();
+    let key = &served.purpose_key;
+    DoubtLinkRequest {
+        purpose: "rough-sleeping".into(),
+        organisation: link.organisation.clone(),
+        handle_pseudonym: key.handle(Handle::new(handle)).as_bytes().to_vec(),
+        person_pseudonym: key.person(PersonId::new(person)).as_bytes().to_vec(),
+        disputed_by: CAMDEN.into(),
+        dispute_id: "a-dispute".into(),
+        // After whatever was decided before.
+        disputed_at: Some(prost_types::Timestamp {
+            seconds: i64::from(u32::MAX),
+            nanos: 0,
+        }),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubted_link_is_found_by_pseudonyms_and_waits_for_a_reviewer_on_record() {
+    let mut served = Served::start().await;
+    let pair = waiting(&mut served).await;
+    let same = DecideReviewRequest {
+        pair: Some(pair.clone()),
+        decision: "SAME".into(),
+        reason: "confirmed-by-person".into(),
+        blind: true,
+    };
+    let request = ask(&served, "WALBROOK:local", "reviewer", same);
+    served.client.decide_review(request).await.unwrap();
+    let (_, format) = memory();
+    let links = last_links(&Memory(served.log.clone()), &format);
+    let of_hackney = links.values().find(|link| link.organisation == HACKNEY);
+    let asked = doubt(&served, of_hackney.unwrap());
+
+    // Nobody but a service asks, in its form; and what nobody has is of nobody.
+    let request = ask(&served, CAMDEN, "reviewer", asked.clone());
+    let refused = served.client.doubt_link(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let wrong = DoubtLinkRequest {
+        handle_pseudonym: vec![1; 3],
+        disputed_at: None,
+        ..asked.clone()
+    };
+    let request = served.as_caller("materialiser", "service", wrong);
+    let refused = served.client.doubt_link(request).await.unwrap_err();
+    let details = refused.get_error_details();
+    assert_eq!(details.bad_request().unwrap().field_violations.len(), 2);
+    let nobodys = [
+        DoubtLinkRequest {
+            handle_pseudonym: vec![7; 16],
+            ..asked.clone()
+        },
+        DoubtLinkRequest {
+            person_pseudonym: vec![7; 16],
+            ..asked.clone()
+        },
+        DoubtLinkRequest {
+            organisation: CAMDEN.into(),
+            ..asked.clone()
+        },
+    ];
+    for nobodys in nobodys {
+        let request = served.as_caller("materialiser", "service", nobodys);
+        let answer = served.client.doubt_link(request).await.unwrap();
+        assert_eq!(answer.into_inner().standing, "APART");
+    }
+    let before = looks(&served).len();
+    for _ in 0..2 {
+        let request = served.as_caller("materialiser", "service", asked.clone());
+        let answer = served.client.doubt_link(request).await.unwrap();
+        assert_eq!(answer.into_inner().standing, "WAITING");
+    }
+    let on_record = looks(&served);
+    assert_eq!(on_record.len(), before + 1, "the new doubt alone");
+    let last = on_record.last().unwrap();
+    assert_eq!(
+        (last.operation.as_str(), last.reason.as_str()),
+        ("DOUBT", "a-dispute")
+    );
+    let listed = list(&mut served, "WALBROOK:local", false).await;
+    assert_eq!(listed.items[0].status, "DISPUTED");
+    let apart = DecideReviewRequest {
+        pair: listed.items[0].pair.clone(),
+        decision: "NEVER_SAME".into(),
+        reason: "confirmed-by-organisation".into(),
+        blind: false,
+    };
+    let request = ask(&served, "WALBROOK:local", "reviewer", apart);
+    let decided = served.client.decide_review(request).await.unwrap();
+    assert!(!decided.into_inner().positions.is_empty());
+    let links = last_links(&Memory(served.log.clone()), &format);
+    assert!(links.values().all(|link| link.members.len() == 1));
+    let request = served.as_caller("materialiser", "service", asked);
+    let answer = served.client.doubt_link(request).await.unwrap();
+    assert_eq!(answer.into_inner().standing, "APART");
     served.stop.request();
     served.writer.stop().unwrap();
 }

@@ -17,12 +17,13 @@ use crate::metrics::Metrics;
 use crate::shelf::Shelf;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant as Monotonic;
+use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{HandlePseudonym, Instant, Pseudonym, WorkingCalendar};
 use walbrook_policy::catalogue::FieldKind;
 use walbrook_proto::audit::v1 as audit;
 use walbrook_proto::view::v1::Basis;
 use walbrook_view::condition::Condition;
+use walbrook_view::glass::{Held, MOST_HELD_MICROS};
 use walbrook_view::model::Mode;
 use walbrook_view::query::Query;
 use walbrook_view::row::Row;
@@ -100,6 +101,17 @@ pub struct Ask {
     pub only: Option<Condition>,
     /// The role is one of the token's.
     pub role_held: bool,
+    /// The break-glass that it begins.
+    pub glass: Option<BreakGlass>,
+}
+
+/// A break-glass to be begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakGlass {
+    /// Why, of a closed list.
+    pub reason: String,
+    /// How long it holds.
+    pub holds_micros: i64,
 }
 
 /// Why a reader gets no answer whoever is asked about; on record all the same.
@@ -109,6 +121,8 @@ pub enum Refusal {
     RoleNotHeld,
     /// The view's file does not let it be read by rows.
     Mode,
+    /// No agreement lets this reader break the glass.
+    BreakGlass,
 }
 
 impl Refusal {
@@ -117,6 +131,7 @@ impl Refusal {
         match self {
             Self::RoleNotHeld => "ROLE_NOT_HELD",
             Self::Mode => "MODE",
+            Self::BreakGlass => "BREAK_GLASS_NOT_ALLOWED",
         }
     }
 }
@@ -126,6 +141,7 @@ impl From<Refusal> for ReadError {
         match refusal {
             Refusal::RoleNotHeld => ReadError::WrongRole,
             Refusal::Mode => ReadError::NotByRows,
+            Refusal::BreakGlass => ReadError::BreakGlassNotAllowed,
         }
     }
 }
@@ -163,6 +179,8 @@ pub struct Answer {
     pub evaluated_at: Instant,
     /// Through when grounds are applied.
     pub grounds_applied_through: Instant,
+    /// The break-glass that it rests on.
+    pub glass: Option<Held>,
 }
 
 /// Answers reads.
@@ -173,6 +191,7 @@ pub struct Reads {
     calendar: Arc<WorkingCalendar>,
     metrics: Metrics,
     ledger: Arc<Ledger>,
+    glass_holds_micros: i64,
 }
 
 impl Reads {
@@ -192,6 +211,7 @@ impl Reads {
             calendar: Arc::new(calendar),
             metrics,
             ledger,
+            glass_holds_micros: 0,
         }
     }
 
@@ -237,11 +257,43 @@ impl Reads {
         let decided_at = clock::timestamp(now);
         decision.decided_at = Some(decided_at);
         let offset = self.audit.decision(&decision, now).await?;
+        self.read_through(offset).await;
+        Ok(decided_at)
+    }
+
+    /// Waits until what was put on record is read back.
+    pub async fn read_through(&self, offset: i64) {
         // It is on record whether or not this process has read it back by now.
         if let Err(error) = self.ledger.applied_through(offset + 1).await {
-            tracing::warn!(%error, "a decision is on record and not shown in explanations yet");
+            tracing::warn!(%error, "what is on record of reads is not read back yet");
         }
-        Ok(decided_at)
+    }
+
+    async fn read_back(&self) {
+        if let Err(error) = self.ledger.caught_up().await {
+            tracing::warn!(%error, "what is on record of reads is not read back yet");
+        }
+    }
+
+    /// The writer of records.
+    pub const fn audit(&self) -> &Arc<Audit> {
+        &self.audit
+    }
+
+    /// How long a break-glass holds.
+    #[must_use]
+    pub const fn glass_holds_micros(&self) -> i64 {
+        self.glass_holds_micros
+    }
+
+    /// The same, with break-glass held so long.
+    #[must_use]
+    pub fn with_glass_held(self, holds: Duration) -> Self {
+        let micros = i64::try_from(holds.as_micros()).unwrap_or(MOST_HELD_MICROS);
+        Self {
+            glass_holds_micros: micros.min(MOST_HELD_MICROS),
+            ..self
+        }
     }
 
     /// Answers a read, once it is on record.
@@ -259,7 +311,9 @@ impl Reads {
                 self.metrics.integrity();
                 "failed"
             }
-            Err(ReadError::WrongRole | ReadError::NotByRows) => "refused",
+            Err(ReadError::WrongRole | ReadError::NotByRows | ReadError::BreakGlassNotAllowed) => {
+                "refused"
+            }
             Err(_) => "failed",
         };
         self.metrics
@@ -283,10 +337,14 @@ impl Reads {
                 }
             })
             .await?;
-        if let Some(refusal) = ask.refusal(&served.view) {
+        let (computed, agreements) = computed;
+        if let Some(refusal) = computed.refusal {
             return Err(refusal.into());
         }
-        let (computed, agreements) = computed;
+        if ask.glass.is_some() {
+            // It holds for the next read from here on, which need not wait for it.
+            self.read_back().await;
+        }
         let bases = computed
             .explained
             .as_ref()
@@ -308,6 +366,7 @@ impl Reads {
             withheld: computed.withheld,
             evaluated_at: ask.evaluated_at,
             grounds_applied_through: through,
+            glass: computed.glass,
         })
     }
 

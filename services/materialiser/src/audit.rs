@@ -5,7 +5,9 @@ use tokio::sync::oneshot;
 use walbrook_domain::Instant;
 use walbrook_event::{framing, headers};
 use walbrook_eventlog::{Appender, Headers, LogError, Namespace, NewRecord, topics};
-use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord, Removal};
+use walbrook_proto::audit::v1::{
+    BreakGlassReview, Dispute, DisputeAnswer, OfficerDecision, ReadRecord, Removal,
+};
 use walbrook_proto::avro::{AvroError, AvroRecord};
 
 /// A record that was not written.
@@ -29,6 +31,12 @@ pub struct SchemaIds {
     pub read: i32,
     /// `OfficerDecision`.
     pub decision: i32,
+    /// `BreakGlassReview`.
+    pub review: i32,
+    /// `Dispute`.
+    pub dispute: i32,
+    /// `DisputeAnswer`.
+    pub answer: i32,
     /// `Removal`.
     pub removal: i32,
 }
@@ -75,13 +83,47 @@ impl Audit {
         decision: &OfficerDecision,
         now: Instant,
     ) -> Result<i64, AuditError> {
-        let record = self.record(
-            topics::READS,
-            &decision.organisation,
-            OfficerDecision::FULL_NAME,
-            framing::frame(self.ids.decision, &decision.to_vec()?),
-            now,
-        );
+        self.said(self.ids.decision, decision, &decision.organisation, now)
+            .await
+    }
+
+    /// Writes what a second person said of a break-glass; returns its offset once it is durable.
+    ///
+    /// # Errors
+    /// As [`Audit::decision`].
+    pub async fn review(&self, review: &BreakGlassReview, now: Instant) -> Result<i64, AuditError> {
+        self.said(self.ids.review, review, &review.organisation, now)
+            .await
+    }
+
+    /// Writes a dispute; returns its offset once it is durable.
+    ///
+    /// # Errors
+    /// As [`Audit::decision`].
+    pub async fn dispute(&self, dispute: &Dispute, now: Instant) -> Result<i64, AuditError> {
+        self.said(self.ids.dispute, dispute, &dispute.organisation, now)
+            .await
+    }
+
+    /// Writes the answer to a dispute; returns its offset once it is durable.
+    ///
+    /// # Errors
+    /// As [`Audit::decision`].
+    pub async fn answer(&self, answer: &DisputeAnswer, now: Instant) -> Result<i64, AuditError> {
+        self.said(self.ids.answer, answer, &answer.organisation, now)
+            .await
+    }
+
+    /// Writes a record that somebody refers to what was read with.
+    async fn said<R: AvroRecord>(
+        &self,
+        schema_id: i32,
+        record: &R,
+        organisation: &str,
+        now: Instant,
+    ) -> Result<i64, AuditError> {
+        let value = framing::frame(schema_id, &record.to_vec()?);
+        let record = self.record(topics::READS, organisation, R::FULL_NAME, value, now);
         self.durable(record).await
     }
 

@@ -1,12 +1,14 @@
 //! What a read shows under one state of the agreements, and the record of it.
 
-use crate::answer::{Ask, Served, Subject};
+use crate::answer::{Ask, Refusal, Served, Subject};
 use crate::book::Known as Agreements;
 use crate::clock::timestamp;
 use std::sync::Arc;
 use walbrook_domain::{AgreementId, AgreementVersion, Instant, Pseudonym, WorkingCalendar};
 use walbrook_proto::audit::v1 as audit;
+use walbrook_view::dispute::Disputes;
 use walbrook_view::explain::Explanation;
+use walbrook_view::glass::Held;
 use walbrook_view::query::Query;
 use walbrook_view::row::{Asked, Row};
 use walbrook_view::{BookReading, Freshness, IntegrityError, Reading, Sources, page};
@@ -18,8 +20,6 @@ pub struct Explained {
     pub explanation: Explanation,
     /// What the reader's organisation decided about the person in this view, newest first.
     pub decisions: Vec<Arc<audit::OfficerDecision>>,
-    /// Next offset of `audit.reads` that the decisions do not stand on.
-    pub reads_next: i64,
 }
 
 /// What was computed under one state of the agreements.
@@ -39,6 +39,12 @@ pub struct Computed {
     pub applied: Vec<(i32, i64)>,
     /// The question, with the instant that agreements were asked for.
     pub query: Query,
+    /// Why there is no answer, whoever is asked about.
+    pub refusal: Option<Refusal>,
+    /// The break-glass that a read of one person rests on.
+    pub glass: Option<Held>,
+    /// Next offset of `audit.reads` that marks and decisions do not stand on.
+    pub reads_next: i64,
 }
 
 /// The words of a viewer whom no agreement names.
@@ -73,23 +79,35 @@ pub fn compute(
     calendar: &WorkingCalendar,
 ) -> Result<Computed, IntegrityError> {
     let reading = BookReading::new(&agreements.book, &ask.viewer, &served.view, query.read_at);
-    let entitlements = if ask.refusal(&served.view).is_none() {
-        reading.entitlements()
-    } else {
-        Vec::new()
+    let mut refusal = ask.refusal(&served.view);
+    let entitlements = match refusal {
+        None => reading.entitlements(),
+        Some(_) => Vec::new(),
     };
+    let entitled = !entitlements.is_empty();
+    if entitled && ask.glass.is_some() && !reading.may_break_glass() {
+        refusal = Some(Refusal::BreakGlass);
+    }
+    let glass = match refusal {
+        None if entitled => glass(served, ask, query.read_at),
+        _ => None,
+    };
+    let told = told(served, ask);
+    let marked = told.disputes.as_of();
     let asked = Asked {
         view: &served.view,
         reading: &reading,
         evaluated_at: ask.evaluated_at,
         case_named: ask.subject != Subject::Everyone && ask.case_reference.is_some(),
+        glass_broken: glass.is_some(),
+        disputes: Some(told.disputes.marks(marked)),
         calendar,
     };
     let mut found = Found::default();
-    if entitlements.is_empty() {
+    if !entitled || refusal.is_some() {
         // Nothing is looked up for a viewer without an agreement.
     } else if let Some(person) = ask.subject.pseudonym() {
-        found.person(served, &asked, ask, &person, &query.columns)?;
+        found.person(served, &asked, ask, (&person, &query.columns), &told)?;
     } else if ask.subject == Subject::Everyone {
         for (held, number) in served.shelf.partitions().iter().zip(0..) {
             let held = held.read();
@@ -97,7 +115,6 @@ pub fn compute(
             page::collect(&asked, &held.state, ask.only.as_ref(), &mut found.rows)?;
         }
     }
-    let entitled = !entitlements.is_empty();
     let (sources, withheld) = standing(served, &reading, entitled, ask.evaluated_at);
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     Ok(Computed {
@@ -108,7 +125,51 @@ pub fn compute(
         entitlements,
         applied: found.applied,
         query,
+        refusal,
+        glass,
+        reads_next: told.reads_next.unwrap_or(marked),
     })
+}
+
+/// What is on record of reads, all of one moment: what is disputed, and for an explanation what was decided. The same look whoever is asked about.
+struct Told {
+    disputes: Arc<Disputes>,
+    decisions: Vec<Arc<audit::OfficerDecision>>,
+    /// The offset they all stand below, where decisions are told.
+    reads_next: Option<i64>,
+}
+
+fn told(served: &Served, ask: &Ask) -> Told {
+    let person = ask.subject.pseudonym().filter(|_| ask.operation == EXPLAIN);
+    let Some(person) = person else {
+        return Told {
+            disputes: served.ledger.disputes(),
+            decisions: Vec::new(),
+            reads_next: None,
+        };
+    };
+    let organisation = ask.viewer.organisation.to_string();
+    let view = &served.view.name;
+    let (disputes, decisions, next) = served.ledger.told(view, &organisation, &person);
+    Told {
+        disputes,
+        decisions,
+        reads_next: Some(next),
+    }
+}
+
+/// The break-glass that a read begins, or rests on. As much work whoever is asked about, and whether or not anything is found.
+fn glass(served: &Served, ask: &Ask, read_at: Instant) -> Option<Held> {
+    let person = ask.subject.pseudonym()?;
+    if let Some(glass) = &ask.glass {
+        return Some(Held {
+            read_id: ask.read_id.clone(),
+            reason: glass.reason.clone(),
+            until: Instant(read_at.micros().saturating_add(glass.holds_micros)),
+        });
+    }
+    let view = &served.view.name;
+    served.ledger.holding(view, &ask.viewer, &person, read_at)
 }
 
 /// What was found of those asked for.
@@ -126,8 +187,8 @@ impl Found {
         served: &Served,
         asked: &Asked<'_>,
         ask: &Ask,
-        person: &Pseudonym,
-        columns: &[String],
+        (person, columns): (&Pseudonym, &[String]),
+        told: &Told,
     ) -> Result<(), IntegrityError> {
         let Some((number, held)) = served.shelf.look_up(person) else {
             return Ok(());
@@ -144,16 +205,10 @@ impl Found {
         if ask.operation != EXPLAIN {
             self.rows.extend(asked.row(&found)?);
         } else if let Some((row, explanation)) = asked.explain(&found, columns)? {
-            let organisation = ask.viewer.organisation.to_string();
-            let (decisions, reads_next) =
-                served
-                    .ledger
-                    .decisions(&served.view.name, &organisation, person);
             self.rows.push(row);
             self.explained = Some(Explained {
                 explanation,
-                decisions,
-                reads_next,
+                decisions: told.decisions.clone(),
             });
         }
         Ok(())
@@ -171,7 +226,7 @@ pub fn record(
     computed: &Computed,
     through: Instant,
 ) -> audit::ReadRecord {
-    let (outcome, reason) = if let Some(refusal) = ask.refusal(&served.view) {
+    let (outcome, reason) = if let Some(refusal) = computed.refusal {
         ("REFUSED", refusal.reason())
     } else if computed.entitlements.is_empty() {
         ("REFUSED", "NO_AGREEMENT")
@@ -202,8 +257,11 @@ pub fn record(
                 ..answered(row)
             })
             .collect(),
-        reads_next: explained.map_or(0, |explained| explained.reads_next),
+        reads_next: computed.reads_next,
         query: computed.query.to_string(),
+        break_glass_reason: ask.glass.as_ref().map(|glass| glass.reason.clone()),
+        break_glass_read_id: computed.glass.as_ref().map(|glass| glass.read_id.clone()),
+        break_glass_until: computed.glass.as_ref().map(|glass| timestamp(glass.until)),
         ..basis(
             served,
             ask,
@@ -221,6 +279,7 @@ pub fn answered(row: &Row) -> audit::AnsweredRow {
         person_pseudonym: row.pseudonym.as_bytes().to_vec(),
         row_sha256: row.sha256().to_vec(),
         explanation_sha256: None,
+        events: row.rests_on.bytes(),
     }
 }
 

@@ -26,7 +26,11 @@ pub fn facts(answer: &Answer, view: &View, role: &str) -> proto::AnswerFacts {
         sources: answer.sources.iter().map(source).collect(),
         withheld: answer.withheld.clone(),
         view: Some(shape(view, role)),
-        break_glass: None,
+        break_glass: answer.glass.as_ref().map(|held| proto::BreakGlass {
+            read_id: held.read_id.clone(),
+            reason: held.reason.clone(),
+            expires_at: Some(timestamp(held.until)),
+        }),
     }
 }
 
@@ -109,6 +113,6 @@ fn cell(cell: &Cell) -> proto::Cell {
     proto::Cell {
         column: cell.column.clone(),
         value,
-        disputed: false,
+        disputed: cell.disputed,
     }
 }

@@ -82,6 +82,7 @@ impl CountAsk {
             query: Query::one(),
             only: None,
             role_held: self.role_held,
+            glass: None,
         }
     }
 }
@@ -162,6 +163,8 @@ fn compute(
         reading: &reading,
         evaluated_at,
         case_named: false,
+        glass_broken: false,
+        disputes: None,
         calendar,
     };
     let mut groups = Groups::new(&view.cohort);

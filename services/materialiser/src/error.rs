@@ -7,6 +7,7 @@ use std::time::Duration;
 use walbrook_eventlog::LogError;
 use walbrook_runtime::status::{Code, Coded, Violation};
 use walbrook_view::IntegrityError;
+use walbrook_view::glass::Unreviewable;
 
 /// A read that was not answered. Whether a person is known never shows: hidden, absent and not entitled are answers, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,27 @@ pub enum ReadError {
     /// The view is not read by counts.
     #[error("this view is not read by counts: its file allows rows only; the attempt is on record")]
     NotByCounts,
+    /// No agreement lets the reader break the glass.
+    #[error(
+        "no agreement lets this reader see anybody beyond scope under break-glass; the attempt is on record; ask your data protection officer"
+    )]
+    BreakGlassNotAllowed,
+    /// No break-glass of the organisation waits under this read.
+    #[error("{0}; list what waits (`walbrook view break-glass list`)")]
+    Unreviewable(#[from] walbrook_view::glass::Unreviewable),
+    /// The event does not stand behind the cell.
+    #[error(
+        "no event under this id stands behind this cell of the row; ask why again, and take column and event from that answer"
+    )]
+    NoSuchEvent,
+    /// No dispute of the organisation's own events.
+    #[error(
+        "there is no such dispute about a fact from your organisation in this view; list those there are (`walbrook view dispute list`)"
+    )]
+    NoSuchDispute,
+    /// It was answered so.
+    #[error("the dispute was answered already")]
+    AnsweredAlready,
     /// No read of the reader's organisation that answered with the person named.
     #[error(
         "your organisation has no read under this id that answered with this person's row in this view; take read_id and person from the answer that was decided on"
@@ -102,9 +124,18 @@ impl Coded for ReadError {
             | ReadError::RoleMissing
             | ReadError::NotByRows
             | ReadError::NotByCounts
+            | ReadError::BreakGlassNotAllowed
+            | ReadError::Unreviewable(Unreviewable::Own)
             | ReadError::EntitlementEnded => Code::Denied,
+            ReadError::Unreviewable(Unreviewable::Reviewed) | ReadError::AnsweredAlready => {
+                Code::Stale
+            }
             ReadError::Organisation | ReadError::TokenExpired => Code::Unauthenticated,
-            ReadError::NoSuchRead => Code::NotFound,
+            ReadError::NoSuchRead
+            | ReadError::NoSuchEvent
+            | ReadError::NoSuchDispute
+            | ReadError::NoSuchNotice
+            | ReadError::Unreviewable(Unreviewable::Unknown) => Code::NotFound,
             ReadError::TooManyWatches => Code::Exhausted,
             ReadError::Identity(status) if status.code() == tonic::Code::ResourceExhausted => {
                 Code::Exhausted
@@ -130,6 +161,15 @@ impl Coded for ReadError {
             ReadError::NotByRows => "VIEW_NOT_BY_ROWS",
             ReadError::NotByCounts => "VIEW_NOT_BY_COUNTS",
             ReadError::NoSuchRead => "NO_SUCH_READ",
+            ReadError::NoSuchEvent => "NO_SUCH_EVENT",
+            ReadError::NoSuchDispute => "NO_SUCH_DISPUTE",
+            ReadError::AnsweredAlready => "ANSWERED_ALREADY",
+            ReadError::BreakGlassNotAllowed => "BREAK_GLASS_NOT_ALLOWED",
+            ReadError::Unreviewable(Unreviewable::Unknown) => "NO_SUCH_BREAK_GLASS",
+            ReadError::Unreviewable(Unreviewable::Own) => "OWN_BREAK_GLASS",
+            ReadError::Unreviewable(Unreviewable::Reviewed) => "REVIEWED_ALREADY",
+            ReadError::NoSuchNotice => "NO_SUCH_NOTICE",
+            ReadError::Notices(_) => "NOTICES_UNAVAILABLE",
             ReadError::Ledger(_) => "READS_UNKNOWN",
             ReadError::EntitlementEnded => "ENTITLEMENT_ENDED",
             ReadError::TooManyWatches => "TOO_MANY_WATCHES",

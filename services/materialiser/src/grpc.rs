@@ -2,13 +2,17 @@
 
 mod count;
 mod decide;
+mod dispute;
 mod form;
+mod glass;
+mod notices;
 mod person;
 mod rows;
 mod watch;
 
 use crate::answer::{Reads, Served};
 use crate::identity::Identity;
+use crate::notices::Notices;
 use crate::watch::Watches;
 use form::Faults;
 use std::sync::Arc;
@@ -23,15 +27,25 @@ pub struct Service {
     reads: Arc<Reads>,
     watches: Watches,
     identity: Identity,
+    notices: Arc<Notices>,
+    /// Held from looking at what is on record to the record that rests on it.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Service {
     /// Answers through these.
-    pub const fn new(reads: Arc<Reads>, watches: Watches, identity: Identity) -> Self {
+    pub fn new(
+        reads: Arc<Reads>,
+        watches: Watches,
+        identity: Identity,
+        notices: Arc<Notices>,
+    ) -> Self {
         Self {
             reads,
             watches,
             identity,
+            notices,
+            turn: tokio::sync::Mutex::default(),
         }
     }
 
@@ -116,59 +130,87 @@ impl Views for Service {
 
     async fn list_break_glass(
         &self,
-        _request: Request<proto::ListBreakGlassRequest>,
+        request: Request<proto::ListBreakGlassRequest>,
     ) -> Result<Response<proto::ListBreakGlassResponse>, Status> {
-        Err(Status::unimplemented("list_break_glass"))
+        let principal = callers::principal(&request)?;
+        principal.require_role(callers::role::SUPERVISOR)?;
+        Ok(Response::new(
+            self.glasses(&principal, request.into_inner()).await?,
+        ))
     }
 
     async fn review_break_glass(
         &self,
-        _request: Request<proto::ReviewBreakGlassRequest>,
+        request: Request<proto::ReviewBreakGlassRequest>,
     ) -> Result<Response<proto::ReviewBreakGlassResponse>, Status> {
-        Err(Status::unimplemented("review_break_glass"))
+        let principal = callers::principal(&request)?;
+        principal.require_role(callers::role::SUPERVISOR)?;
+        Ok(Response::new(
+            self.review(&principal, request.into_inner()).await?,
+        ))
     }
 
     async fn dispute_cell(
         &self,
-        _request: Request<proto::DisputeCellRequest>,
+        request: Request<proto::DisputeCellRequest>,
     ) -> Result<Response<proto::DisputeCellResponse>, Status> {
-        Err(Status::unimplemented("dispute_cell"))
+        let principal = callers::principal(&request)?;
+        Ok(Response::new(
+            self.dispute(&principal, request.into_inner()).await?,
+        ))
     }
 
     async fn list_disputes(
         &self,
-        _request: Request<proto::ListDisputesRequest>,
+        request: Request<proto::ListDisputesRequest>,
     ) -> Result<Response<proto::ListDisputesResponse>, Status> {
-        Err(Status::unimplemented("list_disputes"))
+        let principal = callers::principal(&request)?;
+        principal.require_role(callers::role::CONTROL)?;
+        Ok(Response::new(
+            self.disputes(&principal, request.into_inner()).await?,
+        ))
     }
 
     async fn answer_dispute(
         &self,
-        _request: Request<proto::AnswerDisputeRequest>,
+        request: Request<proto::AnswerDisputeRequest>,
     ) -> Result<Response<proto::AnswerDisputeResponse>, Status> {
-        Err(Status::unimplemented("answer_dispute"))
+        let principal = callers::principal(&request)?;
+        principal.require_role(callers::role::CONTROL)?;
+        Ok(Response::new(
+            self.settle(&principal, request.into_inner()).await?,
+        ))
     }
 
     async fn list_notices(
         &self,
-        _request: Request<proto::ListNoticesRequest>,
+        request: Request<proto::ListNoticesRequest>,
     ) -> Result<Response<proto::ListNoticesResponse>, Status> {
-        Err(Status::unimplemented("list_notices"))
+        let principal = callers::principal(&request)?;
+        Ok(Response::new(
+            self.notices(&principal, request.into_inner()).await?,
+        ))
     }
 
     type WatchNoticesStream = ReceiverStream<Result<proto::WatchNoticesResponse, Status>>;
 
     async fn watch_notices(
         &self,
-        _request: Request<proto::WatchNoticesRequest>,
+        request: Request<proto::WatchNoticesRequest>,
     ) -> Result<Response<Self::WatchNoticesStream>, Status> {
-        Err(Status::unimplemented("watch_notices"))
+        let principal = callers::principal(&request)?;
+        Ok(Response::new(
+            self.watch_told(&principal, request.into_inner()).await?,
+        ))
     }
 
     async fn acknowledge_notice(
         &self,
-        _request: Request<proto::AcknowledgeNoticeRequest>,
+        request: Request<proto::AcknowledgeNoticeRequest>,
     ) -> Result<Response<proto::AcknowledgeNoticeResponse>, Status> {
-        Err(Status::unimplemented("acknowledge_notice"))
+        let principal = callers::principal(&request)?;
+        Ok(Response::new(
+            self.acknowledge(&principal, request.into_inner()).await?,
+        ))
     }
 }

@@ -4,8 +4,9 @@ use crate::answer::Subject;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use walbrook_domain::{HandlePseudonym, Pseudonym, Purpose};
+use walbrook_proto::audit::v1::Dispute;
 use walbrook_proto::identity::v1::identity_client::IdentityClient;
-use walbrook_proto::identity::v1::{HandleForRequest, ResolveForReadRequest};
+use walbrook_proto::identity::v1::{DoubtLinkRequest, HandleForRequest, ResolveForReadRequest};
 use walbrook_proto::view::v1::LocalRecord;
 use walbrook_runtime::callers::Credential;
 use walbrook_view::Viewer;
@@ -63,5 +64,23 @@ impl Identity {
                 "identity answered without pseudonyms; check the versions of both",
             ))),
         }
+    }
+
+    /// Says that a record is disputed to be of its person; how that stands, in identity's word.
+    ///
+    /// # Errors
+    /// What identity said when it did not answer.
+    pub async fn doubt(&self, dispute: &Dispute) -> Result<String, Box<tonic::Status>> {
+        let request = DoubtLinkRequest {
+            purpose: dispute.purpose.clone(),
+            organisation: dispute.source_organisation.clone(),
+            handle_pseudonym: dispute.handle_pseudonym.clone(),
+            person_pseudonym: dispute.person_pseudonym.clone(),
+            disputed_by: dispute.organisation.clone(),
+            dispute_id: dispute.dispute_id.clone(),
+            disputed_at: dispute.disputed_at,
+        };
+        let answer = self.client.clone().doubt_link(request).await;
+        Ok(answer.map_err(Box::new)?.into_inner().standing)
     }
 }

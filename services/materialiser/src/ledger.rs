@@ -7,6 +7,11 @@
 //! It reads in strides, not as records come: every read appends one, and a fetch and a batch for each of them took as much again as the reads
 //! themselves. Between strides nothing is assigned, so that the client fetches nothing; whoever needs what has come since ends the rest.
 
+use crate::clock;
+mod shown;
+
+pub use shown::Shown;
+
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::path::Path;
@@ -14,13 +19,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use tokio::sync::watch;
 use uuid::Uuid;
-use walbrook_domain::Pseudonym;
+use walbrook_domain::{Instant, Pseudonym};
 use walbrook_event::{framing, headers};
 use walbrook_eventlog::{Ends, LogError, Reader, Record, Severity, TopicPartition};
-use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord};
+use walbrook_proto::audit::v1::{
+    BreakGlassReview, Dispute, DisputeAnswer, OfficerDecision, ReadRecord,
+};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_runtime::shutdown::Shutdown;
+use walbrook_view::Viewer;
 use walbrook_view::decision::Decisions;
+use walbrook_view::dispute::Disputes;
+use walbrook_view::glass::{Glasses, Held};
+use walbrook_view::query::Query;
 
 const POLL: Duration = Duration::from_millis(50);
 const POLL_RECORDS: usize = 5_000;
@@ -29,7 +40,7 @@ const REST: Duration = Duration::from_millis(500);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// What the stored index means; another number empties it.
-const FORMAT: &[u8] = b"ledger 1";
+const FORMAT: &[u8] = b"ledger 2";
 
 /// The ledger failed.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +86,56 @@ impl Opens for walbrook_eventlog_kafka::Kafka {
 #[derive(Debug, Default)]
 struct Known {
     decisions: Decisions,
+    glasses: Glasses,
+    disputes: Arc<Disputes>,
     next_offset: i64,
+}
+
+/// A record that is held in memory.
+#[derive(Debug)]
+enum Told {
+    Decision(OfficerDecision),
+    /// A read that begins a break-glass or rests on one.
+    Glass(Box<ReadRecord>),
+    Review(BreakGlassReview),
+    Dispute(Dispute),
+    Answer(DisputeAnswer),
+}
+
+impl Told {
+    /// What is kept of a record, and under which mark.
+    fn read(kind: u8, body: &[u8]) -> Option<Self> {
+        match kind {
+            DECISION => OfficerDecision::decode_exact(body).ok().map(Self::Decision),
+            GLASS => ReadRecord::decode_exact(body)
+                .ok()
+                .map(|read| Self::Glass(Box::new(read))),
+            REVIEW => BreakGlassReview::decode_exact(body).ok().map(Self::Review),
+            DISPUTE => Dispute::decode_exact(body).ok().map(Self::Dispute),
+            ANSWER => DisputeAnswer::decode_exact(body).ok().map(Self::Answer),
+            _ => None,
+        }
+    }
+}
+
+impl Known {
+    fn take(&mut self, told: Told, offset: i64) {
+        match told {
+            Told::Decision(decision) => self.decisions.add(decision),
+            Told::Glass(read) => {
+                if let Ok(query) = read.query.parse::<Query>() {
+                    self.glasses.read(&read, query.read_at);
+                }
+            }
+            Told::Review(review) => {
+                if let Some(at) = review.reviewed_at.as_ref().and_then(clock::instant) {
+                    self.glasses.review(&review, at);
+                }
+            }
+            Told::Dispute(dispute) => Arc::make_mut(&mut self.disputes).dispute(dispute, offset),
+            Told::Answer(answer) => Arc::make_mut(&mut self.disputes).answer(answer, offset),
+        }
+    }
 }
 
 /// The ledger. Shared.
@@ -84,7 +144,8 @@ pub struct Ledger {
     opens: Box<dyn Opens>,
     database: Database,
     reads: Keyspace,
-    decisions: Keyspace,
+    told: Keyspace,
+    shown: Shown,
     meta: Keyspace,
     known: RwLock<Known>,
     applied: watch::Sender<i64>,
@@ -106,16 +167,13 @@ impl Ledger {
     ) -> Result<Self, LedgerError> {
         let database = Database::builder(folder).open()?;
         let keyspace = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default);
-        let (reads, decisions, meta) = (
-            keyspace("reads")?,
-            keyspace("decisions")?,
-            keyspace("meta")?,
-        );
+        let (reads, told, meta) = (keyspace("reads")?, keyspace("told")?, keyspace("meta")?);
         let ledger = Self {
             at,
             opens,
             reads,
-            decisions,
+            told,
+            shown: Shown::new(keyspace("shown")?),
             meta,
             database,
             known: RwLock::default(),
@@ -140,7 +198,8 @@ impl Ledger {
         } else {
             ledger.meta.clear()?;
             ledger.reads.clear()?;
-            ledger.decisions.clear()?;
+            ledger.told.clear()?;
+            ledger.shown.clear()?;
             ledger.meta.insert(MEANS, means)?;
         }
         Ok(ledger)
@@ -148,10 +207,12 @@ impl Ledger {
 
     fn restore(&self, next: i64) -> Result<(), LedgerError> {
         let mut known = self.known.write();
-        for item in self.decisions.iter() {
-            let (_, body) = item.into_inner()?;
-            if let Ok(decision) = OfficerDecision::decode_exact(&body) {
-                known.decisions.add(decision);
+        for item in self.told.iter() {
+            let (offset, kept) = item.into_inner()?;
+            let offset = <[u8; 8]>::try_from(&*offset).map_or(0, i64::from_be_bytes);
+            let told = kept.split_first();
+            if let Some(told) = told.and_then(|(kind, body)| Told::read(*kind, body)) {
+                known.take(told, offset);
             }
         }
         known.next_offset = next;
@@ -225,7 +286,7 @@ impl Ledger {
     /// The next offset to apply afterwards.
     fn apply(&self, records: &[Record], position: i64) -> Result<i64, LedgerError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
-        let mut added = Vec::new();
+        let (mut added, mut people) = (Vec::new(), Vec::new());
         let mut next = position;
         for record in records {
             next = next.max(record.offset + 1);
@@ -234,27 +295,28 @@ impl Ledger {
                 continue;
             };
             let offset = record.offset.to_be_bytes();
-            match record.headers.text(headers::TYPE) {
-                Some(ReadRecord::FULL_NAME) => {
-                    let read = ReadRecord::decode_exact(body).ok();
-                    if let Some(id) = read.and_then(|read| Uuid::parse_str(&read.read_id).ok()) {
-                        batch.insert(&self.reads, id.as_bytes().as_slice(), offset.as_slice());
-                    }
+            let Some((kind, read)) = kept(record.headers.text(headers::TYPE), body) else {
+                continue;
+            };
+            if let Some(read) = read {
+                if let Ok(id) = Uuid::parse_str(&read.read_id) {
+                    batch.insert(&self.reads, id.as_bytes().as_slice(), offset.as_slice());
                 }
-                Some(OfficerDecision::FULL_NAME) => {
-                    if let Ok(decision) = OfficerDecision::decode_exact(body) {
-                        batch.insert(&self.decisions, offset.as_slice(), body);
-                        added.push(decision);
-                    }
-                }
-                _ => {}
+                self.shown
+                    .note(&mut batch, record.offset, &read, &mut people);
+            }
+            if let Some(told) = Told::read(kind, body) {
+                let value = [&[kind], body].concat();
+                batch.insert(&self.told, offset.as_slice(), value);
+                added.push((told, record.offset));
             }
         }
         batch.insert(&self.meta, NEXT, next.to_be_bytes().as_slice());
         batch.commit()?;
+        self.shown.noted(&people);
         let mut known = self.known.write();
-        for decision in added {
-            known.decisions.add(decision);
+        for (told, offset) in added {
+            known.take(told, offset);
         }
         known.next_offset = known.next_offset.max(next);
         drop(known);
@@ -262,16 +324,49 @@ impl Ledger {
         Ok(next)
     }
 
-    /// What an organisation decided about a person in a view, newest first, and the next offset that was applied by then.
-    pub fn decisions(
+    /// What is disputed, what an organisation decided about a person in a view, newest first, and the next offset that was applied by then.
+    pub fn told(
         &self,
         view: &str,
         organisation: &str,
         person: &Pseudonym,
-    ) -> (Vec<Arc<OfficerDecision>>, i64) {
+    ) -> (Arc<Disputes>, Vec<Arc<OfficerDecision>>, i64) {
         let known = self.known.read();
         let decisions = known.decisions.of(view, organisation, person.as_bytes());
-        (decisions, known.next_offset)
+        (Arc::clone(&known.disputes), decisions, known.next_offset)
+    }
+
+    /// What is disputed, as applied here.
+    pub fn disputes(&self) -> Arc<Disputes> {
+        Arc::clone(&self.known.read().disputes)
+    }
+
+    /// The break-glass that holds for a viewer of a view and a person at an instant, as applied here.
+    pub fn holding(
+        &self,
+        view: &str,
+        viewer: &Viewer,
+        person: &Pseudonym,
+        at: Instant,
+    ) -> Option<Held> {
+        let known = self.known.read();
+        if known.glasses.is_empty() {
+            return None;
+        }
+        let organisation = viewer.organisation.to_string();
+        let (of, reader) = (
+            (view, organisation.as_str()),
+            (viewer.reader.as_str(), viewer.role.as_str()),
+        );
+        known
+            .glasses
+            .holding(of, reader, person.as_bytes(), at)
+            .cloned()
+    }
+
+    /// Asks about every break-glass on record, as applied here.
+    pub fn glasses<T>(&self, ask: impl FnOnce(&Glasses) -> T) -> T {
+        ask(&self.known.read().glasses)
     }
 
     /// Waits until everything below an offset is applied.
@@ -316,12 +411,21 @@ impl Ledger {
 
     /// Looks a read up by the index and reads its record. Blocks; seldom asked, so each look has a reader of its own.
     fn find(&self, id: Uuid) -> Result<Option<ReadRecord>, LedgerError> {
+        match self.place(id)? {
+            Some(offset) => self.at(self.opens.reader()?.as_mut(), offset),
+            None => Ok(None),
+        }
+    }
+
+    /// Where the last record of a read stands.
+    fn place(&self, id: Uuid) -> Result<Option<i64>, LedgerError> {
         let offset = self.reads.get(id.as_bytes())?;
         let offset = offset.and_then(|bytes| <[u8; 8]>::try_from(&*bytes).ok());
-        let Some(offset) = offset.map(i64::from_be_bytes) else {
-            return Ok(None);
-        };
-        let mut reader = self.opens.reader()?;
+        Ok(offset.map(i64::from_be_bytes))
+    }
+
+    /// The record of a read at an offset. Blocks.
+    fn at(&self, reader: &mut dyn Reader, offset: i64) -> Result<Option<ReadRecord>, LedgerError> {
         reader.assign(&[(self.at.clone(), offset)])?;
         let (mut records, deadline) = (Vec::new(), Monotonic::now() + ANSWERS_WITHIN);
         while records.is_empty() {
@@ -339,5 +443,28 @@ impl Ledger {
     }
 }
 
+/// Under which mark a record is kept in memory, and the read it is: of a read that rests on nothing only its place.
+fn kept(full_name: Option<&str>, body: &[u8]) -> Option<(u8, Option<ReadRecord>)> {
+    match full_name? {
+        ReadRecord::FULL_NAME => {
+            let read = ReadRecord::decode_exact(body).ok()?;
+            let glass = read.break_glass_reason.is_some() || read.break_glass_read_id.is_some();
+            Some((if glass { GLASS } else { PLACE }, Some(read)))
+        }
+        OfficerDecision::FULL_NAME => Some((DECISION, None)),
+        BreakGlassReview::FULL_NAME => Some((REVIEW, None)),
+        Dispute::FULL_NAME => Some((DISPUTE, None)),
+        DisputeAnswer::FULL_NAME => Some((ANSWER, None)),
+        _ => None,
+    }
+}
+
+/// Marks of what is kept.
+const PLACE: u8 = 0;
+const DECISION: u8 = 1;
+const GLASS: u8 = 2;
+const REVIEW: u8 = 3;
+const DISPUTE: u8 = 4;
+const ANSWER: u8 = 5;
 const NEXT: &[u8] = b"next";
 const MEANS: &[u8] = b"means";

@@ -210,7 +210,8 @@ impl Looker {
         let inside: Vec<bool> = self
             .entitled
             .iter()
-            .map(|one| one.admits(subject) == Admission::Inside)
+            // Where somebody is follows from a view's rows, which are not computed here: nobody is counted by area.
+            .map(|one| one.admits(subject, &|| false) == Admission::Inside)
             .collect();
         held.iter()
             .copied()
@@ -302,7 +303,6 @@ fn handle_facts(
                     && link.organisation.is_london_authority())
                 .then(|| link.organisation.clone()),
                 chosen_authority: chosen.map(|choice| choice.authority.clone()),
-                area_gss: None,
                 restricted: facts.restrictions(&link.restrictions).next().is_some(),
             })
         })

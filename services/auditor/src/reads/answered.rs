@@ -1,5 +1,7 @@
 //! The rows of one read, computed again.
 
+use std::sync::Arc;
+
 use walbrook_domain::{Instant, Pseudonym};
 use walbrook_proto::audit::v1::{AnsweredRow, ReadRecord};
 use walbrook_view::condition::Condition;
@@ -13,9 +15,9 @@ use crate::log::Place;
 use crate::report::Checked;
 
 /// The record of a read stands this long after the agreements were asked, at most: a materialiser that works on old ones is found.
-const RECORDED_WITHIN_MICROS: i64 = 600_000_000;
+pub(super) const RECORDED_WITHIN_MICROS: i64 = 600_000_000;
 /// How far the clocks of log and materialiser may differ.
-const CLOCKS_WITHIN_MICROS: i64 = 60_000_000;
+pub(super) const CLOCKS_WITHIN_MICROS: i64 = 60_000_000;
 
 /// Of which question the rows of a list are: all but condition, order and page.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +26,7 @@ pub(super) struct Listing {
     view_sha256: Vec<u8>,
     applied: Vec<(i32, i64)>,
     agreements_next: i64,
+    reads_next: i64,
     evaluated_at: Instant,
     read_on: i32,
 }
@@ -71,6 +74,7 @@ impl Reads<'_> {
         (reading, query): (&BookReading<'_>, &Query),
     ) {
         self.entitled(place, read, reading);
+        let glass_broken = self.glass(place, read, (reading, query));
         if !read.answered.is_empty() && !view.modes.contains(&Mode::Case) {
             self.report
                 .differ("read", place, "a view that is read by rows", "another");
@@ -87,11 +91,15 @@ impl Reads<'_> {
         let of_one = matches!(read.operation.as_str(), "GET" | "EXPLAIN");
         let case = read.case_reference.as_ref();
         let calendar = self.calendar.clone();
+        let disputes = Arc::clone(&self.disputes);
+        self.marked_in_time(place, read, query.read_at);
         let asked = Asked {
             view,
             reading,
             evaluated_at,
             case_named: of_one && case.is_some_and(|case| !case.is_empty()),
+            glass_broken,
+            disputes: Some(disputes.marks(read.reads_next)),
             calendar: &calendar,
         };
         if let Err(problem) = self.folds.move_to(read, &view.purpose) {
@@ -165,7 +173,12 @@ impl Reads<'_> {
             None => self
                 .report
                 .differ("row", place, "no row for this viewer", "one was answered"),
-            Some(hash) if hash.as_slice() == answered.row_sha256 => {}
+            Some(row) if row.sha256().as_slice() == answered.row_sha256 => {
+                if row.rests_on.bytes() != answered.events {
+                    self.report
+                        .differ("row", place, "the events that the row rests on", "others");
+                }
+            }
             Some(_) => self.report.differ(
                 "row",
                 place,
@@ -256,6 +269,7 @@ impl Reads<'_> {
             && page.rows.iter().zip(&read.answered).all(|(row, answered)| {
                 answered.person_pseudonym == row.pseudonym.as_bytes()
                     && answered.row_sha256 == row.sha256()
+                    && answered.events == row.rests_on.bytes()
             });
         if !same {
             self.report.differ(
@@ -287,6 +301,7 @@ impl Reads<'_> {
                 .map(|one| (one.partition, one.next_offset))
                 .collect(),
             agreements_next: read.agreements_next,
+            reads_next: read.reads_next,
             evaluated_at: asked.evaluated_at,
             read_on: query.read_at.london_day().0,
         };

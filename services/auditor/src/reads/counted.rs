@@ -91,6 +91,8 @@ impl Reads<'_> {
             reading: &reading,
             evaluated_at: due,
             case_named: false,
+            glass_broken: false,
+            disputes: None,
             calendar: &calendar,
         };
         self.table(place, read, &asked, &query.by);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use walbrook_domain::Instant;
 use walbrook_eventlog::Record;
 use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord};
 use walbrook_view::decision::{DECISIONS, MOST_SHOWN, REASONS};
@@ -19,6 +20,7 @@ struct Answer {
     organisation: String,
     purpose: String,
     view: String,
+    evaluated_at: Option<Instant>,
     rows: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -37,11 +39,29 @@ impl Decided {
             organisation: read.organisation,
             purpose: read.purpose,
             view: read.view,
+            evaluated_at: read
+                .evaluated_at
+                .as_ref()
+                .and_then(|at| Instant::from_seconds_nanos(at.seconds, at.nanos)),
             rows: rows
                 .map(|row| (row.person_pseudonym, row.row_sha256))
                 .collect(),
         };
         self.reads.insert(read.read_id, answer);
+    }
+
+    /// The instant that the rows of a read are stated for, if it showed an organisation the row of a person in a view.
+    pub(super) fn showed(
+        &self,
+        read_id: &str,
+        (organisation, purpose, view): (&str, &str, &str),
+        person: &[u8],
+    ) -> Option<Instant> {
+        let read = self.reads.get(read_id)?;
+        let same =
+            read.organisation == organisation && read.purpose == purpose && read.view == view;
+        let row = read.rows.iter().any(|(shown, _)| shown == person);
+        read.evaluated_at.filter(|_| same && row)
     }
 
     /// The ids of the decisions that an explanation shows: of the reader's organisation about the person, newest first.

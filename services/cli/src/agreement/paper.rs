@@ -285,6 +285,9 @@ impl Paper<'_> {
         self.entry("  About", &scopes.join(", or "));
         let beyond = match reader.beyond_scope {
             BeyondScope::Never => "nobody",
+            BeyondScope::BreakGlass => {
+                "one person at a time for a few hours, with a reason and a case reference, reviewed by a second person"
+            }
             BeyondScope::CaseReference => "one person at a time, with a case reference on record",
         };
         self.entry("  Beyond that", beyond);

@@ -117,6 +117,7 @@ impl Fold {
                 evaluated_at: Instant(day.plus(1).start().micros() - 1),
                 case_named: false,
                 glass_broken: false,
+                disputes: None,
                 calendar: &self.calendar,
             };
             let mut rows = Vec::new();

@@ -45,7 +45,7 @@ impl Reading for Open {
         vec![(self.agreement.clone(), AgreementVersion(1))]
     }
 
-    fn admits(&self, _: &AgreementId, _: &Person<'_>) -> Admission {
+    fn admits(&self, _: &AgreementId, _: &Person<'_>, _: &dyn Fn() -> bool) -> Admission {
         Admission::Inside
     }
 

@@ -201,6 +201,9 @@ pub(super) fn reader(facts: &Facts, reader: &Reader) -> String {
     };
     let beyond = match reader.beyond_scope {
         BeyondScope::Never => "",
+        BeyondScope::BreakGlass => {
+            "; beyond that one named person for a few hours, with a reason, reviewed by a second person"
+        }
         BeyondScope::CaseReference => "; beyond that one named person with a case reference",
     };
     format!(

@@ -13,6 +13,7 @@ use crate::caller::{CallerArgs, refused};
 use crate::{Exit, Failure};
 
 use super::sheet::{self, Columns};
+use walbrook_view::glass::REASONS;
 
 /// What both reads take.
 #[derive(Debug, Clone, Args)]
@@ -72,6 +73,9 @@ pub struct GetArgs {
     /// About whom
     #[command(flatten)]
     pub person: PersonArgs,
+    /// See somebody beyond scope, for this reason, with --case; it holds for some hours, and a second person reviews it
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::PossibleValuesParser::new(REASONS))]
+    pub break_glass: Option<String>,
 }
 
 /// About whom: the reader's own record, or a pseudonym.
@@ -243,7 +247,7 @@ pub async fn get(args: GetArgs) -> Result<Exit, Failure> {
         view: args.read.view.clone(),
         context: Some(context),
         evaluate_at: args.read.evaluate_at()?,
-        break_glass: String::new(),
+        break_glass: args.break_glass.clone().unwrap_or_default(),
         subject: Some(subject),
     };
     let response = ViewsClient::new(connection).get_row(request).await;
@@ -257,6 +261,9 @@ pub async fn get(args: GetArgs) -> Result<Exit, Failure> {
     match &answer.row {
         None => println!("Nothing to show."),
         Some(row) => println!("{}", sheet::person(row, &facts)),
+    }
+    if let Some(glass) = &facts.break_glass {
+        println!("{}", super::glass::held(glass));
     }
     args.read.rest(&facts);
     Ok(Exit::Done)

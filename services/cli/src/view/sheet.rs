@@ -218,6 +218,11 @@ pub fn json(rows: &[Row], total: u32, facts: &AnswerFacts) -> Json {
         "evaluated_at": instant_json(facts.evaluated_at.as_ref()),
         "grounds_applied_through": instant_json(facts.grounds_applied_through.as_ref()),
         "withheld": facts.withheld,
+        "break_glass": facts.break_glass.as_ref().map(|glass| json!({
+            "read_id": glass.read_id,
+            "reason": glass.reason,
+            "expires_at": instant_json(glass.expires_at.as_ref()),
+        })),
         "sources": facts.sources.iter().map(source_json).collect::<Vec<_>>(),
     })
 }
@@ -227,6 +232,12 @@ pub(super) fn row_json(row: &Row) -> Json {
         .cells
         .iter()
         .map(|cell| (cell.column.clone(), cell_json(cell)))
+        .collect();
+    let disputed: Vec<&str> = row
+        .cells
+        .iter()
+        .filter(|cell| cell.disputed)
+        .map(|cell| cell.column.as_str())
         .collect();
     let reasons: Vec<Json> = row
         .reasons
@@ -244,6 +255,7 @@ pub(super) fn row_json(row: &Row) -> Json {
         "points_hundredths": row.points_hundredths,
         "band": row.band,
         "cells": cells,
+        "disputed": disputed,
         "reasons": reasons,
         "sources": row.sources.iter().map(source_json).collect::<Vec<_>>(),
     })

@@ -17,6 +17,7 @@ use super::{sheet, words};
 use crate::caller::refused;
 use crate::table::{print, ruled, table};
 use crate::{Exit, Failure};
+use walbrook_view::glass::REASONS;
 
 /// Whose row, and which columns of it.
 #[derive(Debug, Args)]
@@ -30,6 +31,9 @@ pub struct WhyArgs {
     /// Only these columns, by name, and the rules that rest on them
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub cell: Vec<String>,
+    /// See somebody beyond scope, for this reason, with --case; it holds for some hours, and a second person reviews it
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::PossibleValuesParser::new(REASONS))]
+    pub break_glass: Option<String>,
 }
 
 /// Prints it.
@@ -48,7 +52,7 @@ pub async fn run(args: WhyArgs) -> Result<Exit, Failure> {
         view: args.read.view.clone(),
         context: Some(context),
         evaluate_at: args.read.evaluate_at()?,
-        break_glass: String::new(),
+        break_glass: args.break_glass.clone().unwrap_or_default(),
         columns: args.cell.clone(),
         subject: Some(subject),
     };
@@ -62,6 +66,9 @@ pub async fn run(args: WhyArgs) -> Result<Exit, Failure> {
     match &answer.row {
         None => println!("Nothing to show."),
         Some(row) => print(&format!("{}\n", explained(&answer, row, &facts))),
+    }
+    if let Some(glass) = &facts.break_glass {
+        println!("{}", super::glass::held(glass));
     }
     args.read.rest(&facts);
     Ok(Exit::Done)

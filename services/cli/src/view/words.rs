@@ -12,8 +12,17 @@ use walbrook_view::value::day_words;
 /// What stands where the sources were heard and there is nothing.
 pub const NOTHING: &str = "–";
 
-/// A cell's value with its unit, or the meaning of its code.
+/// A cell's value with its unit, or the meaning of its code; and that it is disputed.
 pub fn cell(cell: &Cell, column: Option<&Column>) -> String {
+    let value = value(cell, column);
+    if cell.disputed {
+        format!("{value} (disputed)")
+    } else {
+        value
+    }
+}
+
+fn value(cell: &Cell, column: Option<&Column>) -> String {
     match &cell.value {
         None => NOTHING.to_owned(),
         Some(Value::Number(number)) => {

@@ -85,7 +85,7 @@ impl Service {
         self.lookups.record(look, self.clock.now()).await
     }
 
-    async fn ask(&self, command: Command) -> Result<Answer, CallError> {
+    pub(super) async fn ask(&self, command: Command) -> Result<Answer, CallError> {
         let done = self.desk.submit(vec![command]).await?;
         let first = done.results.into_iter().next();
         first.unwrap_or(Err(CallError::NotWritten))

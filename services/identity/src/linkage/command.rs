@@ -1,6 +1,7 @@
 //! Commands, their answers, and what a step is given: nothing here reads a clock, draws a random number or does I/O.
 
 use super::demographics::{Stated, Strategy};
+use super::doubting::{Doubt, Doubted};
 use super::record::{Found, Token};
 use super::reviewing::{Explained, Page, Pair, Reviewer, Verdict, Wanted};
 use std::collections::BTreeSet;
@@ -148,6 +149,8 @@ pub enum Command {
     Explain(Pair, Reviewer),
     /// A reviewer decides about a pair that waits.
     Decide(Box<Verdict>),
+    /// A reader says that a record is not of the person it is linked to.
+    Doubt(Box<Doubt>),
     /// Writes `adult_from` where it is past by now, for up to `limit` persons.
     ComeOfAge {
         /// At most so many persons.
@@ -179,6 +182,8 @@ pub enum Answer {
     Listed(Box<Page>),
     /// A pair that waits.
     Explained(Box<Explained>),
+    /// How a doubted link stands.
+    Doubted(Doubted),
     /// How many persons came of age; call again while it equals the limit.
     CameOfAge(usize),
     /// The last place evaluated; `None` when there is no later record.

@@ -30,6 +30,12 @@ impl Directory {
             .map(Arc::clone)
     }
 
+    /// The first record for which something holds, all of them looked at one after another. Readers go on; writers wait.
+    pub fn find(&self, holds: impl Fn(&PersonRecord) -> bool) -> Option<Arc<PersonRecord>> {
+        let records = self.records.read();
+        records.iter().find(|record| holds(record)).map(Arc::clone)
+    }
+
     /// How many records are known.
     pub fn len(&self) -> usize {
         self.records.read().len()

@@ -2,6 +2,7 @@
 
 mod command;
 mod directory;
+mod doubting;
 mod holds;
 mod index;
 mod joining;
@@ -21,6 +22,7 @@ pub use command::{
     Answer, Changes, Command, Entropy, LinkItem, MatchingCover, Refused, Rules, Turn, Who,
 };
 pub use directory::Directory;
+pub use doubting::{Doubt, Doubted};
 pub use holds::Approval;
 pub use index::{Filling, Index};
 pub use record::{Found, PersonRecord, Token};

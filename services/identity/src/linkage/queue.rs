@@ -92,8 +92,10 @@ impl Core {
         };
         let open = |candidate: &Candidate| {
             let other = self.index.record(candidate.other);
-            other.is_some_and(|other| {
-                other.person != record.person && !self.apart(other.person, record.person)
+            other.is_some_and(|other| match candidate.found {
+                // A doubted link is asked about while it is one.
+                Found::Disputed => other.person == record.person,
+                _ => other.person != record.person && !self.apart(other.person, record.person),
             })
         };
         if record.candidates.iter().all(open) {
@@ -115,9 +117,11 @@ impl Core {
         };
         let (a, b) = (record.person, other.person);
         candidate.strategy == Strategy::Manual
-            && a != b
             && self.covered(a, b, turn)
-            && !self.apart(a, b)
+            && match candidate.found {
+                Found::Disputed => a == b,
+                _ => a != b && !self.apart(a, b),
+            }
     }
 
     /// Whether the two persons wait already through other records of theirs.
@@ -139,7 +143,7 @@ impl Core {
 
     /// Sets the candidates of a record: best first, capped. Where nothing but scores moved, everything stays as it was: how rare a value is
     /// changes with each record, and is no news.
-    fn set_candidates(&mut self, record: &PersonRecord, mut candidates: Vec<Candidate>) {
+    pub(super) fn set_candidates(&mut self, record: &PersonRecord, mut candidates: Vec<Candidate>) {
         for candidate in &mut candidates {
             let before = record
                 .candidates

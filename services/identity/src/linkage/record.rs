@@ -93,10 +93,12 @@ pub enum Found {
     Full,
     /// A member's organisation is covered by no matching agreement with this one's.
     NotCovered,
+    /// The two are linked, and a reader who was shown their row doubts it.
+    Disputed,
 }
 
 impl Found {
-    const ALL: [Found; 11] = [
+    const ALL: [Found; 12] = [
         Found::NoMatch,
         Found::LowConfidenceMatch,
         Found::PotentialMatch,
@@ -108,6 +110,7 @@ impl Found {
         Found::Apart,
         Found::Full,
         Found::NotCovered,
+        Found::Disputed,
     ];
 
     /// The word on records and metrics.
@@ -124,6 +127,7 @@ impl Found {
             Found::Apart => "APART",
             Found::Full => "FULL",
             Found::NotCovered => "NOT_COVERED",
+            Found::Disputed => "DISPUTED",
         }
     }
 
@@ -142,7 +146,8 @@ impl Found {
             | Found::Contradicted
             | Found::BirthsFar
             | Found::TwoNhsNumbers
-            | Found::Full => true,
+            | Found::Full
+            | Found::Disputed => true,
         }
     }
 

@@ -150,6 +150,8 @@ impl Core {
         turn: &Turn<'_>,
     ) -> Result<Answer, Refused> {
         let (item, record, candidate) = self.open_item(pair, reviewer, turn)?;
+        let doubted = item.candidate.found == Found::Disputed;
+        let obstacle = self.obstacle(record.person, candidate.person, turn);
         let explained = Explained {
             item,
             stated: (
@@ -157,7 +159,7 @@ impl Core {
                 candidate.said.stated().unwrap_or_default(),
             ),
             waterfall: self.waterfall(record, candidate),
-            obstacle: self.obstacle(record.person, candidate.person, turn),
+            obstacle: obstacle.filter(|_| !doubted),
         };
         Ok(Answer::Explained(Box::new(explained)))
     }
@@ -168,9 +170,10 @@ impl Core {
         verdict: &Verdict,
         turn: &mut Turn<'_>,
     ) -> Result<Answer, Refused> {
-        let (_, record, candidate) = self.open_item(verdict.pair, &verdict.reviewer, turn)?;
+        let (item, record, candidate) = self.open_item(verdict.pair, &verdict.reviewer, turn)?;
+        let doubted = item.candidate.found == Found::Disputed;
         let (mine, theirs) = (record.person, candidate.person);
-        if verdict.decision == Decision::Same {
+        if verdict.decision == Decision::Same && !doubted {
             self.may_merge(mine, theirs, turn)?;
             if self.apart(mine, theirs) {
                 return Err(Refused::Apart);
@@ -186,7 +189,9 @@ impl Core {
         };
         let handle = verdict.pair.record;
         self.change(handle, |record| record_act(&mut record.acts, act));
-        if verdict.decision == Decision::Same {
+        if doubted {
+            self.settle_doubt(verdict, turn);
+        } else if verdict.decision == Decision::Same {
             let (survivor, joining) = self.by_weight(handle, verdict.pair.candidate);
             let decided = (verdict.reviewer.by.as_str(), verdict.reason.as_str());
             self.join(survivor, joining, Why::said_by(decided), turn);

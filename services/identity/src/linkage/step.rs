@@ -140,6 +140,7 @@ impl Core {
             Command::List(wanted) => Ok(Answer::Listed(Box::new(self.list(&wanted, &turn)))),
             Command::Explain(pair, reviewer) => self.explain(pair, &reviewer, &turn),
             Command::Decide(verdict) => self.decide(&verdict, &mut turn),
+            Command::Doubt(doubt) => self.doubt(&doubt, &turn),
             Command::ComeOfAge { limit } => Ok(self.come_of_age(limit, turn.now.london_day())),
             Command::Review { after, limit } => Ok(self.review(after, limit, &mut turn)),
         };

@@ -76,7 +76,7 @@ impl Service {
 }
 
 /// The row that a read answered with: of the person named, or the only one.
-fn answered(read: ReadRecord, named: Option<Pseudonym>) -> Option<AnsweredRow> {
+pub(super) fn answered(read: ReadRecord, named: Option<Pseudonym>) -> Option<AnsweredRow> {
     let mut rows = read.answered;
     match named {
         Some(person) => rows

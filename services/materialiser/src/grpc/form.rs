@@ -10,6 +10,7 @@ use walbrook_proto::view::v1 as proto;
 use walbrook_runtime::callers::Principal;
 use walbrook_runtime::status::Violation;
 use walbrook_view::Viewer;
+use walbrook_view::glass::REASONS;
 
 const MOST_TEXT: usize = 200;
 
@@ -108,6 +109,25 @@ impl Faults {
                 "letters, digits and - _ / . : only, at most 200: a reference, never a name",
             );
         }
+    }
+
+    /// The reason of a break-glass that is to be begun; a case is named with it.
+    pub fn break_glass(&mut self, reason: &str, context: &proto::ReadContext) -> Option<String> {
+        if reason.is_empty() {
+            return None;
+        }
+        if !REASONS.contains(&reason) {
+            let known = REASONS.join(", ");
+            self.add("break_glass", "WORD_UNKNOWN", &format!("one of {known}"));
+        }
+        if context.case_reference.is_empty() {
+            self.add(
+                "context.case_reference",
+                "REQUIRED",
+                "the case that the glass is broken for",
+            );
+        }
+        Some(reason.to_owned())
     }
 
     /// The person a request names; `None` with the fault noted.

@@ -2,7 +2,7 @@
 
 use super::Service;
 use super::form::{Faults, viewer};
-use crate::answer::{Answer, Ask, Served};
+use crate::answer::{Answer, Ask, BreakGlass, Served};
 use crate::compute::EXPLAIN;
 use crate::convert;
 use crate::error::ReadError;
@@ -21,6 +21,7 @@ struct OnePerson {
     local: Option<proto::LocalRecord>,
     evaluate_at: Option<prost_types::Timestamp>,
     columns: Vec<String>,
+    break_glass: String,
 }
 
 /// An answer, from where, and to whom.
@@ -50,6 +51,7 @@ impl Service {
             local,
             evaluate_at: request.evaluate_at,
             columns: Vec::new(),
+            break_glass: request.break_glass,
         };
         let answered = self.one(principal, asked).await?;
         let (answer, view) = (&answered.answer, &answered.served.view);
@@ -78,6 +80,7 @@ impl Service {
             local,
             evaluate_at: request.evaluate_at,
             columns: request.columns,
+            break_glass: request.break_glass,
         };
         let answered = self.one(principal, asked).await?;
         let view = &answered.served.view;
@@ -94,6 +97,7 @@ impl Service {
         if let Some(served) = &served {
             columns(served, &asked.columns, &mut faults);
         }
+        let glass = faults.break_glass(&asked.break_glass, &context);
         let ((served, evaluated_at), named) = faults.end(served.zip(evaluated_at).zip(named))?;
         let (viewer, role_held) = viewer(principal, &context)?;
         let read_id = uuid::Uuid::new_v4().to_string();
@@ -115,6 +119,10 @@ impl Service {
             },
             only: None,
             role_held,
+            glass: glass.map(|reason| BreakGlass {
+                reason,
+                holds_micros: self.reads.glass_holds_micros(),
+            }),
         };
         let answer = self.reads.answer(&served, ask).await?;
         Ok(Answered {

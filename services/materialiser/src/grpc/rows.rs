@@ -65,6 +65,7 @@ impl Service {
             },
             only: wanted.only,
             role_held,
+            glass: None,
         };
         let answer = self.reads.answer(&served, ask).await?;
         let last = answer.rows.last().filter(|_| answer.more);

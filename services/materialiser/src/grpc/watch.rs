@@ -51,6 +51,7 @@ impl Service {
             query: Query::one(),
             only: None,
             role_held,
+            glass: None,
         };
         if ask.refusal(&served.view).is_some() {
             // Refused on record, before anything is computed.

@@ -8,6 +8,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use walbrook_domain::{AgreementId, Day, Instant, Pseudonym, WorkingCalendar};
 use walbrook_policy::state::AgreementBook;
+use walbrook_view::dispute::Disputes;
 use walbrook_view::passing::Agenda;
 use walbrook_view::row::{Asked, Row};
 use walbrook_view::{BookReading, IntegrityError, Partition, Person, Viewer};
@@ -42,6 +43,8 @@ pub struct Basis {
     pub applied: Vec<(i32, i64)>,
     /// The instant the rows are stated for, and by which the agreements were asked.
     pub at: Instant,
+    /// Next offset of `audit.reads` that marks of disputed cells do not stand on.
+    pub reads_next: i64,
 }
 
 /// What came after a place.
@@ -96,6 +99,8 @@ pub struct Look<'a> {
     pub now: Instant,
     /// Who is to be looked at because time passed.
     pub due: Vec<Pseudonym>,
+    /// What is disputed.
+    pub disputes: Arc<Disputes>,
 }
 
 /// What was found.
@@ -122,6 +127,8 @@ impl Core {
             reading: &reading,
             evaluated_at: look.now,
             case_named: false,
+            glass_broken: false,
+            disputes: Some(look.disputes.marks(look.disputes.as_of())),
             calendar: look.calendar,
         };
         // Expiry and effective days of agreements take no record: on another day everything is asked again.
@@ -149,6 +156,7 @@ impl Core {
             agreements: Arc::clone(&look.agreements),
             applied,
             at: look.now,
+            reads_next: look.disputes.as_of(),
         };
         Ok(Looked { basis, found })
     }
@@ -177,6 +185,10 @@ impl Core {
             return people;
         }
         people.extend(look.due.iter().filter(here));
+        let marked = self.basis.as_ref().map_or(0, |basis| basis.reads_next);
+        for handle in look.disputes.touched_since(marked) {
+            people.extend(state.homes(&handle));
+        }
         if !marks.sources.is_empty() {
             people.extend(shown().filter(|person| {
                 let heard = |one: Person<'_>| {
@@ -252,6 +264,16 @@ impl Core {
             _ => false,
         };
         if same {
+            // It says the same and may rest on other events: whoever is told it now is told on the newest.
+            if let Some(row) = row
+                && let Some(seen) = self.people.get_mut(&person)
+                && seen
+                    .row
+                    .as_ref()
+                    .is_some_and(|seen| seen.rests_on.0 != row.rests_on.0)
+            {
+                seen.row = Some(Arc::new(row));
+            }
             return;
         }
         if let Some(before) = before {

@@ -292,6 +292,7 @@ fn record(hub: &Hub, ask: &Ask, next: &Next, through: walbrook_domain::Instant) 
             .map(|one| one.as_bytes().to_vec())
             .collect(),
         query: query.to_string(),
+        reads_next: stands.reads_next,
         ..basis(
             &hub.served,
             ask,

@@ -31,7 +31,10 @@ use walbrook_eventlog_kafka::{Kafka, KafkaTransactor, Registry};
 use walbrook_materialiser::config::Config;
 use walbrook_materialiser::error::MaterialiserError;
 use walbrook_policy::Agreement;
-use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord, Removal};
+use walbrook_proto::audit::v1::{
+    BreakGlassReview, Dispute, DisputeAnswer, Notice, NoticeAcknowledgement, NoticeDelivery,
+    NoticesComplete, OfficerDecision, ReadRecord, Removal,
+};
 use walbrook_proto::avro::{AvroEvent, AvroRecord};
 use walbrook_proto::housing::v1::RoughSleepingContact;
 use walbrook_proto::shared::v1::{Heartbeat, Retraction, SubjectRecord};
@@ -99,7 +102,7 @@ role = "housing-options-officer"
 view = "rough_sleeping_risk"
 mode = "case"
 scope = ["own-subjects"]
-beyond_scope = "never"
+beyond_scope = "break-glass"
 "#;
 
 pub fn views_dir() -> PathBuf {
@@ -160,6 +163,24 @@ impl Place {
             OfficerDecision::SCHEMA,
         )
         .await;
+        for (name, schema) in [
+            (BreakGlassReview::FULL_NAME, BreakGlassReview::SCHEMA),
+            (Dispute::FULL_NAME, Dispute::SCHEMA),
+            (DisputeAnswer::FULL_NAME, DisputeAnswer::SCHEMA),
+        ] {
+            register(topics::READS, name, schema).await;
+        }
+        for (name, schema) in [
+            (Notice::FULL_NAME, Notice::SCHEMA),
+            (
+                NoticeAcknowledgement::FULL_NAME,
+                NoticeAcknowledgement::SCHEMA,
+            ),
+            (NoticeDelivery::FULL_NAME, NoticeDelivery::SCHEMA),
+            (NoticesComplete::FULL_NAME, NoticesComplete::SCHEMA),
+        ] {
+            register(topics::NOTICES, name, schema).await;
+        }
         register(topics::REMOVALS, Removal::FULL_NAME, Removal::SCHEMA).await;
         let (name, schema) = (
             RoughSleepingContact::SHARED_NAME,

@@ -215,7 +215,7 @@ impl<'v> Groups<'v> {
         let by_band = self.dimensions.iter().any(|one| one.of == Of::Band);
         for person in partition.people() {
             let place = asked.seen(&person, |facts, outputs| {
-                let row = by_band.then(|| asked.assemble(&person, outputs, facts.sources));
+                let row = by_band.then(|| asked.assemble(&person, outputs, facts));
                 let band = row.map_or_else(String::new, |row| row.band);
                 self.dimensions.iter().fold(0, |place, dimension| {
                     place * dimension.categories.len() + dimension.place(outputs, &band)

@@ -28,6 +28,8 @@ pub struct Rests {
 pub struct Evidence {
     /// Its id under the purpose.
     pub event: EventId,
+    /// The record it is of, under the purpose: for whoever works with it here, and told to nobody.
+    pub handle: HandlePseudonym,
     /// Its type.
     pub event_type: EventType,
     /// The organisation it is from.
@@ -60,6 +62,15 @@ pub struct Explanation {
 const ENCODING: u8 = 1;
 
 impl Explanation {
+    /// The event behind a column, by its id in text; `None` when it does not stand behind it.
+    pub fn behind(&self, column: &str, event_id: &str) -> Option<&Evidence> {
+        let event: EventId = event_id.parse().ok()?;
+        let cell = self.cells.iter().find(|cell| cell.name == column)?;
+        let places = cell.events.iter();
+        let mut events = places.filter_map(|place| self.events.get(usize::try_from(*place).ok()?));
+        events.find(|evidence| evidence.event == event)
+    }
+
     /// SHA-256 of the canonical encoding, with the ids of the decisions shown beside it.
     pub fn sha256<'d>(&self, decisions: impl Iterator<Item = &'d str>) -> [u8; 32] {
         let mut out = Writer::new();
@@ -108,7 +119,7 @@ impl Evidence {
 }
 
 /// The events that a feature rests on, by handle and id.
-type Keys = BTreeSet<(HandlePseudonym, EventId)>;
+pub(crate) type Keys = BTreeSet<(HandlePseudonym, EventId)>;
 
 impl Asked<'_> {
     /// The person's row and why it says what it says, of these columns (all when there are none); `None` when there is nothing to show.
@@ -121,7 +132,7 @@ impl Asked<'_> {
         columns: &[String],
     ) -> Result<Option<(Row, Explanation)>, IntegrityError> {
         self.seen(person, |facts, outputs| {
-            let row = self.assemble(person, outputs, facts.sources);
+            let row = self.assemble(person, outputs, facts);
             let explanation = self.evidence(&row, facts, columns);
             (row, explanation)
         })
@@ -202,6 +213,7 @@ fn evidence(event: &Event, facts: &Facts<'_>) -> Evidence {
     let line = sources.of_source(&event.event_type, &event.source, facts.person);
     Evidence {
         event: event.event,
+        handle: event.handle,
         event_type: event.event_type.clone(),
         source: event.source.clone(),
         occurred_at: event.occurred_at,
@@ -214,7 +226,7 @@ fn evidence(event: &Event, facts: &Facts<'_>) -> Evidence {
 }
 
 /// The events behind each output, by its name.
-fn behind(features: &[Feature], facts: &Facts<'_>) -> BTreeMap<String, Keys> {
+pub(crate) fn behind(features: &[Feature], facts: &Facts<'_>) -> BTreeMap<String, Keys> {
     let mut behind: BTreeMap<String, Keys> = BTreeMap::new();
     for feature in features {
         let own = of_kind(&feature.kind, facts).into_iter();

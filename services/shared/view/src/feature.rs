@@ -173,7 +173,7 @@ fn compute(feature: &Feature, facts: &Facts<'_>, outputs: &mut Outputs) {
     outputs.insert(feature.name.clone(), known);
 }
 
-fn last_value(facts: &Facts<'_>, select: &Select, field: u8) -> Known {
+pub(crate) fn last_value(facts: &Facts<'_>, select: &Select, field: u8) -> Known {
     facts
         .select(select)
         .rev()

@@ -8,7 +8,7 @@ mod rules;
 
 use crate::document::{Document, Table};
 pub use crate::document::{Fault, Faults};
-use crate::model::{Feature, Mode, NotYet, Population, View, Visibility};
+use crate::model::{Feature, Kind, Mode, NotYet, Population, View, Visibility};
 use crate::wire::SharedSchema;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -79,6 +79,7 @@ impl<'c> Reading<'c> {
         for table in top.tables(d, "feature") {
             features.extend(self.feature(d, table, &mut outputs));
         }
+        let area = area(d, &mut top, (&features, &outputs));
         let excluded = excluded::outputs(self.catalogue, &features, points);
         let rules = rules::rules(d, &mut top, (&outputs, &excluded), points);
         let bands = rules::bands(d, &mut top, points);
@@ -96,6 +97,7 @@ impl<'c> Reading<'c> {
             population: population?,
             modes,
             points,
+            area,
             silent_after_days,
             source_labels,
             features,
@@ -170,6 +172,25 @@ impl<'c> Reading<'c> {
         }
         shape
     }
+}
+
+/// The feature that says where somebody is: the last word of a text field, so that only an event changes it.
+fn area<'t>(
+    d: &mut Document<'t>,
+    top: &mut Table<'t>,
+    (features, outputs): (&[Feature], &Outputs),
+) -> Option<String> {
+    let (line, name) = top.optional_text(d, "area")?;
+    let last = features
+        .iter()
+        .any(|feature| feature.name == name && matches!(feature.kind, Kind::Last(..)));
+    if !last || outputs.get(&name) != Some(&FieldKind::Text) {
+        let reason = format!(
+            "{name} is no feature of kind last over a text: where somebody was, as the last event says it"
+        );
+        d.fault(line, "area", reason);
+    }
+    Some(name)
 }
 
 /// What the view should tell and no event says yet.

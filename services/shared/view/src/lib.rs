@@ -14,14 +14,18 @@
 //! - [`passing`]: when a row changes because time passes.
 //! - [`row`]: the row, its canonical encoding and hash; [`explain`]: the events behind it; [`decision`]: what officers decided because of it.
 //! - [`glass`]: reads beyond scope under break-glass, and their review.
+//! - [`dispute`]: events that somebody disputes, and the cells they are marked in.
 //! - [`cohort`]: counts of people in groups, and never a row.
+//! - [`notice`]: what fell of rows that somebody was shown.
 //! - [`order`], [`page`]: rows of many people, chosen and in order; [`query`]: the question of a read as text.
 
+mod area;
 pub mod canon;
 pub mod clock;
 pub mod cohort;
 pub mod condition;
 pub mod decision;
+pub mod dispute;
 mod document;
 pub mod explain;
 pub mod facts;
@@ -35,6 +39,7 @@ pub mod known;
 mod limit;
 pub mod model;
 mod nesting;
+pub mod notice;
 pub mod order;
 pub mod page;
 pub mod passing;

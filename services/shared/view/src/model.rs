@@ -214,6 +214,8 @@ pub struct View {
     pub modes: Vec<Mode>,
     /// Whether rules carry points. A view about children never does.
     pub points: bool,
+    /// The feature that says where somebody is, for who reads by area.
+    pub area: Option<String>,
     /// A source silent for longer than so many days is not known, by event type.
     pub silent_after_days: BTreeMap<EventType, u32>,
     /// What a source's events are called by people, by event type; the event type itself where the file has no words.
@@ -230,6 +232,8 @@ pub struct View {
     pub cohort: Vec<Dimension>,
     /// What no event says yet.
     pub not_yet: Vec<NotYet>,
+    /// Days to acknowledge that something fell of a row that was shown.
+    pub acknowledge_within_days: u32,
     /// Which columns and rules each role sees.
     pub visibility: Visibility,
     /// SHA-256 of the file's text.

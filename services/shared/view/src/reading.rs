@@ -6,7 +6,7 @@ use crate::state::Person;
 use walbrook_domain::{
     AgreementId, AgreementVersion, Day, EventType, Instant, Organisation, Precision,
 };
-use walbrook_policy::agreement::Mode;
+use walbrook_policy::agreement::{BeyondScope, Mode};
 use walbrook_policy::class::Who;
 use walbrook_policy::read::{self, Admission, ContributionFacts, HandleFacts, SubjectFacts};
 use walbrook_policy::state::AgreementBook;
@@ -70,14 +70,36 @@ pub trait Reading {
     /// Agreements that name this viewer for this view and are in force for it, by id, with the version.
     fn entitlements(&self) -> Vec<(AgreementId, AgreementVersion)>;
 
-    /// Whether a person is within an entitling agreement's reach, restrictions included.
-    fn admits(&self, agreement: &AgreementId, person: &Person<'_>) -> Admission;
+    /// Whether a person is within an entitling agreement's reach, restrictions included; `in_area`: whether they are in the reader's area, asked
+    /// only where that decides.
+    fn admits(
+        &self,
+        agreement: &AgreementId,
+        person: &Person<'_>,
+        in_area: &dyn Fn() -> bool,
+    ) -> Admission;
+
+    /// Whether a place lies in the reader's area.
+    fn holds_area(&self, place: &str) -> bool {
+        let _ = place;
+        false
+    }
+
+    /// When the agreements are asked; `None`: at the row's own time.
+    fn asked_at(&self) -> Option<Instant> {
+        None
+    }
 
     /// What an entitling agreement still grants of a person's contribution; `None`: nothing.
     fn grant(&self, person: &Person<'_>, contribution: &Contribution) -> Option<Grant>;
 
     /// Every source that an entitling agreement names, with what it grants.
     fn sources(&self) -> &[Source];
+
+    /// Whether an entitling agreement lets its reader break the glass: the same whoever is asked about.
+    fn may_break_glass(&self) -> bool {
+        false
+    }
 }
 
 /// The answer from the agreements on record.
@@ -86,6 +108,8 @@ pub struct BookReading<'b> {
     entitled: Vec<read::Entitlement>,
     sources: Vec<Source>,
     role: String,
+    organisation: Organisation,
+    asked_at: Instant,
     today: Day,
 }
 
@@ -123,6 +147,8 @@ impl<'b> BookReading<'b> {
             entitled,
             sources,
             role: viewer.role.clone(),
+            organisation: viewer.organisation.clone(),
+            asked_at: now,
             today: now.london_day(),
         }
     }
@@ -231,21 +257,33 @@ impl Reading for BookReading<'_> {
             .collect()
     }
 
-    fn admits(&self, agreement: &AgreementId, person: &Person<'_>) -> Admission {
+    fn admits(
+        &self,
+        agreement: &AgreementId,
+        person: &Person<'_>,
+        in_area: &dyn Fn() -> bool,
+    ) -> Admission {
         let handles: Vec<HandleFacts> = person
             .subjects()
             .map(|(_, facts)| HandleFacts {
                 organisation: facts.organisation.clone(),
                 responsible_authority: facts.responsible_authority.clone(),
                 chosen_authority: facts.chosen_on(self.today).cloned(),
-                area_gss: facts.area_gss.as_deref().map(str::to_owned),
                 restricted: !facts.restrictions.is_empty(),
             })
             .collect();
         self.entitlement(agreement)
             .map_or(Admission::Outside, |one| {
-                one.admits(&SubjectFacts(&handles))
+                one.admits(&SubjectFacts(&handles), in_area)
             })
+    }
+
+    fn holds_area(&self, place: &str) -> bool {
+        read::lies_in(&self.organisation, place)
+    }
+
+    fn asked_at(&self) -> Option<Instant> {
+        Some(self.asked_at)
     }
 
     fn grant(&self, person: &Person<'_>, contribution: &Contribution) -> Option<Grant> {
@@ -262,5 +300,11 @@ impl Reading for BookReading<'_> {
 
     fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    fn may_break_glass(&self) -> bool {
+        self.entitled
+            .iter()
+            .any(|one| one.reader().beyond_scope == BeyondScope::BreakGlass)
     }
 }

@@ -1,12 +1,14 @@
 //! A row for one viewer: a function of (what stands, the agreements now, the stated time, the calendar). Its canonical encoding is what is hashed.
 
 use crate::canon::Writer;
+use crate::dispute::Marks;
+use crate::explain::behind;
 use crate::feature::{self, Facts, Outputs};
 use crate::known::{Freshness, Known, Sources};
 use crate::model::{Piece, Population, Rule, View};
 use crate::reading::Reading;
 use crate::state::Person;
-use crate::united::{self, IntegrityError};
+use crate::united::{self, Event, IntegrityError};
 use crate::value::{Value, day_words, instant_words};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -20,6 +22,8 @@ pub struct Cell {
     pub column: String,
     /// What is known.
     pub known: Known,
+    /// Somebody says that an event behind it is of another person or wrong, and that is not answered.
+    pub disputed: bool,
 }
 
 /// A rule that applies to the person.
@@ -31,6 +35,37 @@ pub struct Reason {
     pub sentence: String,
     /// Hundredths of a point.
     pub points_hundredths: i64,
+}
+
+/// Which events a row was computed from: the prefix of each purpose-local id, ascending. It is no part of what a row says: two rows that say the
+/// same are equal, whatever they rest on.
+#[derive(Debug, Clone, Default)]
+pub struct RestsOn(pub Vec<u64>);
+
+impl PartialEq for RestsOn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for RestsOn {}
+
+impl RestsOn {
+    fn of(view: &View, events: &[Event]) -> Self {
+        // Another view of the purpose may need more types than this one reads.
+        let read = events
+            .iter()
+            .filter(|event| view.silent_after_days.contains_key(&event.event_type));
+        let mut prefixes: Vec<u64> = read.map(|event| event.event.prefix()).collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        Self(prefixes)
+    }
+
+    /// As a read record says it: 8 bytes each, one after another.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|one| one.to_be_bytes()).collect()
+    }
 }
 
 /// One person's row.
@@ -48,10 +83,14 @@ pub struct Row {
     pub band: String,
     /// How each source stands for this person.
     pub sources: Vec<Freshness>,
+    /// The events it was computed from.
+    pub rests_on: RestsOn,
 }
 
 /// Version of the canonical encoding.
 const ENCODING: u8 = 1;
+/// The bit of a disputed cell.
+const DISPUTED: u8 = 4;
 
 impl Row {
     /// The canonical encoding: ordered, no maps, no floats.
@@ -61,13 +100,14 @@ impl Row {
         out.count(self.cells.len());
         for cell in &self.cells {
             out.text(&cell.column);
+            let mark = if cell.disputed { DISPUTED } else { 0 };
             match &cell.known {
-                Known::Value(value) => out.byte(1).value(value),
-                Known::Nothing => out.byte(0),
-                Known::NotKnown(day) => out.byte(2).option(*day, |out, day| {
+                Known::Value(value) => out.byte(1 | mark).value(value),
+                Known::Nothing => out.byte(mark),
+                Known::NotKnown(day) => out.byte(2 | mark).option(*day, |out, day| {
                     out.day(day);
                 }),
-                Known::Withheld(words) => out.byte(3).text(words),
+                Known::Withheld(words) => out.byte(3 | mark).text(words),
             };
         }
         out.count(self.reasons.len());
@@ -112,6 +152,10 @@ pub struct Asked<'a> {
     pub evaluated_at: Instant,
     /// One person was asked for and the read names a case: an agreement may let that reach beyond its scopes.
     pub case_named: bool,
+    /// One person was asked for under a break-glass that holds: an agreement may let that reach beyond its scopes.
+    pub glass_broken: bool,
+    /// What is disputed; `None`: cells are not marked.
+    pub disputes: Option<Marks<'a>>,
     /// Working days.
     pub calendar: &'a WorkingCalendar,
 }
@@ -123,7 +167,7 @@ impl Asked<'_> {
     /// When two agreements disagree about one event of the person.
     pub fn row(&self, person: &Person<'_>) -> Result<Option<Row>, IntegrityError> {
         self.seen(person, |facts, outputs| {
-            self.assemble(person, outputs, facts.sources)
+            self.assemble(person, outputs, facts)
         })
     }
 
@@ -137,17 +181,22 @@ impl Asked<'_> {
         if !belongs(self.view.population, person, day) {
             return Ok(None);
         }
+        let failed = std::cell::Cell::new(None);
         let entitled: BTreeSet<AgreementId> = self
             .reading
             .entitlements()
             .into_iter()
             .map(|(agreement, _)| agreement)
-            .filter(|agreement| match self.reading.admits(agreement, person) {
+            .filter(|agreement| match self.admits(agreement, person, &failed) {
                 Admission::Inside => true,
                 Admission::WithCaseReference => self.case_named,
+                Admission::WithBreakGlass => self.glass_broken,
                 Admission::Outside => false,
             })
             .collect();
+        if let Some(error) = failed.take() {
+            return Err(error);
+        }
         if entitled.is_empty() {
             return Ok(None);
         }
@@ -172,7 +221,7 @@ impl Asked<'_> {
         &self,
         person: &Person<'_>,
         outputs: &Outputs,
-        sources: &Sources<'_>,
+        facts: &Facts<'_>,
     ) -> Row {
         let seen = self.view.visibility.of(self.reading.role());
         let reasons: Vec<Reason> = self
@@ -197,7 +246,7 @@ impl Asked<'_> {
             .find(|band| points_hundredths >= band.from_hundredths)
             .map(|band| band.name.clone())
             .unwrap_or_default();
-        let cells = self
+        let mut cells: Vec<Cell> = self
             .view
             .columns
             .iter()
@@ -209,15 +258,37 @@ impl Asked<'_> {
                     .get(&column.output)
                     .cloned()
                     .unwrap_or(Known::Nothing),
+                disputed: false,
             })
             .collect();
+        self.mark(&mut cells, person, facts);
         Row {
             pseudonym: person.pseudonym,
             cells,
             reasons,
             points_hundredths,
             band,
-            sources: sources.for_person(person),
+            sources: facts.sources.for_person(person),
+            rests_on: RestsOn::of(self.view, facts.events),
+        }
+    }
+
+    /// Marks the cells that rest on what is disputed. Nothing is looked for while nothing is.
+    fn mark(&self, cells: &mut [Cell], person: &Person<'_>, facts: &Facts<'_>) {
+        let Some(marks) = self.disputes else {
+            return;
+        };
+        let disputed = marks.of(&self.view.name, person);
+        if disputed.is_empty() {
+            return;
+        }
+        let behind = behind(&self.view.features, facts);
+        for cell in cells {
+            cell.disputed = disputed.iter().any(|one| {
+                let rests = behind.get(&cell.column);
+                one.column == cell.column
+                    && rests.is_some_and(|events| events.contains(&(one.handle, one.event)))
+            });
         }
     }
 }

@@ -73,6 +73,11 @@ pub struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
+    /// The records there are of them, ordered.
+    pub fn handles(&self) -> impl Iterator<Item = HandlePseudonym> {
+        self.handles.keys().copied()
+    }
+
     /// Subject facts by handle pseudonym, ordered.
     pub fn subjects(&self) -> impl Iterator<Item = (HandlePseudonym, &'a SubjectFacts)> {
         self.handles
@@ -337,6 +342,11 @@ impl Partition {
             handles: self.people.get(pseudonym)?,
             heartbeats: &self.heartbeats,
         })
+    }
+
+    /// Under whom a handle's records stand: one person, but for the moment of a change of links.
+    pub fn homes(&self, handle: &HandlePseudonym) -> impl Iterator<Item = Pseudonym> {
+        self.homes.get(handle).into_iter().flatten().copied()
     }
 
     /// Everyone, ordered by pseudonym.

@@ -3,9 +3,11 @@
 mod children;
 mod clocks;
 mod cohort;
+mod disputes;
 mod explained;
 mod files;
 mod fold;
+mod glass;
 mod histories;
 mod history;
 mod housing;

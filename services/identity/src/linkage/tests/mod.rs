@@ -1,6 +1,7 @@
 //! The core's tests. All people are invented; NHS numbers are from the 999 range.
 
 mod agreement_of_records;
+mod doubts;
 mod laws;
 mod likely;
 mod lives;

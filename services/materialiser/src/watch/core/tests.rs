@@ -10,6 +10,7 @@ fn agreements() -> Arc<Agreements> {
     Arc::new(Agreements {
         book: AgreementBook::new(Arc::new(Catalogue::new(Vec::new()))),
         pins: Pins::default(),
+        view_files: Default::default(),
         next_offset: 0,
     })
 }
@@ -37,6 +38,7 @@ fn looked(at: Instant, found: Vec<(u8, Option<i64>)>) -> Looked {
             agreements: agreements(),
             applied: Vec::new(),
             at,
+            reads_next: 0,
         },
         found: found
             .map(|(n, points)| (person(n), points.map(|points| row(n, points)), None))

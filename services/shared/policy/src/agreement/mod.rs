@@ -341,22 +341,29 @@ impl Scope {
     }
 }
 
-/// What a reader may do beyond its scope.
+/// What a reader may do beyond its scope, the narrowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BeyondScope {
     /// Nothing.
     Never,
+    /// Get one person for a short time, with a reason of a closed list and a case reference on record, reviewed by a second person.
+    BreakGlass,
     /// Get one person, with a case reference on record.
     CaseReference,
 }
 
 impl BeyondScope {
     /// Every rule.
-    pub const ALL: [BeyondScope; 2] = [BeyondScope::Never, BeyondScope::CaseReference];
+    pub const ALL: [BeyondScope; 3] = [
+        BeyondScope::Never,
+        BeyondScope::BreakGlass,
+        BeyondScope::CaseReference,
+    ];
     /// The word in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             BeyondScope::Never => "never",
+            BeyondScope::BreakGlass => "break-glass",
             BeyondScope::CaseReference => "case-reference",
         }
     }

@@ -5,7 +5,7 @@
 
 mod scope;
 
-pub use scope::{Admission, HandleFacts, SubjectFacts};
+pub use scope::{Admission, HandleFacts, SubjectFacts, lies_in};
 
 use crate::agreement::{Agreement, ConsentRule, Mode, Reader};
 use crate::class::Who;
@@ -168,9 +168,10 @@ impl Entitlement {
         &self.reader
     }
 
-    /// Whether rows about the subject may be shown.
-    pub fn admits(&self, subject: &SubjectFacts<'_>) -> Admission {
-        scope::admits(&self.reader, &self.organisation, subject)
+    /// Whether rows about the subject may be shown. `in_area` says whether the person is in the reader's area, as what is released to the reader
+    /// under this agreement says; it is asked only where that decides.
+    pub fn admits(&self, subject: &SubjectFacts<'_>, in_area: &dyn Fn() -> bool) -> Admission {
+        scope::admits(&self.reader, &self.organisation, subject, in_area)
     }
 
     /// What may be shown of a contribution: what the current versions of source and reader both grant, no more than the

@@ -1,7 +1,7 @@
 //! About whom a reader may read, from subject records alone.
 
 use crate::agreement::{BeyondScope, Reader, Scope};
-use walbrook_domain::Organisation;
+use walbrook_domain::{Organisation, Scheme};
 
 /// What a subject record says of one handle of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +12,6 @@ pub struct HandleFacts {
     pub responsible_authority: Option<Organisation>,
     /// The authority the person chose, while the choice holds.
     pub chosen_authority: Option<Organisation>,
-    /// GSS code of the person's area.
-    pub area_gss: Option<String>,
     /// Whether any restriction stands, a word nobody knows included.
     pub restricted: bool,
 }
@@ -29,14 +27,38 @@ pub enum Admission {
     Inside,
     /// Beyond it: Get of this one person, with a case reference on record.
     WithCaseReference,
+    /// Beyond it: Get of this one person under break-glass.
+    WithBreakGlass,
     /// Not at all. The answer is the same as for somebody who does not exist.
     Outside,
 }
 
+/// The Greater London Authority, by its region's code: its area is all of London.
+const LONDON: &str = "E12000007";
+/// Areas of London that are no authority's: buses, the Underground and the airport are reported apart.
+const APART: [&str; 3] = ["BUS", "UNDERGROUND", "HEATHROW"];
+
+/// Whether a place, as a code of the list `outreach_area`, lies in an organisation's own area: an authority's is its own code, City Hall's all
+/// of London, and nobody else has one.
+pub fn lies_in(organisation: &Organisation, place: &str) -> bool {
+    if organisation.is_london_authority() {
+        return organisation.code() == place;
+    }
+    let authority = || {
+        let named: Result<Organisation, _> = format!("GSS:{place}").parse();
+        named.is_ok_and(|one| one.is_london_authority())
+    };
+    organisation.scheme() == Scheme::Gss
+        && organisation.code() == LONDON
+        && (APART.contains(&place) || authority())
+}
+
+/// `in_area`: whether the person is in the reader's area, as what is released to the reader says; asked when nothing else lets them in.
 pub(super) fn admits(
     reader: &Reader,
     organisation: &Organisation,
     subject: &SubjectFacts<'_>,
+    in_area: &dyn Fn() -> bool,
 ) -> Admission {
     let handles = subject.0;
     let responsible = handles
@@ -46,7 +68,7 @@ pub(super) fn admits(
     if handles.iter().any(|handle| handle.restricted) && !responsible {
         return Admission::Outside;
     }
-    let inside = reader.scopes.iter().any(|scope| match scope {
+    let held = |scope: &Scope| match scope {
         Scope::OwnSubjects => handles
             .iter()
             .any(|handle| handle.organisation == *organisation),
@@ -54,13 +76,14 @@ pub(super) fn admits(
         Scope::ChosenAuthority => handles
             .iter()
             .any(|handle| handle.chosen_authority.as_ref() == Some(organisation)),
-        Scope::Area => handles
-            .iter()
-            .any(|handle| handle.area_gss.as_deref() == Some(organisation.code())),
-    });
+        Scope::Area => false,
+    };
+    let scopes = &reader.scopes;
+    let inside = scopes.iter().any(held) || scopes.contains(&Scope::Area) && in_area();
     match (inside, reader.beyond_scope) {
         (true, _) => Admission::Inside,
         (false, BeyondScope::CaseReference) => Admission::WithCaseReference,
+        (false, BeyondScope::BreakGlass) => Admission::WithBreakGlass,
         (false, BeyondScope::Never) => Admission::Outside,
     }
 }

@@ -12,6 +12,9 @@ use walbrook_policy::read::{
 /// The file's first line.
 pub const HEADING: &str = "viewer,role,view,mode,agreement,source,event,fields,precision,subjects";
 
+/// The subject who is in the viewer's area.
+const IN_AREA: &str = "of its area";
+
 /// The whole table.
 pub fn table() -> String {
     let log = signed();
@@ -52,7 +55,11 @@ pub fn table() -> String {
 fn about(organisation: &str, entitlement: &Entitlement) -> String {
     let admitted: Vec<_> = subjects(organisation)
         .iter()
-        .map(|(name, handles)| format!("{name}: {:?}", entitlement.admits(&SubjectFacts(handles))))
+        .map(|(name, handles)| {
+            let in_area = || *name == IN_AREA;
+            let admission = entitlement.admits(&SubjectFacts(handles), &in_area);
+            format!("{name}: {admission:?}")
+        })
         .collect();
     admitted.join("; ")
 }
@@ -62,7 +69,6 @@ fn handle(organisation: &str, responsible: Option<&str>, restricted: bool) -> Ha
         organisation: org(organisation),
         responsible_authority: responsible.map(org),
         chosen_authority: None,
-        area_gss: None,
         restricted,
     }
 }
@@ -72,10 +78,6 @@ fn subjects(organisation: &str) -> Vec<(&'static str, Vec<HandleFacts>)> {
     let stranger = "GSS:E09000033";
     let chosen = |authority: &str| HandleFacts {
         chosen_authority: Some(org(authority)),
-        ..handle(stranger, None, false)
-    };
-    let inhabitant = HandleFacts {
-        area_gss: Some(org(organisation).code().to_owned()),
         ..handle(stranger, None, false)
     };
     vec![
@@ -94,7 +96,7 @@ fn subjects(organisation: &str) -> Vec<(&'static str, Vec<HandleFacts>)> {
         ),
         ("chosen", vec![chosen(organisation)]),
         ("another chosen", vec![chosen(stranger)]),
-        ("of its area", vec![inhabitant]),
+        (IN_AREA, vec![handle(stranger, None, false)]),
         (
             "own restricted",
             vec![handle(organisation, Some(stranger), true)],

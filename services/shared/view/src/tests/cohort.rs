@@ -268,6 +268,8 @@ fn counted(view: &View, partition: &Partition, at: Instant) -> Table {
         reading: &reading,
         evaluated_at: stated_for(at),
         case_named: false,
+        glass_broken: false,
+        disputes: None,
         calendar: &calendar,
     };
     let mut groups = Groups::new(&view.cohort);

@@ -16,6 +16,8 @@ fn explained(setting: &Setting, p: u8, columns: &[&str]) -> Option<(Row, Explana
         reading: &setting.reading,
         evaluated_at: setting.at.start(),
         case_named: false,
+        glass_broken: false,
+        disputes: None,
         calendar: &setting.calendar,
     };
     let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();

@@ -61,6 +61,7 @@ fn pages_join_without_gap_or_overlap_and_stay_in_place_while_rows_change() {
 fn with_cell(p: u8, known: Known) -> Row {
     Row {
         cells: vec![Cell {
+            disputed: false,
             column: "met".into(),
             known,
         }],

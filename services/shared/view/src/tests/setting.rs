@@ -58,6 +58,8 @@ impl Setting {
             reading: &self.reading,
             evaluated_at: at,
             case_named: false,
+            glass_broken: false,
+            disputes: None,
             calendar: &self.calendar,
         }
     }

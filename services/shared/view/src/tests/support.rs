@@ -126,6 +126,8 @@ pub struct Granted {
     pub grant: Grant,
     pub role: String,
     pub closed: Vec<AgreementId>,
+    /// Whoever is in the reader's area is within reach, too.
+    pub by_area: bool,
 }
 
 pub fn granted(sources: &[(&str, &str)]) -> Granted {
@@ -145,6 +147,7 @@ pub fn granted(sources: &[(&str, &str)]) -> Granted {
             precision: Precision::Instant,
         },
         role: "social-worker".to_owned(),
+        by_area: false,
         closed: Vec::new(),
     }
 }
@@ -158,13 +161,22 @@ impl Reading for Granted {
             .map(|name| (agreement(name), AgreementVersion(1)))
             .to_vec()
     }
-    fn admits(&self, _agreement: &AgreementId, person: &Person<'_>) -> Admission {
+    fn admits(
+        &self,
+        _agreement: &AgreementId,
+        person: &Person<'_>,
+        in_area: &dyn Fn() -> bool,
+    ) -> Admission {
         let mut subjects = person.subjects();
-        if subjects.any(|(_, facts)| facts.organisation == self.reader) {
+        let own = subjects.any(|(_, facts)| facts.organisation == self.reader);
+        if own || self.by_area && in_area() {
             Admission::Inside
         } else {
             Admission::WithCaseReference
         }
+    }
+    fn holds_area(&self, place: &str) -> bool {
+        walbrook_policy::read::lies_in(&self.reader, place)
     }
     fn grant(&self, _: &Person<'_>, contribution: &Contribution) -> Option<Grant> {
         (!self.closed.contains(&contribution.key.agreement)).then_some(self.grant)

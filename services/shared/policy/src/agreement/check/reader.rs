@@ -153,6 +153,17 @@ fn scope(reader: &Reader, path: &str, reading: &mut Reading<'_>) {
             "write scope = [\"own-subjects\"]",
         );
     }
+    let has_area = matches!(
+        Body::of(&reader.who),
+        Some(Body::Authority | Body::CityHall)
+    );
+    if !has_area && reader.scopes.contains(&Scope::Area) {
+        reading.advise(
+            &field,
+            "only a local authority and City Hall have an area of their own",
+            "write scope = [\"own-subjects\"]",
+        );
+    }
     if reader.mode == Mode::Cohort && reader.beyond_scope != BeyondScope::Never {
         reading.advise(
             &format!("{path}.beyond_scope"),
