@@ -77,7 +77,11 @@ impl Causes {
     /// When the disk fails or an item is damaged.
     pub fn of(&self, person: &Pseudonym) -> Result<Vec<Cause>, NoticesError> {
         let mut found = Vec::new();
-        for guard in self.meta.read().prefix([FALLEN, person.as_bytes()].concat()) {
+        for guard in self
+            .meta
+            .read()
+            .prefix([FALLEN, person.as_bytes()].concat())
+        {
             let (stored, value) = guard.into_inner()?;
             if let Some((_, partition, offset)) = read_key(&stored) {
                 found.push((partition, offset, Fallen::decode(&value)?));
