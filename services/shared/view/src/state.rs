@@ -3,23 +3,29 @@
 //! A contribution is keyed (handle pseudonym, event, agreement) within the partition: a later release replaces it, also when it stands under
 //! another person by then. A retraction removes what stands before it. No epochs are compared and no retraction is kept.
 
+mod contributions;
+mod homes;
 mod retention;
+mod words;
 
 pub use retention::{Expired, Past};
 
 use crate::canon::CanonError;
 use crate::facts::{Contribution, ContributionKey, Input, Retraction, SubjectFacts};
 use crate::item;
-use std::collections::{BTreeMap, BTreeSet};
+use contributions::{Contributions, Few};
+use homes::Homes;
+use std::collections::BTreeMap;
 use walbrook_domain::{
     AgreementId, Day, EventId, EventType, HandlePseudonym, Organisation, Pseudonym,
 };
+use words::Words;
 
 /// What one handle of a person contributed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HandleState {
-    subject: Option<SubjectFacts>,
-    contributions: BTreeMap<(EventId, AgreementId), Contribution>,
+    subject: Option<Box<SubjectFacts>>,
+    contributions: Contributions,
 }
 
 impl HandleState {
@@ -28,7 +34,7 @@ impl HandleState {
     }
 
     fn contributions(&self) -> impl Iterator<Item = &Contribution> {
-        self.contributions.values()
+        self.contributions.iter()
     }
 }
 
@@ -54,13 +60,15 @@ pub struct Removed {
     pub fallen: Vec<(Pseudonym, ContributionKey)>,
 }
 
+type Handles = Few<HandlePseudonym, HandleState>;
+
 /// The state of one partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Partition {
-    people: BTreeMap<Pseudonym, BTreeMap<HandlePseudonym, HandleState>>,
-    // A handle stands under one person but for the moment of a change of links.
-    homes: BTreeMap<HandlePseudonym, BTreeSet<Pseudonym>>,
+    people: BTreeMap<Pseudonym, Handles>,
+    homes: Homes,
     heartbeats: BTreeMap<(Organisation, EventType), Day>,
+    words: Words,
 }
 
 /// All that stands about one person in a partition.
@@ -68,33 +76,31 @@ pub struct Partition {
 pub struct Person<'a> {
     /// The person under the purpose.
     pub pseudonym: Pseudonym,
-    handles: &'a BTreeMap<HandlePseudonym, HandleState>,
+    handles: &'a Handles,
     heartbeats: &'a BTreeMap<(Organisation, EventType), Day>,
 }
 
 impl<'a> Person<'a> {
     /// The records there are of them, ordered.
     pub fn handles(&self) -> impl Iterator<Item = HandlePseudonym> {
-        self.handles.keys().copied()
+        self.handles.iter().map(|(handle, _)| *handle)
     }
 
     /// Subject facts by handle pseudonym, ordered.
     pub fn subjects(&self) -> impl Iterator<Item = (HandlePseudonym, &'a SubjectFacts)> {
         self.handles
             .iter()
-            .filter_map(|(handle, state)| Some((*handle, state.subject.as_ref()?)))
+            .filter_map(|(handle, state)| Some((*handle, state.subject.as_deref()?)))
     }
 
     /// What the subject record of a handle says.
     pub fn subject(&self, handle: &HandlePseudonym) -> Option<&'a SubjectFacts> {
-        self.handles.get(handle)?.subject.as_ref()
+        self.handles.get(handle)?.subject.as_deref()
     }
 
     /// Contributions, ordered by (handle, event, agreement).
     pub fn contributions(&self) -> impl Iterator<Item = &'a Contribution> {
-        self.handles
-            .values()
-            .flat_map(|state| state.contributions.values())
+        self.handles.values().flat_map(HandleState::contributions)
     }
 
     /// The last day the partition heard of events of this type from this organisation.
@@ -145,14 +151,15 @@ impl Partition {
         }
     }
 
-    fn release(&mut self, contribution: Contribution, changes: &mut Vec<Change>) {
+    fn release(&mut self, mut contribution: Contribution, changes: &mut Vec<Change>) {
         let person = contribution.person;
         let handle = contribution.key.handle;
-        let slot = (contribution.key.event, contribution.key.agreement.clone());
-        for home in self.other_homes(handle, person) {
+        self.words.of_contribution(&mut contribution);
+        for home in self.homes.others(&handle, person) {
+            let key = &contribution.key;
             let gone = self
                 .handle_mut(home, handle)
-                .is_some_and(|state| state.contributions.remove(&slot).is_some());
+                .is_some_and(|state| state.contributions.remove(&key.event, &key.agreement));
             if gone {
                 changes.push(Change::Drop(item::contribution_key(
                     home,
@@ -167,17 +174,18 @@ impl Partition {
         ));
         self.place(person, handle)
             .contributions
-            .insert(slot, contribution);
+            .insert(contribution);
     }
 
     fn subject(
         &mut self,
         person: Pseudonym,
         handle: HandlePseudonym,
-        facts: SubjectFacts,
+        mut facts: SubjectFacts,
         changes: &mut Vec<Change>,
     ) {
-        for home in self.other_homes(handle, person) {
+        self.words.of_subject(&mut facts);
+        for home in self.homes.others(&handle, person) {
             self.drop_subject(home, handle, changes);
             self.tidy(home, handle);
         }
@@ -185,7 +193,7 @@ impl Partition {
             item::subject_key(person, handle),
             facts.encode(),
         ));
-        self.place(person, handle).subject = Some(facts);
+        self.place(person, handle).subject = Some(Box::new(facts));
     }
 
     fn heartbeat(
@@ -207,7 +215,7 @@ impl Partition {
 
     fn retract(&mut self, retraction: &Retraction, changes: &mut Vec<Change>) -> Option<Removed> {
         let handle = retraction.handle;
-        let homes = self.homes.get(&handle).cloned().unwrap_or_default();
+        let homes = self.homes.of(&handle).to_vec();
         let mut contributions = 0;
         let mut people = 0;
         let mut fallen = Vec::new();
@@ -219,8 +227,8 @@ impl Partition {
             };
             let mut removed = 0;
             if let Some(state) = self.handle_mut(home, handle) {
-                state.contributions.retain(|(event, agreement), gone| {
-                    let stays = !falls(event, agreement);
+                state.contributions.retain(|gone| {
+                    let stays = !falls(&gone.key.event, &gone.key.agreement);
                     if !stays {
                         removed += u64::from(!gone.is_bare());
                         changes.push(Change::Drop(item::contribution_key(home, &gone.key)));
@@ -258,16 +266,6 @@ impl Partition {
         }
     }
 
-    fn other_homes(&self, handle: HandlePseudonym, person: Pseudonym) -> Vec<Pseudonym> {
-        self.homes.get(&handle).map_or_else(Vec::new, |homes| {
-            homes
-                .iter()
-                .copied()
-                .filter(|home| *home != person)
-                .collect()
-        })
-    }
-
     fn handle_mut(
         &mut self,
         person: Pseudonym,
@@ -277,12 +275,8 @@ impl Partition {
     }
 
     fn place(&mut self, person: Pseudonym, handle: HandlePseudonym) -> &mut HandleState {
-        self.homes.entry(handle).or_default().insert(person);
-        self.people
-            .entry(person)
-            .or_default()
-            .entry(handle)
-            .or_default()
+        self.homes.add(handle, person);
+        self.people.entry(person).or_default().or_default(handle)
     }
 
     /// Forgets a handle, and a person, of whom nothing is left: equal facts make equal states, whatever went before.
@@ -292,12 +286,7 @@ impl Partition {
         };
         if handles.get(&handle).is_some_and(HandleState::is_empty) {
             handles.remove(&handle);
-            if let Some(homes) = self.homes.get_mut(&handle) {
-                homes.remove(&person);
-                if homes.is_empty() {
-                    self.homes.remove(&handle);
-                }
-            }
+            self.homes.remove(&handle, person);
         }
         if handles.is_empty() {
             self.people.remove(&person);
@@ -319,14 +308,15 @@ impl Partition {
     /// When the item is not of this version.
     pub fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), CanonError> {
         match item::read(key, value)? {
-            item::Item::Contribution(contribution) => {
-                let slot = (contribution.key.event, contribution.key.agreement.clone());
+            item::Item::Contribution(mut contribution) => {
+                self.words.of_contribution(&mut contribution);
                 self.place(contribution.person, contribution.key.handle)
                     .contributions
-                    .insert(slot, contribution);
+                    .insert(contribution);
             }
-            item::Item::Subject(person, handle, facts) => {
-                self.place(person, handle).subject = Some(facts);
+            item::Item::Subject(person, handle, mut facts) => {
+                self.words.of_subject(&mut facts);
+                self.place(person, handle).subject = Some(Box::new(facts));
             }
             item::Item::Heartbeat(organisation, event_type, day) => {
                 self.heartbeats.insert((organisation, event_type), day);
@@ -346,7 +336,7 @@ impl Partition {
 
     /// Under whom a handle's records stand: one person, but for the moment of a change of links.
     pub fn homes(&self, handle: &HandlePseudonym) -> impl Iterator<Item = Pseudonym> {
-        self.homes.get(handle).into_iter().flatten().copied()
+        self.homes.of(handle).iter().copied()
     }
 
     /// Everyone, ordered by pseudonym.
@@ -365,7 +355,7 @@ impl Partition {
 
     /// Contributions and subject records held.
     pub fn size(&self) -> (usize, usize) {
-        let handles = || self.people.values().flat_map(BTreeMap::values);
+        let handles = || self.people.values().flat_map(Few::values);
         (
             handles().map(|state| state.contributions.len()).sum(),
             handles().filter(|state| state.subject.is_some()).count(),

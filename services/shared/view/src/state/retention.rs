@@ -71,8 +71,8 @@ impl Partition {
         let mut expired: BTreeMap<Day, (u64, u64)> = BTreeMap::new();
         for (person, key, past_on) in past {
             let stood = self.people.get(person).and_then(|handles| {
-                let slot = (key.event, key.agreement.clone());
-                handles.get(&key.handle)?.contributions.get(&slot).cloned()
+                let held = &handles.get(&key.handle)?.contributions;
+                held.get(&key.event, &key.agreement).cloned()
             });
             let Some(stood) = stood.filter(|stood| !stood.is_bare()) else {
                 continue;
@@ -103,13 +103,13 @@ impl Partition {
             return;
         }
         let handle = contribution.key.handle;
-        let slot = (contribution.key.event, contribution.key.agreement.clone());
-        for home in self.homes.get(&handle).cloned().unwrap_or_default() {
+        for home in self.homes.of(&handle).to_vec() {
+            let key = &contribution.key;
             let gone = self
                 .handle_mut(home, handle)
-                .is_some_and(|state| state.contributions.remove(&slot).is_some());
+                .is_some_and(|state| state.contributions.remove(&key.event, &key.agreement));
             if gone {
-                let key = item::contribution_key(home, &contribution.key);
+                let key = item::contribution_key(home, key);
                 changes.push(Change::Drop(key));
                 self.tidy(home, handle);
             }
