@@ -153,7 +153,8 @@ async fn until_visible(
                 role: OFFICER.into(),
                 case_reference: "BENCH-2".into(),
             }),
-            evaluate_at: Some(midnight(0)), break_glass: String::new(),
+            evaluate_at: Some(midnight(0)),
+            break_glass: String::new(),
             subject: Some(Subject::Pseudonym(pseudonym.clone())),
         };
         let row = views.get_row(request).await?.into_inner().row;

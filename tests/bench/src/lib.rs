@@ -11,6 +11,8 @@
 //! - [`validate`]: every check of one event.
 //! - [`city`]: the generator of whole cities.
 //! - [`get`]: reads of single rows in an open loop, each on record before its answer.
+//! - [`drain`], [`recovery`], [`held`], [`list`], [`watch`]: the materialiser at a [`site`] before [`released`] events, beside a Kafka Streams program
+//!   that keeps four [`features`] ([`jvm`]).
 //! - [`link_quality`]: how right linking is and how fast, against [`splink`] on the same records.
 //! - [`link_speed`]: identity's first load over gRPC, and what it does with a million records held.
 //! - [`town`]: a whole city as the workload. [`figure`]: what comes out.
@@ -20,24 +22,33 @@ pub mod city;
 pub mod consents;
 pub mod cpu;
 pub mod decide;
+pub mod drain;
 pub mod e2e;
 pub mod enforce;
+pub mod features;
 pub mod figure;
 pub mod get;
+pub mod held;
 pub mod import;
 pub mod ingest;
+pub mod jvm;
 pub mod link_quality;
 pub mod link_speed;
+pub mod list;
 pub mod output;
 pub mod project;
 pub mod receipt;
+pub mod recovery;
+pub mod released;
 pub mod river;
+pub mod site;
 pub mod splink;
 pub mod streams;
 pub mod takeover;
 pub mod town;
 pub mod unary;
 pub mod validate;
+pub mod watch;
 pub mod wide;
 pub mod withdrawal;
 
@@ -49,7 +60,7 @@ use std::process::ExitCode;
 pub const RUNS: usize = 5;
 
 /// Every figure, by what measures it: one preparation serves all figures of a line.
-pub const SUITE: [&[&str]; 13] = [
+pub const SUITE: [&[&str]; 18] = [
     &[project::SPEED, project::VS_AVRO],
     &[decide::NAME],
     &[enforce::VS_COPY, enforce::VS_STREAMS],
@@ -66,7 +77,12 @@ pub const SUITE: [&[&str]; 13] = [
     &[city::SPEED, city::PEAK],
     &[ingest::NAME, unary::NAME, receipt::P50, receipt::P99],
     &[import::SECONDS, import::GROWTH],
-    &[get::NAME],
+    &[get::P50, get::NAME, get::MOST],
+    &[list::NAME],
+    &[watch::NAME],
+    &[drain::VS_STREAMS],
+    &[recovery::SECONDS, recovery::VS_STREAMS, recovery::REBUILD],
+    &[held::NAME],
     &[
         link_speed::LOAD,
         link_speed::KNOWN,
@@ -169,7 +185,14 @@ async fn group(wanted: &[&'static str], args: &Args) -> Result<Vec<Figure>, NoFi
         ingest::NAME | unary::NAME | receipt::P50 | receipt::P99 => ingest::run(args, wanted).await,
         city::SPEED | city::PEAK => city::run(args, wanted),
         import::SECONDS | import::GROWTH => import::run(args, wanted).await,
-        get::NAME => Ok(vec![get::run(args).await?]),
+        list::NAME => Ok(vec![list::run(args).await?]),
+        watch::NAME => Ok(vec![watch::run(args).await?]),
+        recovery::SECONDS | recovery::VS_STREAMS | recovery::REBUILD => {
+            recovery::run(args, wanted).await
+        }
+        held::NAME => Ok(vec![held::run(args).await?]),
+        drain::VS_STREAMS => Ok(vec![drain::run(args).await?]),
+        get::P50 | get::NAME | get::MOST => get::run(args, wanted).await,
         link_speed::LOAD
         | link_speed::KNOWN
         | link_speed::STRONG

@@ -1,19 +1,16 @@
-//! The Kafka Streams peer: projection and pseudonym, exactly once, in a warm Java virtual machine. Its source and its jars' versions stand in
-//! `tests/bench/peers/streams`; it is built here, once for each version of them, under `target/bench/peers`.
+//! The Kafka Streams peer of enforcement: projection and pseudonym, exactly once, in a warm Java virtual machine.
 
 use crate::output::{self, Marks};
 use crate::wide::{self, Event, Names, Wide};
-use crate::{NoFigure, cpu, demand, town};
-use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::{NoFigure, cpu, jvm, town};
+use std::path::Path;
 use std::time::Instant;
 use walbrook_eventlog::topics;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::social_care::v1::CareEpisode;
 use walbrook_runtime::keystore::{FileKeyStore, KeyStore};
-use walbrook_testkit::process::{Launch, Running};
-use walbrook_tests::backbone::{Backbone, root};
+use walbrook_testkit::process::Running;
+use walbrook_tests::backbone::Backbone;
 
 /// Where it writes.
 const OUTPUT: &str = "bench.streams";
@@ -34,13 +31,6 @@ const SETTINGS: [(&str, &str); 12] = [
     ("consumer.max.poll.interval.ms", SESSION_MS),
     ("enable.metrics.push", "false"),
 ];
-const JVM: [&str; 4] = [
-    "-Xms768m",
-    "-Xmx768m",
-    "-XX:+UseParallelGC",
-    "-XX:ParallelGCThreads=2",
-];
-
 /// The running peer.
 pub struct Streams {
     running: Running,
@@ -62,30 +52,13 @@ impl Streams {
     /// # Errors
     /// When it cannot be built or ends.
     pub async fn start(place: &Backbone, names: &Names) -> Result<Self, NoFigure> {
-        let built = tokio::task::spawn_blocking(build).await??;
         let group = place.namespace.name("bench.streams");
         let output = town::peer_topic(place, OUTPUT).await?;
         let folder = place.folder().join("streams");
-        std::fs::create_dir_all(&folder)?;
-        let settings = folder.join("streams.properties");
-        std::fs::write(
-            &settings,
-            properties(place, names, &group, &output, &folder)?,
-        )?;
-        let mut launch = Launch::new("streams", java(), folder.join("streams.log"));
-        for argument in JVM {
-            launch = launch.arg(argument);
-        }
-        let jars = built.join("jars");
-        let classes = format!("{}:{}/*", built.join("classes").display(), jars.display());
-        let launch = launch
-            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
-            .arg("-cp")
-            .arg(classes)
-            .arg("Projection")
-            .arg(settings.display().to_string());
+        let settings = properties(place, names, &group, &output, &folder)?;
+        let launch = jvm::launch("Projection", &folder, &settings).await?;
         let mut streams = Self {
-            running: launch.start()?,
+            running: jvm::start(&launch)?,
             group,
         };
         streams.passed(place).await?;
@@ -162,7 +135,7 @@ fn properties(
     group: &str,
     output: &str,
     folder: &Path,
-) -> Result<String, NoFigure> {
+) -> Result<Vec<String>, NoFigure> {
     let key = FileKeyStore::open(place.keys_dir())?.purpose(wide::PURPOSE, "k1")?;
     let input = place.namespace.name(&topics::raw(wide::AGENCY));
     let mut lines = vec![
@@ -181,77 +154,5 @@ fn properties(
             .iter()
             .map(|(name, value)| format!("streams.{name}={value}")),
     );
-    Ok(lines.join("\n"))
-}
-
-fn java() -> PathBuf {
-    std::env::var_os("JAVA_HOME")
-        .map(|home| Path::new(&home).join("bin/java"))
-        .filter(|java| java.exists())
-        .unwrap_or_else(|| PathBuf::from("java"))
-}
-
-/// Fetches the jars with Maven and compiles the program, unless that was done for the same files before. Returns the folder.
-fn build() -> Result<PathBuf, NoFigure> {
-    let source = root().join("tests/bench/peers/streams");
-    let (pom, program) = (source.join("pom.xml"), source.join("src/Projection.java"));
-    let mut hash = Sha256::new();
-    hash.update(std::fs::read(&pom)?);
-    hash.update(std::fs::read(&program)?);
-    let version: String = hex::encode(hash.finalize()).chars().take(12).collect();
-    let folder = root().join(format!("target/bench/peers/streams-{version}"));
-    if folder.join("built").exists() {
-        return Ok(folder);
-    }
-    eprintln!("building the Kafka Streams peer (Maven fetches about 100 MB, once)");
-    let (jars, classes) = (folder.join("jars"), folder.join("classes"));
-    std::fs::create_dir_all(&classes)?;
-    let mut maven = Command::new("mvn");
-    maven
-        .args(["-B", "-q", "-f"])
-        .arg(&pom)
-        .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
-        .arg(format!("-DoutputDirectory={}", jars.display()));
-    finish("mvn dependency:copy-dependencies", maven)?;
-    // A Java runtime has no compiler; this one is a jar among the jars.
-    let mut compile = Command::new(java());
-    compile
-        .arg("-cp")
-        .arg(format!("{}/*", jars.display()))
-        .args([
-            "org.eclipse.jdt.internal.compiler.batch.Main",
-            "-17",
-            "-nowarn",
-        ])
-        .arg("-cp")
-        .arg(class_path(&jars)?)
-        .arg("-d")
-        .arg(&classes)
-        .arg(&program);
-    finish("compiling the Kafka Streams peer", compile)?;
-    std::fs::write(folder.join("built"), "")?;
-    Ok(folder)
-}
-
-/// The compiler knows no wildcards.
-fn class_path(jars: &Path) -> Result<String, NoFigure> {
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(jars)? {
-        paths.push(entry?.path().display().to_string());
-    }
-    paths.sort();
-    Ok(paths.join(":"))
-}
-
-fn finish(what: &str, mut command: Command) -> Result<(), NoFigure> {
-    let output = command.output()?;
-    demand(output.status.success(), || {
-        let printed = [output.stdout.clone(), output.stderr.clone()].concat();
-        let printed = String::from_utf8_lossy(&printed);
-        let lines: Vec<&str> = printed.lines().collect();
-        let end = lines
-            .get(lines.len().saturating_sub(15)..)
-            .unwrap_or_default();
-        format!("{what} failed: {}", end.join("\n"))
-    })
+    Ok(lines)
 }
