@@ -10,6 +10,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod beyond;
 mod conformance;
 mod counts;
 mod crashes;
@@ -23,6 +24,7 @@ mod identity_processes;
 mod lifecycle;
 mod merges;
 mod moves;
+mod notices;
 mod open_data;
 mod outages;
 mod patients;

@@ -33,6 +33,7 @@ mod glass;
 mod held;
 mod noticed;
 mod reads;
+mod removed;
 mod tampered;
 
 use sources::Manner;

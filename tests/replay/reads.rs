@@ -40,7 +40,7 @@ pub(crate) fn read_run() -> Held {
 }
 
 /// A run with one read; `None` when there is not more than one row to read.
-fn read_of(world: &World, view: &View) -> Option<Held> {
+pub(crate) fn read_of(world: &World, view: &View) -> Option<Held> {
     let mut held = Held::of(world);
     let pin = ControlFact::Pin(PinFact {
         kind: PinKind::ViewFile,

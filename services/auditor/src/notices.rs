@@ -167,9 +167,8 @@ impl Notices<'_> {
     fn complete(&mut self, log: &Log, place: &Place, said: NoticesComplete) {
         let topic = topics::shared(&said.purpose);
         let mut applied = said.applied.iter();
-        let stand = applied.all(|one| {
-            one.topic == topic && one.next_offset <= log.end(&topic, one.partition)
-        });
+        let stand = applied
+            .all(|one| one.topic == topic && one.next_offset <= log.end(&topic, one.partition));
         if !stand || said.reads_next > log.end(topics::READS, 0) {
             let expected = "offsets of the purpose's topic and of audit.reads that exist";
             self.report.differ("notice", place, expected, "others");
@@ -234,9 +233,18 @@ impl Notices<'_> {
         let events: BTreeSet<String> = notice.event_ids.iter().cloned().collect();
         let differs = [
             (notice.cause == word, "the cause that the retraction gives"),
-            (notice.notice_id == id, "the id that follows from cause and reader"),
-            (all_showed, "reads of its organisation and role that showed what fell"),
-            (!events.is_empty() && events.is_subset(&may), "events that fell of those rows"),
+            (
+                notice.notice_id == id,
+                "the id that follows from cause and reader",
+            ),
+            (
+                all_showed,
+                "reads of its organisation and role that showed what fell",
+            ),
+            (
+                !events.is_empty() && events.is_subset(&may),
+                "events that fell of those rows",
+            ),
         ];
         for (holds, expected) in differs {
             if !holds {
@@ -258,9 +266,8 @@ impl Notices<'_> {
         };
         let due = notice.due_on.as_ref().and_then(|date| date.days()).map(Day);
         let recorded = Instant(recorded_ms.saturating_mul(1_000));
-        let in_time = at.is_some_and(|at| {
-            (at.micros() - recorded.micros()).abs() <= RECORDED_WITHIN_MICROS
-        });
+        let in_time =
+            at.is_some_and(|at| (at.micros() - recorded.micros()).abs() <= RECORDED_WITHIN_MICROS);
         let expected = at.zip(days).map(|(at, days)| notice::due_on(at, days));
         if !in_time || due.is_none() || due != expected {
             let expected = "a day as its view's file says, from when it was put on record";
@@ -272,7 +279,8 @@ impl Notices<'_> {
         let own = self.is_of(&said.notice_id, &said.organisation, &said.role);
         if !own || said.officer.is_empty() || !ACTIONS.contains(&said.action.as_str()) {
             let expected = "an officer, a word of the closed list, and a notice before it of the same organisation and role";
-            self.report.differ("notice", place, expected, "something else");
+            self.report
+                .differ("notice", place, expected, "something else");
         }
     }
 
@@ -298,7 +306,8 @@ impl Notices<'_> {
         let mut owed = 0;
         for shown in shown {
             let rows = shown.read.answered.iter();
-            let people = rows.filter_map(|row| Pseudonym::try_from(row.person_pseudonym.as_slice()).ok());
+            let people =
+                rows.filter_map(|row| Pseudonym::try_from(row.person_pseudonym.as_slice()).ok());
             for person in people {
                 for (at, cause) in self.causes.of(&person) {
                     let stated = self.stated(shown, at);
@@ -315,7 +324,10 @@ impl Notices<'_> {
             self.report.differ(
                 "notice",
                 format!("{topic}[{partition}]@{offset}"),
-                format!("a notice to whom the read {}@{read} showed what fell", topics::READS),
+                format!(
+                    "a notice to whom the read {}@{read} showed what fell",
+                    topics::READS
+                ),
                 "none",
             );
         }

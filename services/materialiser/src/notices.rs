@@ -17,19 +17,19 @@ pub use record::{Ids, Records, wait_for_schemas};
 use crate::answer::Reads;
 use crate::audit::AuditError;
 use crate::error::MaterialiserError;
-use crate::ledger::Ledger;
 use crate::keeping::Clock;
+use crate::ledger::Ledger;
 use crate::ledger::{LedgerError, Opens};
 use crate::metrics::Metrics;
 use crate::notices::join::Join;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Monotonic};
 use tokio::sync::watch;
 use walbrook_domain::Instant;
 use walbrook_event::{framing, headers};
-use walbrook_eventlog::{LogError, Record, Severity, TopicPartition};
+use walbrook_eventlog::{Ends, LogError, Record, Severity, TopicPartition};
 use walbrook_proto::audit::v1::{Notice, NoticeAcknowledgement, NoticesComplete};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_runtime::process::Context;
@@ -40,6 +40,7 @@ use walbrook_view::canon::CanonError;
 const POLL: Duration = Duration::from_millis(50);
 const POLL_RECORDS: usize = 1_000;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+const LOOKS_EVERY: Duration = Duration::from_millis(5);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Notices cannot be worked out, written or read.
@@ -89,17 +90,13 @@ pub struct Notices {
     moved: watch::Sender<i64>,
     records: Records,
     clock: Clock,
+    ends: Mutex<Option<Box<dyn Ends>>>,
     sources: RwLock<BTreeMap<String, Arc<Source>>>,
 }
 
 impl Notices {
     /// Nothing read yet. By the clock it is said when a notice is due, and whether it is overdue.
-    pub fn new(
-        at: TopicPartition,
-        opens: Box<dyn Opens>,
-        records: Records,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(at: TopicPartition, opens: Box<dyn Opens>, records: Records, clock: Clock) -> Self {
         Self {
             at,
             opens,
@@ -107,6 +104,7 @@ impl Notices {
             moved: watch::Sender::new(0),
             records,
             clock,
+            ends: Mutex::new(None),
             sources: RwLock::default(),
         }
     }
@@ -204,14 +202,27 @@ impl Notices {
     }
 
     fn end(&self) -> Result<i64, LogError> {
-        let mut ends = self.opens.ends()?;
-        let end = ends.high_watermarks(std::slice::from_ref(&self.at), ANSWERS_WITHIN)?;
+        let mut ends = self.ends.lock();
+        let mut own = match ends.take() {
+            Some(own) => own,
+            None => self.opens.ends()?,
+        };
+        let end = own.high_watermarks(std::slice::from_ref(&self.at), ANSWERS_WITHIN)?;
+        // A client that failed is dropped: the next question has a new one.
+        *ends = Some(own);
         Ok(end.first().copied().unwrap_or(i64::MAX))
     }
 
-    /// The same for a thread.
-    pub(crate) fn is_caught_up(&self) -> Result<bool, NoticesError> {
-        Ok(*self.moved.borrow() >= self.end()?)
+    /// The same as [`Notices::caught_up`], for a thread.
+    pub(crate) fn wait_caught_up(&self, stop: &Shutdown) -> Result<(), NoticesError> {
+        let (end, deadline) = (self.end()?, Monotonic::now() + ANSWERS_WITHIN);
+        while *self.moved.borrow() < end {
+            if Monotonic::now() > deadline || stop.is_requested() {
+                return Err(NoticesError::Late);
+            }
+            std::thread::sleep(LOOKS_EVERY);
+        }
+        Ok(())
     }
 }
 

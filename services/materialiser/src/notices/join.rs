@@ -125,9 +125,7 @@ impl Join {
         stop: &Shutdown,
     ) -> Result<(), NoticesError> {
         settled(&source.bound, began, stop)?;
-        if !self.notices.is_caught_up()? {
-            return Err(NoticesError::Late);
-        }
+        self.notices.wait_caught_up(stop)?;
         let purpose = source.purpose.clone();
         let before = self.notices.ask(|book| book.through(&purpose));
         let now = self.notices.now();

@@ -1,5 +1,6 @@
 //! Tests by part.
 
+mod area;
 mod children;
 mod clocks;
 mod cohort;
@@ -12,6 +13,7 @@ mod histories;
 mod history;
 mod housing;
 mod limits;
+mod notice;
 mod pages;
 mod passing;
 mod records;
