@@ -9,9 +9,9 @@ use walbrook_proto::audit::v1::ReadRecord;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::housing::v1::{Event, HomelessnessApplication, event};
 use walbrook_proto::view::v1::{CountRowsRequest, CountRowsResponse, ListRowsRequest, ReadContext};
-use walbrook_tests::acts::{OFFICER, VIEW, agreement_text};
+use walbrook_tests::acts::{OFFICER, VIEW, agreement_text, contact};
 use walbrook_tests::backbone::{Backbone, Options, journey};
-use walbrook_tests::people::{CAMDEN, Person, days_ago, event_id, head};
+use walbrook_tests::people::{CAMDEN, ISLINGTON, Person, days_ago, event_id, head};
 
 const STATISTICIAN: &str = "statistician";
 /// Before the end of the last whole month, whatever the day.
@@ -203,6 +203,40 @@ fn lies_are_found(backbone: &Backbone) {
     }
 }
 
+/// Scope by area: Camden's statistician counts whom Islington's teams met in Camden; Islington's counts nobody there.
+async fn people_are_counted_where_they_were_met(backbone: &Backbone) {
+    let text = agreement_text("rough-sleeping-statistics")
+        .replace(
+            "id = \"rough-sleeping-statistics\"",
+            "id = \"met-in-the-area\"",
+        )
+        .replace(
+            "[[flow]]\norganisation = \"GSS:E12000007\"",
+            "[[flow]]\nclass = \"london-authority\"",
+        )
+        .replace("scope = [\"own-subjects\"]", "scope = [\"area\"]");
+    backbone.agree(&text, &[CAMDEN, ISLINGTON]).await;
+    for number in 0..12 {
+        let person = Person::number(940 + number);
+        let sent = backbone.publish(ISLINGTON, contact(&event_id(), &person, DAYS_AGO));
+        sent.await.expect("a receipt");
+    }
+    backbone.decided().await;
+    backbone
+        .until("twelve more counted", || async {
+            let answer = count(backbone, (CAMDEN, STATISTICIAN), VIEW, &[]).await;
+            let answer = answer.map_err(|refused| refused.to_string())?;
+            match answer.cells[0].people {
+                // Fifteen and ten.
+                Some(25) => Ok(()),
+                other => Err(format!("{other:?} now")),
+            }
+        })
+        .await;
+    let theirs = count(backbone, (ISLINGTON, STATISTICIAN), VIEW, &[]).await;
+    assert_eq!(theirs.expect("an answer").cells[0].people, None);
+}
+
 #[test]
 fn trap_18_a_statistician_counts_groups_of_ten_and_reaches_nobody() {
     journey(async {
@@ -266,6 +300,7 @@ fn trap_18_a_statistician_counts_groups_of_ten_and_reaches_nobody() {
 
         rows_and_counts_stay_apart(&backbone).await;
         what_is_not_offered_is_refused(&backbone).await;
+        people_are_counted_where_they_were_met(&backbone).await;
         backbone.assert_audit_is_clean();
         lies_are_found(&backbone);
     });

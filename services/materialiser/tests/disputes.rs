@@ -113,10 +113,8 @@ async fn a_cell_is_marked_until_its_source_has_answered() {
         context: context(),
         resume_token: String::new(),
     };
-    let watched = running
-        .client
-        .clone()
-        .watch_rows(running.request(CAMDEN, OFFICER, message));
+    let mut client = running.client.clone();
+    let watched = client.watch_rows(running.request(CAMDEN, OFFICER, message));
     let mut watched = watched.await.unwrap().into_inner();
     let why = explain(&running, 2).await;
     let (read_id, event) = (why.facts.clone().unwrap().read_id, behind(&why));

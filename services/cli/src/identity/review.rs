@@ -44,7 +44,7 @@ pub enum ReviewCommand {
 pub struct ListArgs {
     /// Only these outcomes (may be repeated)
     #[arg(long = "status", value_name = "STATUS", conflicts_with = "blind",
-          value_parser = ["POTENTIAL_MATCH", "LOW_CONFIDENCE_MATCH", "MANY_MATCH", "CONTRADICTED", "TWO_NHS_NUMBERS", "BIRTHS_FAR", "FULL"])]
+          value_parser = ["POTENTIAL_MATCH", "LOW_CONFIDENCE_MATCH", "MANY_MATCH", "CONTRADICTED", "TWO_NHS_NUMBERS", "BIRTHS_FAR", "FULL", "DISPUTED"])]
     pub statuses: Vec<String>,
     /// Only pairs of which this organisation holds a record
     #[arg(

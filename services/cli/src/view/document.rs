@@ -222,6 +222,12 @@ fn heading(view: &View, role: Option<&str>) -> String {
     let _ = writeln!(out, "View       {}", view.name);
     let _ = writeln!(out, "Purpose    {}", view.purpose);
     let _ = writeln!(out, "Who        {population}");
+    if let Some(area) = &view.area {
+        let _ = writeln!(
+            out,
+            "Where      by {area}: who reads by area is shown those of whom it lies in the reader's own"
+        );
+    }
     let _ = writeln!(out, "How        {}", modes.join(", "));
     if let Some(role) = role {
         let _ = writeln!(out, "As         {role} sees it");

@@ -267,7 +267,7 @@ fn modelled(item: &ReviewItem) -> Option<String> {
 
 /// Why a pair waits for a person.
 fn because(item: &ReviewItem) -> &'static str {
-    if item.strategy.starts_with("manual") {
+    if item.strategy.starts_with("manual") && item.status != "DISPUTED" {
         return "an operator asked to merge the two, and was refused";
     }
     match item.status.as_str() {
@@ -278,6 +278,7 @@ fn because(item: &ReviewItem) -> &'static str {
             "a number or the rest agrees, but given and family names are both far apart"
         }
         "BIRTHS_FAR" => "a number or the rest agrees, but the dates of birth are far apart",
+        "DISPUTED" => "the two are linked, and a reader who was shown their row says that one is of somebody else",
         "TWO_NHS_NUMBERS" => "one person would have two different verified NHS numbers",
         "FULL" => "one person would have more records than it may have",
         _ => "somebody has to look",

@@ -400,3 +400,77 @@ fn what_may_be_shown_changes_by_itself_on_a_turning_day_alone() {
         assert_eq!(changes, 1, "{not_after:?}");
     }
 }
+
+#[test]
+fn each_area_of_the_list_is_one_authoritys_at_most_and_all_are_city_halls() {
+    let list = crate::testing::root().join("schemas/codelists/outreach_area.csv");
+    let text = std::fs::read_to_string(list).unwrap();
+    let rows = text.lines().filter(|line| !line.starts_with('#')).skip(1);
+    let places: Vec<&str> = rows.map(|row| row.split(',').next().unwrap()).collect();
+    assert!(places.len() >= 36, "{places:?}");
+    let authorities: Vec<Organisation> =
+        (1..=33).map(|n| org(&format!("GSS:E0900{n:04}"))).collect();
+    for place in &places {
+        let own = authorities.iter().filter(|one| lies_in(one, place)).count();
+        assert_eq!(own, usize::from(place.starts_with("E09")), "{place}");
+        assert!(lies_in(&org("GSS:E12000007"), place), "{place}");
+        for nobody in [
+            "CHARITY:street-outreach",
+            "ODS:RRV",
+            "POLICE_FORCE:metropolitan",
+        ] {
+            assert!(!lies_in(&org(nobody), place), "{nobody} {place}");
+        }
+    }
+    for elsewhere in ["E08000025", "", "LONDON", "E09000034"] {
+        assert!(!lies_in(&org("GSS:E12000007"), elsewhere), "{elsewhere}");
+    }
+}
+
+#[test]
+fn the_area_is_asked_about_only_where_it_decides_and_lets_nobody_past_a_restriction() {
+    let log = signed();
+    let found = entitled(
+        &log,
+        "GSS:E12000007",
+        "statistician",
+        "rough_sleeping_risk",
+        "rough-sleeping",
+        Mode::Cohort,
+    );
+    let [one] = found.as_slice() else {
+        panic!("one agreement: {found:?}");
+    };
+    let handle = |organisation: &str, restricted| HandleFacts {
+        organisation: org(organisation),
+        responsible_authority: None,
+        chosen_authority: None,
+        restricted,
+    };
+    for (restricted, in_area, expected) in [
+        (false, true, Admission::Inside),
+        (false, false, Admission::Outside),
+        (true, true, Admission::Outside),
+    ] {
+        let handles = [handle(CAMDEN, restricted)];
+        let admission = one.admits(&SubjectFacts(&handles), &|| in_area);
+        assert_eq!(admission, expected);
+    }
+    let asked = std::cell::Cell::new(0);
+    let own = entitled(
+        &log,
+        CAMDEN,
+        "housing-options-officer",
+        "rough_sleeping_risk",
+        "rough-sleeping",
+        Mode::Case,
+    );
+    for entitlement in &own {
+        let handles = [handle(CAMDEN, false)];
+        entitlement.admits(&SubjectFacts(&handles), &|| {
+            asked.set(asked.get() + 1);
+            true
+        });
+    }
+    assert_eq!(asked.get(), 0);
+}

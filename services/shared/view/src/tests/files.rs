@@ -75,6 +75,20 @@ fn each_planted_fault_is_named_by_line_and_field() {
             "looked-after-children",
         ),
         (
+            "points = true",
+            "points = true\narea = \"weeks\"",
+            7,
+            "area",
+            "no feature of kind last over a text",
+        ),
+        (
+            "points = true",
+            "points = true\narea = \"street\"",
+            7,
+            "area",
+            "no feature of kind last over a text",
+        ),
+        (
             "\"adults\"",
             "\"looked-after-children\"",
             4,

@@ -6,6 +6,8 @@ use crate::reading::{Grant, Reading, Source, Standing};
 use crate::state::Person;
 use crate::value::Value;
 use crate::wire::SharedSchema;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use walbrook_domain::*;
 use walbrook_policy::catalogue::{Catalogue, EventShape, FieldKind, FieldShape, SubjectKind};
 use walbrook_policy::class::Who;
@@ -15,7 +17,17 @@ pub fn catalogue() -> Catalogue {
     crate::file::catalogue()
 }
 
+/// A view of the project, read once: a property test asks for it again and again.
 pub fn view(name: &str) -> View {
+    static READ: Mutex<BTreeMap<String, View>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap();
+    let view = read
+        .entry(name.to_owned())
+        .or_insert_with(|| read_view(name));
+    view.clone()
+}
+
+fn read_view(name: &str) -> View {
     let path = format!(
         "{}/../../../deploy/views/{name}.toml",
         env!("CARGO_MANIFEST_DIR")
@@ -128,6 +140,8 @@ pub struct Granted {
     pub closed: Vec<AgreementId>,
     /// Whoever is in the reader's area is within reach, too.
     pub by_area: bool,
+    /// When the agreements are asked, where that is not the row's own time.
+    pub asked_at: Option<Instant>,
 }
 
 pub fn granted(sources: &[(&str, &str)]) -> Granted {
@@ -148,6 +162,7 @@ pub fn granted(sources: &[(&str, &str)]) -> Granted {
         },
         role: "social-worker".to_owned(),
         by_area: false,
+        asked_at: None,
         closed: Vec::new(),
     }
 }
@@ -174,6 +189,9 @@ impl Reading for Granted {
         } else {
             Admission::WithCaseReference
         }
+    }
+    fn asked_at(&self) -> Option<Instant> {
+        self.asked_at
     }
     fn holds_area(&self, place: &str) -> bool {
         walbrook_policy::read::lies_in(&self.reader, place)
