@@ -22,6 +22,9 @@ pub mod compute;
 pub mod config;
 pub mod convert;
 pub mod count;
+mod damage;
+pub mod dispute;
+mod doubts;
 pub mod error;
 pub mod follow;
 pub mod grpc;
@@ -49,7 +52,7 @@ use crate::error::MaterialiserError;
 use crate::grpc::Service;
 use crate::identity::Identity;
 use crate::keeping::Clock;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::metrics::Metrics;
 use crate::notices::{Notices, Records};
 use crate::setup::ViewFile;
@@ -128,9 +131,19 @@ pub async fn run_by(
         Arc::clone(&parts.audit),
         setup::calendar(),
         parts.metrics.clone(),
-        ledger,
-    );
+        Arc::clone(&ledger),
+    )
+    .with_glass_held(config.break_glass);
     let reads = Arc::new(reads);
+    let (told, identity, stop) = (
+        Arc::clone(&reads),
+        parts.identity()?,
+        context.shutdown.clone(),
+    );
+    context.tasks.spawn(Kind::optional("doubts"), async move {
+        doubts::follow(told, identity, stop).await;
+        Ok::<(), String>(())
+    });
     let watches = Watches::new(
         Arc::clone(&reads),
         setup::calendar(),
@@ -253,8 +266,21 @@ impl<'c> Parts<'c> {
     /// The index of reads. Reads are answered without it; decisions and explanations wait for it.
     fn follow_reads(&self) -> Result<Arc<Ledger>, MaterialiserError> {
         let folder = self.context.common.data_dir.join("reads");
-        let opens = Box::new(self.kafka.clone());
-        let ledger = Arc::new(Ledger::open(&folder, self.single(topics::READS), opens)?);
+        let open = || {
+            let opens = Box::new(self.kafka.clone());
+            Ledger::open(&folder, self.single(topics::READS), opens)
+        };
+        let ledger = match damage::unwound(open) {
+            Some(Err(LedgerError::Disk(error))) if damage::is_damage(&error) => None,
+            opened => opened,
+        };
+        let ledger = ledger.unwrap_or_else(|| {
+            tracing::warn!(folder = %folder.display(), "the index of reads is damaged: it is deleted, and filled again from the log");
+            // Where it cannot be deleted, opening it says why.
+            let _ = std::fs::remove_dir_all(&folder);
+            open()
+        });
+        let ledger = Arc::new(ledger?);
         let (following, stop) = (Arc::clone(&ledger), self.context.shutdown.clone());
         self.context
             .tasks

@@ -10,6 +10,7 @@ use crate::answer::Served;
 use crate::board::Board;
 use crate::book::Book;
 use crate::bound::{Bound, Rounds};
+use crate::damage::unwound;
 use crate::error::MaterialiserError;
 use crate::follow::Follower;
 use crate::keeping::Keeping;
@@ -315,8 +316,10 @@ impl Parts<'_> {
         tasks.spawn_blocking(Kind::finite("shared-follower"), move || {
             let (part, voice) = (follower.part, Arc::clone(&follower.voice));
             let topic = Arc::clone(&follower.topic);
-            let settled = follower.run(&readiness, &stop).unwrap_or_else(|error| {
-                let cause = walbrook_runtime::status::chain(&error);
+            let ran = unwound(|| follower.run(&readiness, &stop));
+            let ran = ran.map(|ran| ran.map_err(|error| walbrook_runtime::status::chain(&error)));
+            let ran = ran.unwrap_or_else(|| Err("it panicked; start the process again".to_owned()));
+            let settled = ran.unwrap_or_else(|cause| {
                 tracing::error!(topic = &*topic, cause, "the topic is not followed any more: rows of its views are refused once the bound is over");
                 if !voice.is_silent() && !stop.is_requested() {
                     readiness.not_ready(part, cause);

@@ -1,6 +1,7 @@
 //! What the process needs before it can serve: view files, schemas, topics, a restored state.
 
 use crate::audit::SchemaIds;
+use crate::damage::unwound;
 use crate::error::MaterialiserError;
 use crate::follow::SchemaText;
 use crate::shelf::Held;
@@ -14,7 +15,9 @@ use walbrook_domain::{Day, Purpose, WorkingCalendar};
 use walbrook_eventlog::{Ends, Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_policy::Catalogue;
-use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord, Removal};
+use walbrook_proto::audit::v1::{
+    BreakGlassReview, Dispute, DisputeAnswer, OfficerDecision, ReadRecord, Removal,
+};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_runtime::process::Context;
 use walbrook_runtime::wait;
@@ -209,23 +212,28 @@ pub fn restore(
 ) -> Result<(Store, Vec<Held>), MaterialiserError> {
     let path = version.store();
     let ends = ends.high_watermarks(shared, ENDS_WITHIN)?;
-    let opened = Store::open(&path, fingerprint).and_then(|store| {
-        let held = held(&store, shared)?;
-        Ok((store, held))
+    let opened = unwound(|| {
+        Store::open(&path, fingerprint).and_then(|store| {
+            let held = held(&store, shared)?;
+            Ok((store, held))
+        })
     });
     match opened {
-        Ok((store, held)) => {
+        Some(Ok((store, held))) => {
             let fits = |(held, end): (&Held, &i64)| held.next_offset <= *end;
             if held.iter().zip(&ends).all(fits) {
                 return Ok((store, held));
             }
             tracing::warn!(store = %path.display(), "the view store is ahead of the log: it is another log's, and is filled again");
         }
-        Err(error) if error.is_damage() => {
+        Some(Err(error)) if error.is_damage() => {
             let cause = walbrook_runtime::status::chain(&error);
             tracing::warn!(store = %path.display(), cause, "the view store is damaged: it is deleted, and filled again from the log");
         }
-        Err(error) => return Err(error.into()),
+        None => {
+            tracing::warn!(store = %path.display(), "the view store cannot be read: it is deleted, and filled again from the log");
+        }
+        Some(Err(error)) => return Err(error.into()),
     }
     version.delete_store()?;
     let store = Store::open(&path, fingerprint)?;
@@ -290,6 +298,19 @@ pub async fn wait_for_schemas(
             OfficerDecision::SCHEMA,
         )
         .await?,
+        review: id(
+            topics::READS,
+            BreakGlassReview::FULL_NAME,
+            BreakGlassReview::SCHEMA,
+        )
+        .await?,
+        dispute: id(topics::READS, Dispute::FULL_NAME, Dispute::SCHEMA).await?,
+        answer: id(
+            topics::READS,
+            DisputeAnswer::FULL_NAME,
+            DisputeAnswer::SCHEMA,
+        )
+        .await?,
         removal: id(topics::REMOVALS, Removal::FULL_NAME, Removal::SCHEMA).await?,
     })
 }
@@ -309,6 +330,7 @@ pub async fn wait_for_topics(
             || [
                 topics::AGREEMENTS,
                 topics::READS,
+                topics::NOTICES,
                 topics::REMOVALS,
                 topics::LINKS,
                 topics::POLICY,

@@ -4,6 +4,7 @@
 //! stands at. Everything stands in one keyspace: whatever of the end of its files is lost, what is left is the state of one moment. A store of
 //! another format, another topic or other views is emptied and filled from the log again; so is one that was deleted, or is damaged.
 
+use crate::damage::is_damage;
 use crate::notices::Causes;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::path::{Path, PathBuf};
@@ -63,35 +64,6 @@ impl StoreError {
             StoreError::Folder { .. } | StoreError::Gone { .. } => false,
         }
     }
-}
-
-fn is_damage(error: &fjall::Error) -> bool {
-    match error {
-        fjall::Error::Io(error) => is_damaged_file(error),
-        fjall::Error::Storage(error) => match error {
-            fjall::LsmError::Io(error) => is_damaged_file(error),
-            _ => true,
-        },
-        fjall::Error::Locked | fjall::Error::Poisoned | fjall::Error::KeyspaceDeleted => false,
-        _ => true,
-    }
-}
-
-/// A file that is missing, too short or says something impossible; not a disk that is full or may not be written.
-fn is_damaged_file(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory};
-    use std::io::ErrorKind::{InvalidData, InvalidInput, NotFound, Other, UnexpectedEof};
-    let kinds = [
-        InvalidData,
-        InvalidInput,
-        NotFound,
-        Other,
-        UnexpectedEof,
-        AlreadyExists,
-        IsADirectory,
-        NotADirectory,
-    ];
-    kinds.contains(&error.kind())
 }
 
 /// A removal that is still to be written to the audit log, by key.
@@ -232,6 +204,13 @@ impl Store {
         let next = next_offset.to_be_bytes();
         batch.insert(&self.items, offset_key(partition), next.as_slice());
         batch.commit().map_err(|source| self.disk("write", source))
+    }
+
+    /// Writes what stands in memory alone into tables; for tests of what is on disk.
+    #[doc(hidden)]
+    pub fn flushed(&self) {
+        // A test that needs tables looks for them.
+        let _ = self.items.rotate_memtable_and_wait();
     }
 
     /// What fell, as it is kept here.

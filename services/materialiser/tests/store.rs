@@ -8,11 +8,14 @@
     reason = "a test stops at the first surprise"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use walbrook_domain::*;
+use walbrook_eventlog::{Ends, LogError, TopicPartition};
+use walbrook_materialiser::setup;
 use walbrook_materialiser::store::Store;
+use walbrook_materialiser::versions::{Version, Versions};
 use walbrook_view::{Contribution, ContributionKey, Input, Partition, Retraction};
 
 const FOLDER: &str = "WALBROOK_TEST_STORE";
@@ -155,4 +158,195 @@ fn another_meaning_empties_the_store_and_what_is_owed_is_kept_until_it_is_settle
     drop(store);
     let store = Store::open(folder.path(), &[2; 32]).unwrap();
     assert_eq!(store.restore(0).unwrap(), (Partition::default(), 0));
+}
+
+/// A log that ends where the test says.
+struct EndsAt(i64);
+
+impl Ends for EndsAt {
+    fn high_watermarks(
+        &mut self,
+        partitions: &[TopicPartition],
+        _: Duration,
+    ) -> Result<Vec<i64>, LogError> {
+        Ok(vec![self.0; partitions.len()])
+    }
+}
+
+fn restored(version: &Version, end: i64) -> (Partition, i64) {
+    let shared = [TopicPartition::new("t", 0)];
+    let (store, mut held) = setup::restore(version, &FINGERPRINT, EndsAt(end), &shared).unwrap();
+    drop(store);
+    let held = held.remove(0);
+    (held.state, held.next_offset)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// The part of a file that says something: journals are allocated ahead.
+fn written(file: &Path) -> u64 {
+    let bytes = std::fs::read(file).unwrap();
+    let last = bytes.iter().rposition(|byte| *byte != 0);
+    last.map_or(0, |at| at as u64 + 1)
+}
+
+/// Flipped bytes, files cut off, emptied, gone, swapped or foreign, a folder for a file: the state is that of some offset, whole, or it is filled
+/// again from the beginning.
+#[test]
+fn a_damaged_store_holds_the_state_of_one_offset_or_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let versions = Versions::open(place.path()).unwrap();
+    let whole = versions.begin().unwrap();
+    let store = Store::open(&whole.store(), &FINGERPRINT).unwrap();
+    let (mut state, mut end) = (Partition::default(), 0);
+    for batch in 0..40 {
+        let mut changes = Vec::new();
+        for _ in 0..25 {
+            state.apply(input(end), &mut changes);
+            end += 1;
+        }
+        store.commit(0, end, changes, Vec::new()).unwrap();
+        if batch == 20 {
+            // Some of it stands in tables, the rest in the journal.
+            store.flushed();
+        }
+    }
+    drop(store);
+    assert_eq!(restored(&whole, end), (fold(end), end), "undamaged");
+    assert_eq!(restored(&whole, end - 1), (fold(0), 0), "another log's");
+    let pristine = place.path().join("pristine");
+    // What was another log's was deleted: filled again.
+    let store = Store::open(&whole.store(), &FINGERPRINT).unwrap();
+    let mut changes = Vec::new();
+    let mut state = Partition::default();
+    (0..end).for_each(|offset| {
+        state.apply(input(offset), &mut changes);
+        if offset % 25 == 24 {
+            store
+                .commit(0, offset + 1, std::mem::take(&mut changes), Vec::new())
+                .unwrap();
+        }
+        if offset == end / 2 {
+            store.flushed();
+        }
+    });
+    drop(store);
+    copy(&whole.store(), &pristine);
+
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |most: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % most.max(1)
+    };
+    let mut again = 0;
+    for number in 0..72 {
+        whole.delete_store().unwrap();
+        copy(&pristine, &whole.store());
+        let all = files(&whole.store());
+        let at = usize::try_from(below(all.len() as u64)).unwrap();
+        let file = &all[at];
+        let said = match number % 6 {
+            0 | 1 => {
+                let mut bytes = std::fs::read(file).unwrap();
+                let place = usize::try_from(below(written(file))).unwrap();
+                if let Some(byte) = bytes.get_mut(place) {
+                    *byte ^= 1 << below(8);
+                }
+                std::fs::write(file, bytes).unwrap();
+                format!("a byte flipped at {place}")
+            }
+            2 => {
+                let length = below(written(file));
+                let opened = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+                opened.set_len(length).unwrap();
+                format!("cut off at {length}")
+            }
+            3 => {
+                std::fs::remove_file(file).unwrap();
+                "gone".to_owned()
+            }
+            4 => {
+                std::fs::remove_file(file).unwrap();
+                std::fs::create_dir(file).unwrap();
+                "a folder in its place".to_owned()
+            }
+            _ => {
+                std::fs::write(file.with_extension("foreign"), [7; 900]).unwrap();
+                std::fs::write(file, b"a foreign file").unwrap();
+                "a foreign file in its place".to_owned()
+            }
+        };
+        let (state, next) = restored(&whole, end);
+        assert_eq!(
+            state,
+            fold(next),
+            "{}: {said}: the state is not that of offset {next}",
+            file.display()
+        );
+        again += usize::from(next == 0);
+    }
+    assert!(again > 18, "only {again} were found to be damaged");
+}
+
+#[test]
+fn a_store_written_anew_holds_the_same_and_nothing_that_left() {
+    let place = tempfile::tempdir().unwrap();
+    let (old, new) = (place.path().join("old"), place.path().join("new"));
+    let store = Store::open(&old, &FINGERPRINT).unwrap();
+    let (first, later) = (Day(10), Day(11));
+    store.begun(first).unwrap();
+    let mut state = Partition::default();
+    let mut changes = Vec::new();
+    (0..30).for_each(|offset| {
+        state.apply(input(offset), &mut changes);
+    });
+    let owed = (
+        walbrook_materialiser::store::owed_key(0, 5, "v"),
+        b"removal".to_vec(),
+    );
+    store.commit(0, 30, changes, vec![owed.clone()]).unwrap();
+    assert!(
+        !store.holds_what_left(first).unwrap(),
+        "once a day is enough"
+    );
+    assert!(store.holds_what_left(later).unwrap());
+    let anew = store.written_anew(&new, later).unwrap();
+    assert!(!anew.holds_what_left(later).unwrap() && !anew.holds_what_left(Day(12)).unwrap());
+    drop((store, anew));
+    let anew = Store::open(&new, &FINGERPRINT).unwrap();
+    assert_eq!(anew.restore(0).unwrap(), (state, 30));
+    assert_eq!(anew.owed().unwrap(), [owed]);
+    anew.stands().unwrap();
+    std::fs::remove_dir_all(&new).unwrap();
+    assert!(anew.stands().is_err());
+    std::fs::create_dir_all(&new).unwrap();
+    assert!(anew.stands().is_err(), "another folder of the same name");
 }
