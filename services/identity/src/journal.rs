@@ -69,7 +69,7 @@ impl Clients for walbrook_eventlog_kafka::Kafka {
     }
 
     fn transactor(&self, id: &str) -> Box<dyn Transactor> {
-        Box::new(self.transactor(id, TRANSACTION_TIMEOUT))
+        Box::new(self.transactor(id, TRANSACTION_TIMEOUT).in_waves())
     }
 
     fn positions(&self) -> Result<Box<dyn Positions>, LogError> {

@@ -168,7 +168,7 @@ impl Snapshot {
         let mut held = self.head(&mut input, clients, format)?;
         let count = read_number(&mut input).map_err(|error| self.short(error))?;
         let room = usize::try_from(count.min(most)).unwrap_or(0);
-        held.index = self.records(input, count, Index::with_capacity(room))?;
+        held.index = self.records(input, count, room)?;
         Ok(Some(held))
     }
 
@@ -240,8 +240,9 @@ impl Snapshot {
         &self,
         mut input: Hashed<impl Read + Send>,
         count: u64,
-        mut index: Index,
+        room: usize,
     ) -> Result<Index, SnapshotError> {
+        let mut index = Index::with_capacity(room);
         std::thread::scope(|scope| {
             let (raw, bodies) = sync_channel::<Vec<Body>>(AHEAD);
             let (decoded, records) = sync_channel::<Result<Vec<PersonRecord>, String>>(AHEAD);
@@ -267,7 +268,7 @@ impl Snapshot {
             });
             let (blocked, entering) = sync_channel::<Result<Vec<PersonRecord>, String>>(AHEAD);
             let filling = scope.spawn(move || {
-                let mut filling = Filling::default();
+                let mut filling = Filling::with_capacity(room);
                 for chunk in records {
                     for record in chunk.iter().flatten() {
                         filling.add(record);

@@ -1,5 +1,6 @@
 //! The whole state of identity in memory: a pure function of the set of records, so that a rebuilt index equals the live one.
 
+mod content;
 mod filling;
 mod lookup;
 mod words;
@@ -7,7 +8,7 @@ mod words;
 pub use filling::Filling;
 
 use super::demographics::Key;
-use super::record::{PersonRecord, Token};
+use super::record::PersonRecord;
 use super::table::{Buckets, Postings, Slot, Slots};
 use super::waiting::Waiting;
 use foldhash::fast::RandomState;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use walbrook_domain::{Day, Handle, PersonId};
-use walbrook_matching::{Brief, Counts, Features, blocks};
+use walbrook_matching::{Brief, Counts, Spelling, blocks};
 use words::Words;
 
 /// Records by handle, and every way in which they are looked up.
@@ -25,10 +26,9 @@ use words::Words;
 #[derive(Debug, Default, Clone)]
 pub struct Index {
     slots: Vec<Option<Arc<PersonRecord>>>,
-    /// What a record is compared by, beside each slot.
-    rows: Vec<Row>,
-    /// The little of it that is looked at first.
+    /// What is looked at first of the record in each slot, and what second.
     briefs: Vec<Brief>,
+    rows: Vec<Row>,
     free: Vec<Slot>,
     handles: Slots,
     tokens: Slots,
@@ -53,11 +53,12 @@ pub struct Index {
     hasher: RandomState,
 }
 
-/// What a record is compared by, close together: a search looks at hundreds of records that it then leaves alone, and whatever it would have to fetch from
-/// elsewhere for each of them is what it would take.
+/// What is looked at second, in one line of a processor's cache: a search looks at dozens of records that it then leaves alone, and whatever it would have to
+/// fetch from elsewhere for each of them is what it would take.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
 pub(super) struct Row {
-    pub(super) features: Features,
+    pub(super) spelling: Spelling,
     /// The organisation that holds it, by number: records are compared under an agreement only.
     pub(super) organisation: u32,
 }
@@ -119,6 +120,8 @@ impl Index {
             briefs: Vec::with_capacity(records),
             handles: Slots::with_capacity(records),
             tokens: Slots::with_capacity(records),
+            // No more persons than records, and rarely fewer than half as many.
+            persons: Postings::with_capacity(records / 2),
             ..Self::default()
         }
     }
@@ -230,7 +233,7 @@ impl Index {
 
     fn enter_said(&mut self, slot: Slot, record: &PersonRecord) {
         let row = Row {
-            features: *record.features(),
+            spelling: record.features().spelling(),
             organisation: self.words.number(&record.organisation),
         };
         if self.rows.len() < self.slots.len() {
@@ -240,7 +243,7 @@ impl Index {
         let place = slot as usize;
         if let (Some(kept), Some(brief)) = (self.rows.get_mut(place), self.briefs.get_mut(place)) {
             *kept = row;
-            *brief = row.features.brief();
+            *brief = record.features().brief();
         }
         let features = record.features();
         for (_, key) in record.strong_keys() {
@@ -348,68 +351,4 @@ fn hash_at(
 ) -> u64 {
     let record = slots.get(slot as usize).and_then(Option::as_ref);
     hasher.hash_one(record.map_or(0, |record| prefix(record)))
-}
-
-/// Everything that must be equal of two indexes that hold the same records, whatever slots they gave them.
-#[derive(PartialEq)]
-struct Content<'a> {
-    records: BTreeMap<Handle, &'a PersonRecord>,
-    tokens: BTreeMap<Token, Handle>,
-    in_order: BTreeMap<i64, Handle>,
-    persons: BTreeMap<PersonId, Vec<Handle>>,
-    strong: BTreeMap<Key, BTreeSet<Handle>>,
-    exact: BTreeMap<Key, BTreeSet<Handle>>,
-    blocks: BTreeMap<u32, BTreeSet<Handle>>,
-    counts: &'a Counts,
-    apart: &'a HashMap<Handle, BTreeMap<Handle, usize>>,
-    joined_by: BTreeMap<Handle, BTreeSet<Handle>>,
-    growing_up: &'a BTreeSet<(Day, Handle)>,
-    waiting: &'a Waiting,
-    last_join: i64,
-}
-
-impl Index {
-    fn content(&self) -> Content<'_> {
-        let handle = |slot: &Slot| handle_at(&self.slots, *slot);
-        let sets = |postings: &Postings<Key>| {
-            let of =
-                |(key, slots): (&Key, &[Slot])| (*key, slots.iter().filter_map(handle).collect());
-            postings.iter().map(of).collect()
-        };
-        let blocks = self.blocks.iter();
-        let records = self.handles.iter().filter_map(|slot| self.at(slot));
-        let tokens = self.tokens.iter().filter_map(|slot| self.at(slot));
-        let members = self.persons.iter();
-        let joined = self.joined_by.iter();
-        let in_order = self.in_order.iter();
-        Content {
-            records: records.map(|record| (record.handle, &**record)).collect(),
-            tokens: tokens.map(|record| (record.token, record.handle)).collect(),
-            in_order: in_order
-                .filter_map(|(at, slot)| Some((*at, handle(slot)?)))
-                .collect(),
-            persons: members
-                .map(|(person, slots)| (*person, slots.iter().filter_map(handle).collect()))
-                .collect(),
-            strong: sets(&self.strong),
-            exact: sets(&self.exact),
-            blocks: blocks
-                .map(|(key, slots)| (key, slots.iter().filter_map(handle).collect()))
-                .collect(),
-            counts: &self.counts,
-            apart: &self.apart,
-            joined_by: joined
-                .map(|(survivor, slots)| (*survivor, slots.iter().filter_map(handle).collect()))
-                .collect(),
-            growing_up: &self.growing_up,
-            waiting: &self.waiting,
-            last_join: self.last_join,
-        }
-    }
-}
-
-impl PartialEq for Index {
-    fn eq(&self, other: &Self) -> bool {
-        self.content() == other.content()
-    }
 }

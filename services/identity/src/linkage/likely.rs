@@ -2,7 +2,7 @@
 
 use super::command::{MatchingCover, Turn};
 use super::demographics::Strategy;
-use super::index::Index;
+use super::index::{Index, Row};
 use super::record::{Found, PersonRecord};
 use super::search::Lead;
 use super::step::Core;
@@ -10,7 +10,9 @@ use super::table::Slot;
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 use walbrook_domain::Organisation;
-use walbrook_matching::{BlockKey, Outcome, Waterfall, blocks, explain};
+use walbrook_matching::{
+    BlockKey, Brief, Frequencies, Glance, Outcome, Waterfall, blocks, explain,
+};
 
 /// What the cover says of one organisation and the others, by their numbers, asked once for each.
 struct ByNumber<'a> {
@@ -63,34 +65,22 @@ impl Core {
         let mine = *record.features();
         let glance = self.model.glance(&mine, &frequencies);
         let mut leads = Vec::new();
-        let mut looked_at: Vec<Slot> = self.index.slot_of(record.handle).into_iter().collect();
-        let mut candidates = self.comparisons(record);
-        // Nearly all end here, before anybody asks whether they came twice. Nothing else is done meanwhile: each has to be fetched from afar, and a processor
-        // fetches many at once where it need not stop between them.
-        candidates.retain(|slot| {
-            let brief = self.index.brief(*slot);
-            brief.is_some_and(|other| glance.may_be(other))
-        });
-        for slot in candidates {
-            if looked_at.contains(&slot) {
+        for (slot, row) in self.rows_to_look_at(record, &glance) {
+            let brief = self.index.brief(slot);
+            if !comparable.with(row.organisation, &self.index)
+                || !brief.is_some_and(|other| glance.may_be_spelt(other, &row.spelling))
+            {
                 continue;
             }
-            looked_at.push(slot);
-            let Some(row) = self.index.row(slot) else {
-                continue;
-            };
-            if !comparable.with(row.organisation, &self.index) {
-                continue;
-            }
-            let Some(scored) = glance.candidate(&row.features) else {
-                continue;
-            };
             let Some(other) = self.index.in_slot(slot) else {
                 continue;
             };
             if other.person == record.person {
                 continue;
             }
+            let Some(scored) = glance.candidate(other.features()) else {
+                continue;
+            };
             let found = match self.model.outcome(&scored) {
                 Outcome::NoMatch => continue,
                 Outcome::LowConfidenceMatch => Found::LowConfidenceMatch,
@@ -107,6 +97,31 @@ impl Core {
             });
         }
         leads
+    }
+
+    /// The records that one is compared with, each once, but for those that a glance puts aside. Each has to be fetched from afar, and a processor fetches
+    /// many at once where nothing else is done meanwhile: first the briefs of all, then the rows of those that are left.
+    fn rows_to_look_at(
+        &self,
+        record: &PersonRecord,
+        glance: &Glance<'_, impl Frequencies>,
+    ) -> Vec<(Slot, Row)> {
+        let mut slots = self.comparisons(record);
+        let fetched = slots.iter().map(|slot| self.index.brief(*slot).copied());
+        let briefs: Vec<Brief> = fetched.map(Option::unwrap_or_default).collect();
+        let mut briefs = briefs.iter();
+        slots.retain(|_| briefs.next().is_some_and(|other| glance.may_be(other)));
+        let own = self.index.slot_of(record.handle);
+        let mut once: Vec<Slot> = Vec::with_capacity(slots.len());
+        for slot in slots {
+            if Some(slot) != own && !once.contains(&slot) {
+                once.push(slot);
+            }
+        }
+        let rows = once
+            .into_iter()
+            .filter_map(|slot| Some((slot, *self.index.row(slot)?)));
+        rows.collect()
     }
 
     /// The slots of the records that one is compared with. Where they are so few that none is left out, one that is found in several ways, and the record

@@ -105,6 +105,13 @@ impl<K> Default for Postings<K> {
 }
 
 impl<K: Eq + Hash> Postings<K> {
+    pub(super) fn with_capacity(keys: usize) -> Self {
+        Self(Table::with_capacity_and_hasher(
+            keys,
+            RandomState::default(),
+        ))
+    }
+
     pub(super) fn get(&self, key: &K) -> &[Slot] {
         self.0.get(key).map_or(&[], Few::as_slice)
     }
@@ -167,7 +174,18 @@ fn spread(kept: u32) -> u64 {
     u64::from(kept).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
+/// Buckets of a record, about: a large register has so many kinds of keys that are its own.
+const OWN_BUCKETS: usize = 8;
+
 impl Buckets {
+    /// Room for the keys of so many records.
+    pub(super) fn with_capacity(records: usize) -> Self {
+        Self {
+            table: HashTable::with_capacity(records * OWN_BUCKETS),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn get(&self, key: u64) -> &[Slot] {
         let (kept, hash) = kept(key);
         match self.table.find(hash, |(other, _)| *other == kept) {

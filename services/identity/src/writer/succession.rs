@@ -40,6 +40,10 @@ impl Writer {
                 return Err(JournalError::Stopped);
             }
             seat.look()?;
+            if seat.is_owner() {
+                // What is to be read is read on taking over, and readers are shown all of it once.
+                break;
+            }
             let readers = whole.then(|| Arc::clone(&self.directory));
             if follower.read(FOLLOW, readers.as_deref())? > 0 {
                 read_at = Monotonic::now();

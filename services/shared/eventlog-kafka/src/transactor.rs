@@ -13,6 +13,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use walbrook_eventlog::{
     GroupGeneration, InputPosition, LogError, NewRecord, Severity, TopicPartition, Transactor,
@@ -23,6 +24,12 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// How long a drain rests before it looks for acknowledgements again, at first and at most.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_micros(800);
+/// Records of a wave: handed over before the first of them is due.
+const WAVE: usize = 500;
+/// How many are held back between two looks at whether the wave before is acknowledged.
+const LOOK: usize = 50;
+/// How long the client may wait at a time while it gives a transaction up.
+const ABORT_SLICE: Duration = Duration::from_millis(50);
 /// How long taking over an id may take: the coordinator first aborts what the last owner left.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
 
@@ -75,11 +82,14 @@ pub struct KafkaTransactor {
     /// For positions sent without a member's generation (single writers that are fenced by their id alone).
     plain_group: Option<(String, BaseConsumer)>,
     sent: usize,
+    /// Records that wait for the wave before them, where records go in waves.
+    held: Option<VecDeque<NewRecord>>,
 }
 
 impl KafkaTransactor {
     pub(crate) fn new(kafka: Kafka, id: &str, timeout: Duration) -> Self {
         Self {
+            held: None,
             kafka,
             id: id.to_owned(),
             timeout,
@@ -87,6 +97,14 @@ impl KafkaTransactor {
             plain_group: None,
             sent: 0,
         }
+    }
+
+    /// Records go to the client in waves, the next when the one before is acknowledged, for the reason that appenders have: its thread turns without rest
+    /// while a partition has records in flight and others that are due. For a caller that makes each record while the ones before are on their way.
+    #[must_use]
+    pub fn in_waves(mut self) -> Self {
+        self.held = Some(VecDeque::new());
+        self
     }
 
     fn producer(&self, operation: &'static str) -> Result<&BaseProducer<Deliveries>, LogError> {
@@ -98,6 +116,63 @@ impl KafkaTransactor {
                 "the transactional id is not initialised: call init first",
             )
         })
+    }
+
+    /// Hands over the next wave of what is held back; false when nothing is.
+    fn release(&mut self) -> Result<bool, LogError> {
+        let Some(held) = &mut self.held else {
+            return Ok(false);
+        };
+        let wave: Vec<NewRecord> = held.drain(..WAVE.min(held.len())).collect();
+        for record in &wave {
+            self.hand_over(record)?;
+        }
+        Ok(!wave.is_empty())
+    }
+
+    /// Hands a record over to the client.
+    fn hand_over(&mut self, record: &NewRecord) -> Result<(), LogError> {
+        let order = self.sent;
+        let producer = self.producer("send")?;
+        producer.context().state.lock().delivered.push(None);
+        // Asked for only when the queue is full: a look at the clock for each record is felt.
+        let mut deadline = None;
+        let mut message: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(&record.topic, order)
+                .headers(owned_headers(&record.headers));
+        if let Some(key) = &record.key {
+            message = message.key(key);
+        }
+        if let Some(value) = &record.value {
+            message = message.payload(value);
+        }
+        if let Some(partition) = record.partition {
+            message = message.partition(partition);
+        }
+        if let Some(at) = record.timestamp_ms {
+            message = message.timestamp(at);
+        }
+        loop {
+            match producer.send(message) {
+                Ok(()) => break,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if Instant::now()
+                        < *deadline.get_or_insert_with(|| Instant::now() + DRAIN_LIMIT) =>
+                {
+                    message = back;
+                    producer.poll(Duration::from_millis(5));
+                }
+                Err((error, _)) => {
+                    let failed = plain("send", &*record.topic, &error);
+                    return Err(given_up(failed));
+                }
+            }
+        }
+        self.sent += 1;
+        if self.sent.is_multiple_of(1024) {
+            self.producer("send")?.poll(Duration::ZERO);
+        }
+        Ok(())
     }
 
     fn error(&self, operation: &'static str, error: &KafkaError) -> LogError {
@@ -127,6 +202,17 @@ pub(crate) fn is_drained<C: ProducerContext>(producer: &BaseProducer<C>, limit: 
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// What may have been in part is given up as a whole.
+fn given_up(failed: LogError) -> LogError {
+    match failed.severity {
+        Severity::Transient => LogError {
+            severity: Severity::Abort,
+            ..failed
+        },
+        _ => failed,
     }
 }
 
@@ -177,62 +263,35 @@ impl Transactor for KafkaTransactor {
             .begin_transaction()
             .map_err(|error| self.error("begin a transaction", &error))?;
         self.sent = 0;
+        // What a transaction before was given up with.
+        self.held.iter_mut().for_each(VecDeque::clear);
         Ok(())
     }
 
     fn send(&mut self, record: NewRecord) -> Result<(), LogError> {
-        let order = self.sent;
+        let Some(held) = &mut self.held else {
+            return self.hand_over(&record);
+        };
+        held.push_back(record);
+        let count = held.len();
+        if count < WAVE || !count.is_multiple_of(LOOK) {
+            return Ok(());
+        }
         let producer = self.producer("send")?;
-        producer.context().state.lock().delivered.push(None);
-        // Asked for only when the queue is full: a look at the clock for each record is felt.
-        let mut deadline = None;
-        let mut message: BaseRecord<'_, [u8], [u8], usize> =
-            BaseRecord::with_opaque_to(&record.topic, order)
-                .headers(owned_headers(&record.headers));
-        if let Some(key) = &record.key {
-            message = message.key(key);
-        }
-        if let Some(value) = &record.value {
-            message = message.payload(value);
-        }
-        if let Some(partition) = record.partition {
-            message = message.partition(partition);
-        }
-        if let Some(at) = record.timestamp_ms {
-            message = message.timestamp(at);
-        }
-        loop {
-            match producer.send(message) {
-                Ok(()) => break,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if Instant::now()
-                        < *deadline.get_or_insert_with(|| Instant::now() + DRAIN_LIMIT) =>
-                {
-                    message = back;
-                    producer.poll(Duration::from_millis(5));
-                }
-                Err((error, _)) => {
-                    let failed = plain("send", &*record.topic, &error);
-                    return Err(match failed.severity {
-                        Severity::Transient => LogError {
-                            severity: Severity::Abort,
-                            ..failed
-                        },
-                        _ => failed,
-                    });
-                }
-            }
-        }
-        self.sent += 1;
-        if self.sent.is_multiple_of(1024) {
-            self.producer("send")?.poll(Duration::ZERO);
+        producer.poll(Duration::ZERO);
+        if producer.in_flight_count() == 0 {
+            self.release()?;
         }
         Ok(())
     }
 
     fn drain(&mut self) -> Result<Vec<(TopicPartition, i64)>, LogError> {
+        let mut drained = is_drained(self.producer("drain")?, DRAIN_LIMIT);
+        while drained && self.release()? {
+            drained = is_drained(self.producer("drain")?, DRAIN_LIMIT);
+        }
         let producer = self.producer("drain")?;
-        if !is_drained(producer, DRAIN_LIMIT) {
+        if !drained {
             return Err(LogError::new(
                 Severity::Abort,
                 "wait for acknowledgements",
@@ -243,13 +302,7 @@ impl Transactor for KafkaTransactor {
         let state = std::mem::take(&mut *producer.context().state.lock());
         if let Some(failure) = &state.failure {
             let failed = plain("append within a transaction", self.id.as_str(), failure);
-            return Err(match failed.severity {
-                Severity::Transient => LogError {
-                    severity: Severity::Abort,
-                    ..failed
-                },
-                _ => failed,
-            });
+            return Err(given_up(failed));
         }
         state
             .delivered
@@ -313,15 +366,8 @@ impl Transactor for KafkaTransactor {
         producer
             .send_offsets_to_transaction(&list, metadata, DRAIN_LIMIT)
             .map_err(|error| {
-                let failed = self.error("send positions", &error);
-                match failed.severity {
-                    // The positions may or may not have been added: the transaction is given up either way.
-                    Severity::Transient => LogError {
-                        severity: Severity::Abort,
-                        ..failed
-                    },
-                    _ => failed,
-                }
+                // The positions may or may not have been added: the transaction is given up either way.
+                given_up(self.error("send positions", &error))
             })
     }
 
@@ -346,8 +392,14 @@ impl Transactor for KafkaTransactor {
 
     fn abort(&mut self) -> Result<(), LogError> {
         let producer = self.producer("abort")?;
-        producer
-            .abort_transaction(Timeout::Never)
-            .map_err(|error| self.error("abort", &error))
+        loop {
+            // The client waits until the reports of what is given up are taken, and nobody else takes them.
+            producer.poll(Duration::ZERO);
+            match producer.abort_transaction(ABORT_SLICE) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(cause)) if cause.is_retriable() => {}
+                Err(error) => return Err(self.error("abort", &error)),
+            }
+        }
     }
 }

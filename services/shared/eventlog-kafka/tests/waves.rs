@@ -11,7 +11,9 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use walbrook_eventlog::topics::{Cleanup, TimestampType, Topic};
-use walbrook_eventlog::{Appender, Headers, Namespace, NewRecord, TopicPartition};
+use walbrook_eventlog::{
+    Appender, Ends, Headers, Namespace, NewRecord, Reader, TopicPartition, Transactor,
+};
 use walbrook_eventlog_kafka::{Kafka, KafkaAppender};
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -118,4 +120,56 @@ fn who_is_told_may_append_again_and_a_closed_appender_tells_everybody() {
     for _ in 0..100 {
         told.recv_timeout(WAIT).unwrap();
     }
+}
+
+/// Records of a transaction that goes in waves.
+const MANY: usize = 3_210;
+
+#[test]
+fn a_transaction_in_waves_stands_whole_and_in_order_and_one_given_up_leaves_nothing_behind() {
+    let (kafka, topic) = topic();
+    let at = TopicPartition::new(topic.name.as_str(), 1);
+    let numbered = |kind: &str, number: usize| NewRecord {
+        value: Some(format!("{kind} {number}").into_bytes().into()),
+        ..record(&at)
+    };
+    let id = format!("{}-writer", topic.name);
+    let mut writer = kafka.transactor(&id, WAIT).in_waves();
+    writer.init().unwrap();
+    // Some of it was handed over, some is held back.
+    writer.begin().unwrap();
+    for number in 0..MANY / 2 {
+        writer.send(numbered("given up", number)).unwrap();
+    }
+    writer.abort().unwrap();
+    for round in ["first", "second"] {
+        writer.begin().unwrap();
+        for number in 0..MANY {
+            writer.send(numbered(round, number)).unwrap();
+        }
+        let delivered = writer.drain().unwrap();
+        assert_eq!(delivered.len(), MANY);
+        assert!(delivered.windows(2).all(|two| two[0].1 < two[1].1));
+        writer.commit().unwrap();
+    }
+    let mut ends = kafka.ends().unwrap();
+    let end = ends
+        .high_watermarks(std::slice::from_ref(&at), WAIT)
+        .unwrap()[0];
+    let mut reader = kafka.reader().unwrap();
+    reader.assign(&[(at.clone(), 0)]).unwrap();
+    let (mut records, began) = (Vec::new(), std::time::Instant::now());
+    while reader.position(&at).unwrap() < end {
+        assert!(began.elapsed() < WAIT, "the reader does not reach the end");
+        reader
+            .poll(1_000, Duration::from_millis(50), &mut records)
+            .unwrap();
+    }
+    let wanted = ["first", "second"].into_iter();
+    let wanted = wanted.flat_map(|round| (0..MANY).map(move |number| format!("{round} {number}")));
+    let found = records.iter().map(|record| {
+        let value = record.value.as_deref().unwrap();
+        String::from_utf8(value.to_vec()).unwrap()
+    });
+    assert!(wanted.eq(found));
 }

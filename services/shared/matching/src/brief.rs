@@ -1,11 +1,15 @@
-//! How a record's candidates are looked through: nearly all are put aside by half a line of a processor's cache, so that the rest of them need not be
-//! fetched, and most of the others by the family name. What is left is scored.
+//! How a record's candidates are looked through: most are put aside by half a line of a processor's cache ([`Brief`]), so that the rest of them need not be
+//! fetched, and most of the others by a line with the letters of their names ([`Spelling`]). What is left is scored.
+
+mod quick;
 
 use crate::compare;
 use crate::features::{Features, NameForm, mix, parts};
 use crate::frequency::{Frequencies, Value};
+use crate::letters::Letters;
 use crate::level::{Field, Level, Levels, MISSING, birth, email, name, place};
 use crate::model::{Model, Scored};
+use quick::{GONE, NOWHERE, OTHER, SAME, alike, births, of, places};
 
 /// Date of birth, address, e-mail and names of a record in half a line of a processor's cache, in none of which it lies across two. What is a hash here
 /// can be equal by chance: then the candidate is looked at more closely.
@@ -26,6 +30,22 @@ pub struct Brief {
 impl std::fmt::Debug for Brief {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Brief(…)")
+    }
+}
+
+/// The names of a record to the letter.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spelling {
+    family: Letters,
+    given: Letters,
+    family_words: [u32; 3],
+    given_words: [u32; 3],
+}
+
+/// Never shows what it holds.
+impl std::fmt::Debug for Spelling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spelling(…)")
     }
 }
 
@@ -55,9 +75,17 @@ impl Features {
     }
 }
 
-/// The places of what is missing, behind those of the levels.
-const UNBORN: usize = 8;
-const NOWHERE: usize = 5;
+impl Features {
+    /// What is looked at second.
+    pub fn spelling(&self) -> Spelling {
+        Spelling {
+            family: self.family.letters,
+            given: self.given.letters,
+            family_words: self.family.words,
+            given_words: self.given.words,
+        }
+    }
+}
 
 /// The most that what is looked at first can say. Thousandths of a bit throughout.
 #[derive(Debug, Default)]
@@ -81,21 +109,18 @@ pub struct Glance<'a, F: ?Sized> {
     held: &'a F,
     mine: &'a Features,
     brief: Brief,
+    spelling: Spelling,
     most: Most,
     prior: i32,
-    /// What the rarity of this family name adds at most: a commoner one on the other side only makes it less.
+    /// What the rarity of these names adds at most: a commoner one on the other side only makes it less.
     family_rarity: i32,
+    given_rarity: i32,
     /// The most that the town can add, where the addresses say nothing; and the given name, unless it is swapped with the family name.
     town: i32,
     given: i32,
     /// The most that both names can add.
     names: i32,
 }
-
-/// A place in a list of missing, same and other.
-const GONE: usize = 0;
-const SAME: usize = 1;
-const OTHER: usize = 2;
 
 impl Model {
     /// Looks at candidates of a record among those held.
@@ -130,6 +155,7 @@ impl Model {
             held,
             mine,
             brief: mine.brief(),
+            spelling: mine.spelling(),
             most: Most {
                 families,
                 givens,
@@ -139,6 +165,7 @@ impl Model {
             },
             prior,
             family_rarity,
+            given_rarity,
             town,
             given,
             names: (family + given).max(swapped),
@@ -196,94 +223,51 @@ fn unless_crowded(weight: i32, can_be: bool) -> i32 {
     if can_be { weight.max(0) } else { weight }
 }
 
-/// The place of two hashes in a list of missing, same and other.
-fn alike(a: u32, b: u32) -> usize {
-    if a == 0 || b == 0 {
-        GONE
-    } else if a == b {
-        SAME
-    } else {
-        OTHER
-    }
-}
-
-fn of<const N: usize>(most: &[i32; N], at: usize) -> i32 {
-    // A power of two, and never beyond.
-    most.get(at & (N - 1)).copied().unwrap_or(0)
-}
-
-/// The level of two dates of birth, or [`UNBORN`]: [`compare::births_said`] without its turns, because a processor that has to guess where they lead waits
-/// for one record after another.
-fn births(a: &Brief, b: &Brief) -> usize {
-    let differ = a.birth ^ b.birth;
-    let digits = (differ | differ >> 1 | differ >> 2 | differ >> 3) & 0x1111_1111;
-    let apart = a.day.abs_diff(b.day);
-    let [within_month, exact, digit, swapped, year] = [
-        birth::WITHIN_MONTH,
-        birth::EXACT,
-        birth::DIGIT,
-        birth::SWAPPED,
-        birth::YEAR,
-    ]
-    .map(usize::from);
-    let mut level = within_month
-        + usize::from(apart > compare::MONTH)
-        + usize::from(apart > compare::YEAR)
-        + usize::from(apart > compare::TWELVE_YEARS);
-    level = if differ & 0xFFFF == 0 && apart == compare::YEAR {
-        year
-    } else {
-        level
-    };
-    let turned = (b.birth & !0xFFFF) | (b.birth >> 8 & 0xFF) | (b.birth & 0xFF) << 8;
-    level = if a.birth == turned { swapped } else { level };
-    // One digit: one bit, and none without it.
-    level = if digits & digits.wrapping_sub(1) == 0 {
-        digit
-    } else {
-        level
-    };
-    level = if differ == 0 { exact } else { level };
-    if a.birth == 0 || b.birth == 0 {
-        UNBORN
-    } else {
-        level
-    }
-}
-
-/// The level of two addresses, or [`NOWHERE`]: [`compare::places`] in the same way.
-fn places(a: &Brief, b: &Brief) -> usize {
-    let differ = a.postcode ^ b.postcode;
-    let [uprn, postcode, different] =
-        [place::UPRN, place::POSTCODE, place::DIFFERENT].map(usize::from);
-    let mut level = postcode
-        + usize::from(differ != 0)
-        + usize::from(differ >> 16 != 0)
-        + usize::from(differ >> 24 != 0);
-    let houses = a.uprn != 0 && b.uprn != 0;
-    let elsewhere = if houses { different } else { NOWHERE };
-    level = if a.postcode == 0 || b.postcode == 0 {
-        elsewhere
-    } else {
-        level
-    };
-    if houses && a.uprn == b.uprn {
-        uprn
-    } else {
-        level
-    }
-}
-
 impl<F: Frequencies + ?Sized> Glance<'_, F> {
-    /// Whether [`Self::candidate`] has to be asked: where not, it finds nothing.
+    /// Whether the rest of a candidate has to be looked at: where not, [`Self::candidate`] finds nothing.
     #[inline]
     pub fn may_be(&self, other: &Brief) -> bool {
         let (a, b, most) = (&self.brief, other, &self.most);
-        let (family, given) = (alike(a.family, b.family), alike(a.given, b.given));
-        let mut names = of(&most.families, family) + of(&most.givens, given);
+        let names = of(&most.families, alike(a.family, b.family))
+            + of(&most.givens, alike(a.given, b.given));
+        self.suffices(names, other)
+    }
+
+    /// The same of one that may be, by the letters of its names.
+    pub fn may_be_spelt(&self, other: &Brief, spelling: &Spelling) -> bool {
+        let (a, b, most) = (&self.brief, other, &self.most);
+        let (mine, theirs) = (&self.spelling, spelling);
+        let family = match alike(a.family, b.family) {
+            OTHER => {
+                let level = compare::spelt(
+                    (mine.family, &mine.family_words),
+                    (theirs.family, &theirs.family_words),
+                );
+                let level = level.min(name::FAMILY_DIFFERENT);
+                self.model.base(Field::Family, level) + rarer(level, self.family_rarity)
+            }
+            place => of(&most.families, place),
+        };
+        let given = match alike(a.given, b.given) {
+            OTHER => {
+                let level = compare::spelt(
+                    (mine.given, &mine.given_words),
+                    (theirs.given, &theirs.given_words),
+                );
+                self.model.base(Field::Given, level) + rarer(level, self.given_rarity)
+            }
+            place => of(&most.givens, place),
+        };
+        self.suffices(family + given, other)
+    }
+
+    /// Whether so much for both names is enough, with what else is looked at first.
+    #[inline]
+    fn suffices(&self, names: i32, other: &Brief) -> bool {
+        let (a, b, most) = (&self.brief, other, &self.most);
         let crosswise =
             (a.given != 0 && a.given == b.family) || (b.given != 0 && b.given == a.family);
-        names = if crosswise {
+        let names = if crosswise {
             names.max(most.swapped)
         } else {
             names

@@ -1,6 +1,7 @@
 //! The level of two records in each field. Symmetric, no allocation.
 
-use crate::features::{Features, NameForm, day_month_swapped, digits_apart, parts};
+use crate::features::{Features, NameForm, day_month_swapped, digits_apart, parts, share_word};
+use crate::letters::Letters;
 use crate::level::{Field, Level, Levels, MISSING, birth, email, name, place, town};
 
 /// Jaro–Winkler similarity, in ten-thousandths, from which two names are close.
@@ -191,14 +192,22 @@ fn alike(a: &NameForm, b: &NameForm) -> Level {
     if a.hash == b.hash {
         return name::EXACT;
     }
-    let alike = a.letters.jaro_winkler(b.letters);
+    spelt((a.letters, &a.words), (b.letters, &b.words))
+}
+
+/// The level of two names that are not the same, by their letters and words.
+pub(crate) fn spelt(
+    (a, words_a): (Letters, &[u32; 3]),
+    (b, words_b): (Letters, &[u32; 3]),
+) -> Level {
+    let alike = a.jaro_winkler(b);
     if alike >= CLOSE {
         name::CLOSE
-    } else if a.letters.begins(b.letters) || a.shares_word(b) {
+    } else if a.begins(b) || share_word(words_a, words_b) {
         name::PART
     } else if alike >= NEAR {
         name::NEAR
-    } else if a.letters.first() == b.letters.first() {
+    } else if a.first() == b.first() {
         name::SAME_INITIAL
     } else {
         name::DIFFERENT

@@ -16,7 +16,7 @@ pub(crate) struct NameForm {
     /// Of the whole name, however long; 0 when there is none.
     pub(crate) hash: u64,
     /// Of its first three words of at least three letters, 0 behind.
-    words: [u32; 3],
+    pub(crate) words: [u32; 3],
 }
 
 impl NameForm {
@@ -49,9 +49,7 @@ impl NameForm {
 
     /// Whether a word of at least three letters stands in both.
     pub(crate) fn shares_word(&self, other: &Self) -> bool {
-        self.words
-            .iter()
-            .any(|word| *word != 0 && other.words.contains(word))
+        share_word(&self.words, &other.words)
     }
 
     /// Whether two names may be the same name written twice: equal, one a beginning of the other (`Liz` is not, `Sam` of `Samuel` is), a shared part
@@ -65,6 +63,11 @@ impl NameForm {
                 .letters
                 .within(other.letters, if short <= 5 { 1 } else { 2 })
     }
+}
+
+/// Whether a word of one name stands in the other.
+pub(crate) fn share_word(a: &[u32; 3], b: &[u32; 3]) -> bool {
+    a.iter().any(|word| *word != 0 && b.contains(word))
 }
 
 /// A record as compared. What is absent is unknown or a placeholder; it neither helps nor harms.

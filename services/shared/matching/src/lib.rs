@@ -26,7 +26,7 @@ pub mod strategy;
 pub mod train;
 
 pub use block::{BlockKey, Blocks, blocks};
-pub use brief::{Brief, Glance};
+pub use brief::{Brief, Glance, Spelling};
 pub use demographics::{Contradiction, Key, Known, Stated};
 pub use explain::{Step, Waterfall, explain};
 pub use features::Features;

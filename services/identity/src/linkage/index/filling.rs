@@ -8,13 +8,21 @@ use std::sync::Arc;
 use walbrook_matching::blocks;
 
 /// The block keys of records, in the order in which they enter an empty index.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Filling {
     blocks: Buckets,
     next: Slot,
 }
 
 impl Filling {
+    /// One with room for so many records.
+    pub fn with_capacity(records: usize) -> Self {
+        Self {
+            blocks: Buckets::with_capacity(records),
+            next: 0,
+        }
+    }
+
     /// The next record.
     pub fn add(&mut self, record: &PersonRecord) {
         for key in blocks(record.features()).iter() {

@@ -74,7 +74,7 @@ impl Index {
         self.blocks.get(key.0)
     }
 
-    /// What the record in a slot is compared by.
+    /// What is looked at second of the record in a slot.
     pub(in super::super) fn row(&self, slot: Slot) -> Option<&Row> {
         self.rows.get(slot as usize)
     }

@@ -1,5 +1,6 @@
 //! The quick levels are the levels.
 
+use super::quick::UNBORN;
 use super::*;
 use crate::demographics::Stated;
 use proptest::prelude::*;

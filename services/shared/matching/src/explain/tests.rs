@@ -80,6 +80,7 @@ proptest! {
         // What is put aside at a glance is what it does not find.
         let glance = model.glance(&x, &counts);
         prop_assert!(glance.may_be(&y.brief()) || quick.is_none());
+        prop_assert!(glance.may_be_spelt(&y.brief(), &y.spelling()) || quick.is_none());
     }
 
     #[test]
