@@ -7,10 +7,11 @@
 //! It reads in strides, not as records come: every read appends one, and a fetch and a batch for each of them took as much again as the reads
 //! themselves. Between strides nothing is assigned, so that the client fetches nothing; whoever needs what has come since ends the rest.
 
-use crate::clock;
 mod shown;
+mod told;
 
 pub use shown::Shown;
+use told::{Known, Told, kept};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -22,16 +23,12 @@ use uuid::Uuid;
 use walbrook_domain::{Instant, Pseudonym};
 use walbrook_event::{framing, headers};
 use walbrook_eventlog::{Ends, LogError, Reader, Record, Severity, TopicPartition};
-use walbrook_proto::audit::v1::{
-    BreakGlassReview, Dispute, DisputeAnswer, OfficerDecision, ReadRecord,
-};
+use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_runtime::shutdown::Shutdown;
 use walbrook_view::Viewer;
-use walbrook_view::decision::Decisions;
 use walbrook_view::dispute::Disputes;
 use walbrook_view::glass::{Glasses, Held};
-use walbrook_view::query::Query;
 
 const POLL: Duration = Duration::from_millis(50);
 const POLL_RECORDS: usize = 5_000;
@@ -80,61 +77,6 @@ impl Opens for walbrook_eventlog_kafka::Kafka {
 
     fn ends(&self) -> Result<Box<dyn Ends>, LogError> {
         Ok(Box::new(Self::ends(self)?))
-    }
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    decisions: Decisions,
-    glasses: Glasses,
-    disputes: Arc<Disputes>,
-    next_offset: i64,
-}
-
-/// A record that is held in memory.
-#[derive(Debug)]
-enum Told {
-    Decision(OfficerDecision),
-    /// A read that begins a break-glass or rests on one.
-    Glass(Box<ReadRecord>),
-    Review(BreakGlassReview),
-    Dispute(Dispute),
-    Answer(DisputeAnswer),
-}
-
-impl Told {
-    /// What is kept of a record, and under which mark.
-    fn read(kind: u8, body: &[u8]) -> Option<Self> {
-        match kind {
-            DECISION => OfficerDecision::decode_exact(body).ok().map(Self::Decision),
-            GLASS => ReadRecord::decode_exact(body)
-                .ok()
-                .map(|read| Self::Glass(Box::new(read))),
-            REVIEW => BreakGlassReview::decode_exact(body).ok().map(Self::Review),
-            DISPUTE => Dispute::decode_exact(body).ok().map(Self::Dispute),
-            ANSWER => DisputeAnswer::decode_exact(body).ok().map(Self::Answer),
-            _ => None,
-        }
-    }
-}
-
-impl Known {
-    fn take(&mut self, told: Told, offset: i64) {
-        match told {
-            Told::Decision(decision) => self.decisions.add(decision),
-            Told::Glass(read) => {
-                if let Ok(query) = read.query.parse::<Query>() {
-                    self.glasses.read(&read, query.read_at);
-                }
-            }
-            Told::Review(review) => {
-                if let Some(at) = review.reviewed_at.as_ref().and_then(clock::instant) {
-                    self.glasses.review(&review, at);
-                }
-            }
-            Told::Dispute(dispute) => Arc::make_mut(&mut self.disputes).dispute(dispute, offset),
-            Told::Answer(answer) => Arc::make_mut(&mut self.disputes).answer(answer, offset),
-        }
     }
 }
 
@@ -443,28 +385,5 @@ impl Ledger {
     }
 }
 
-/// Under which mark a record is kept in memory, and the read it is: of a read that rests on nothing only its place.
-fn kept(full_name: Option<&str>, body: &[u8]) -> Option<(u8, Option<ReadRecord>)> {
-    match full_name? {
-        ReadRecord::FULL_NAME => {
-            let read = ReadRecord::decode_exact(body).ok()?;
-            let glass = read.break_glass_reason.is_some() || read.break_glass_read_id.is_some();
-            Some((if glass { GLASS } else { PLACE }, Some(read)))
-        }
-        OfficerDecision::FULL_NAME => Some((DECISION, None)),
-        BreakGlassReview::FULL_NAME => Some((REVIEW, None)),
-        Dispute::FULL_NAME => Some((DISPUTE, None)),
-        DisputeAnswer::FULL_NAME => Some((ANSWER, None)),
-        _ => None,
-    }
-}
-
-/// Marks of what is kept.
-const PLACE: u8 = 0;
-const DECISION: u8 = 1;
-const GLASS: u8 = 2;
-const REVIEW: u8 = 3;
-const DISPUTE: u8 = 4;
-const ANSWER: u8 = 5;
 const NEXT: &[u8] = b"next";
 const MEANS: &[u8] = b"means";

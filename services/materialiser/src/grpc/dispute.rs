@@ -8,6 +8,7 @@ use crate::answer::{Served, Subject};
 use crate::clock::{self, timestamp};
 use crate::dispute::{Behind, stands};
 use crate::error::ReadError;
+use std::sync::Arc;
 use uuid::Uuid;
 use walbrook_domain::{HandlePseudonym, Precision};
 use walbrook_proto::audit::v1::{Dispute, DisputeAnswer};
@@ -58,13 +59,6 @@ impl Service {
         let (row, evaluated_at) = row.ok_or(ReadError::NoSuchRead)?;
         let person = row.person_pseudonym.as_slice().try_into();
         let person = person.map_err(|_| ReadError::NoSuchRead)?;
-        // One after another in this process, so that saying it twice makes one dispute.
-        let _turn = self.turn.lock().await;
-        self.reads.ledger().caught_up().await?;
-        if let Some(open) = self.open(&organisation, &served, &request) {
-            return Ok(open);
-        }
-        let now = clock::now();
         let behind = Behind {
             person,
             column: &request.column,
@@ -72,11 +66,31 @@ impl Service {
             evaluated_at,
             case_named: !context.case_reference.is_empty(),
         };
-        let basis = self.reads.behind(&served, &viewer, &behind, now)?;
+        let said = (viewer, read_id.to_string(), row.person_pseudonym);
+        self.dispute_once(&served, &request, said, &behind).await
+    }
+
+    /// Puts the dispute on record, one after another in this process: saying it twice makes one.
+    async fn dispute_once(
+        &self,
+        served: &Arc<Served>,
+        request: &proto::DisputeCellRequest,
+        (viewer, read_id, person_pseudonym): (Viewer, String, Vec<u8>),
+        behind: &Behind<'_>,
+    ) -> Result<proto::DisputeCellResponse, ReadError> {
+        let _turn = self.turn.lock().await;
+        self.reads.ledger().caught_up().await?;
+        let organisation = viewer.organisation.to_string();
+        if let Some(open) = self.open(&organisation, served, request) {
+            return Ok(open);
+        }
+        let now = clock::now();
+        let basis = self.reads.behind(served, &viewer, behind, now)?;
         let basis = basis.ok_or(ReadError::NoSuchEvent)?;
+        let context = request.context.clone().unwrap_or_default();
         let dispute = Dispute {
             dispute_id: Uuid::new_v4().to_string(),
-            read_id: read_id.to_string(),
+            read_id,
             officer: viewer.reader,
             organisation,
             role: viewer.role,
@@ -84,9 +98,9 @@ impl Service {
             view: served.view.name.clone(),
             view_sha256: served.view.sha256.to_vec(),
             case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
-            person_pseudonym: row.person_pseudonym,
-            kind: request.kind,
-            column: request.column,
+            person_pseudonym,
+            kind: request.kind.clone(),
+            column: request.column.clone(),
             event_id: basis.evidence.event.to_string(),
             handle_pseudonym: basis.evidence.handle.as_bytes().to_vec(),
             event_type: basis.evidence.event_type.to_string(),
