@@ -7,7 +7,7 @@ mod decided;
 mod disputed;
 mod glass;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
@@ -35,6 +35,8 @@ use decided::Decided;
 
 /// The words of a read record's outcome.
 const ANSWERED: &str = "ANSWERED";
+/// The reason of a removal whose time was over.
+const RETENTION: &str = "RETENTION";
 
 /// Everything that reads are held against.
 struct Reads<'a> {
@@ -280,13 +282,22 @@ impl Reads<'_> {
     }
 }
 
-/// Removals speak of causes that stand.
+/// Removals speak of causes that stand. Every materialiser says what left its views: what two say of one cause is one removal, as it is when one
+/// says it again after a kill.
 fn removals(log: &Log, report: &mut Report) {
+    let mut said = BTreeSet::new();
     for record in log.records(topics::REMOVALS, 0) {
         let Some(removal) = decode::<Removal>(record, "removal", report) else {
             continue;
         };
-        report.count(Checked::Removals, 1);
+        let past_on = removal.past_on.as_ref().and_then(|date| date.days());
+        // What retention took is told by the day on which it was over: processes take it out at different offsets.
+        let offset = Some(removal.cause_offset).filter(|_| removal.reason != RETENTION);
+        let cause = (removal.cause_topic.clone(), removal.cause_partition, offset);
+        let why = (removal.reason.clone(), past_on, removal.complete);
+        if said.insert((removal.view.clone(), cause, why)) {
+            report.count(Checked::Removals, 1);
+        }
         let end = log.end(&removal.cause_topic, removal.cause_partition);
         if removal.cause_offset >= end || removal.contributions < 0 || removal.rows < 0 {
             let found = format!(
@@ -300,6 +311,16 @@ fn removals(log: &Log, report: &mut Report) {
                 Place::of(record),
                 "a cause that stands, and counts",
                 found,
+            );
+        }
+        let today = Instant(record.timestamp_ms.saturating_mul(1_000)).london_day();
+        let is_over = past_on.is_some_and(|day| day <= today.0);
+        if (removal.reason == RETENTION) != past_on.is_some() || (past_on.is_some() && !is_over) {
+            report.differ(
+                "removal",
+                Place::of(record),
+                "a day that has come, from which nothing of it may be kept, where retention took it and nowhere else",
+                past_on.map_or_else(|| "none".to_owned(), |day| Day(day).to_string()),
             );
         }
     }
