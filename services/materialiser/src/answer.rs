@@ -9,7 +9,7 @@ use crate::board::Board;
 use crate::book::{Book, Known as Agreements};
 use crate::bound::Bound;
 use crate::clock;
-use crate::compute::{Computed, EXPLAIN, Explained, compute, record};
+use crate::compute::{Computed, EXPLAIN, Explained, Kept, compute, record};
 use crate::convert;
 use crate::error::ReadError;
 use crate::ledger::Ledger;
@@ -192,6 +192,7 @@ pub struct Reads {
     metrics: Metrics,
     ledger: Arc<Ledger>,
     glass_holds_micros: i64,
+    kept: Arc<Kept>,
 }
 
 impl Reads {
@@ -212,6 +213,7 @@ impl Reads {
             metrics,
             ledger,
             glass_holds_micros: 0,
+            kept: Arc::default(),
         }
     }
 
@@ -435,11 +437,13 @@ impl Reads {
         };
         if ask.subject == Subject::Everyone {
             // A list walks everyone: off the threads that serve.
-            let work = move || compute(&served, &agreements, &ask, query, &calendar);
+            let kept = Arc::clone(&self.kept);
+            let work = move || compute(&served, &agreements, &ask, query, (&calendar, &kept));
             return Ok(tokio::task::spawn_blocking(work)
                 .await
                 .map_err(|_| ReadError::Work)??);
         }
-        Ok(compute(&served, &agreements, &ask, query, &calendar)?)
+        let kept = (&*calendar, &*self.kept);
+        Ok(compute(&served, &agreements, &ask, query, kept)?)
     }
 }

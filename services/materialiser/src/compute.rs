@@ -3,6 +3,8 @@
 use crate::answer::{Ask, Refusal, Served, Subject};
 use crate::book::Known as Agreements;
 use crate::clock::timestamp;
+use crate::ranked::{Ranks, Wanted};
+use crate::standings::Standings;
 use std::sync::Arc;
 use walbrook_domain::{AgreementId, AgreementVersion, Instant, Pseudonym, WorkingCalendar};
 use walbrook_proto::audit::v1 as audit;
@@ -47,6 +49,15 @@ pub struct Computed {
     pub reads_next: i64,
 }
 
+/// What is kept from read to read.
+#[derive(Default)]
+pub struct Kept {
+    /// Everyone's rank.
+    pub ranks: Ranks,
+    /// How sources stand.
+    pub standings: Standings,
+}
+
 /// The words of a viewer whom no agreement names.
 pub const NO_AGREEMENT: &str = "withheld: no agreement names this reader for this view";
 
@@ -76,9 +87,14 @@ pub fn compute(
     agreements: &Agreements,
     ask: &Ask,
     query: Query,
-    calendar: &WorkingCalendar,
+    (calendar, kept): (&WorkingCalendar, &Kept),
 ) -> Result<Computed, IntegrityError> {
-    let reading = BookReading::new(&agreements.book, &ask.viewer, &served.view, query.read_at);
+    let times = (query.read_at, ask.evaluated_at);
+    let stood = kept.standings.of(served, agreements, &ask.viewer, times);
+    let mut reading = BookReading::new(&agreements.book, &ask.viewer, &served.view, query.read_at);
+    if let Some(stood) = &stood {
+        reading = reading.with_sources(Arc::clone(&stood.sources));
+    }
     let mut refusal = ask.refusal(&served.view);
     let entitlements = match refusal {
         None => reading.entitlements(),
@@ -103,22 +119,32 @@ pub fn compute(
         disputes: Some(told.disputes.marks(marked)),
         calendar,
     };
-    let mut found = Found::default();
+    let (mut found, mut listed) = (Found::default(), None);
     if !entitled || refusal.is_some() {
         // Nothing is looked up for a viewer without an agreement.
     } else if let Some(person) = ask.subject.pseudonym() {
         found.person(served, &asked, ask, (&person, &query.columns), &told)?;
     } else if ask.subject == Subject::Everyone {
-        for (held, number) in served.shelf.partitions().iter().zip(0..) {
-            let held = held.read();
-            found.applied.push((number, held.next_offset));
-            page::collect(&asked, &held.state, ask.only.as_ref(), &mut found.rows)?;
+        let wanted = Wanted {
+            shelf: &served.shelf,
+            agreements,
+            viewer: &ask.viewer,
+            query: &query,
+        };
+        listed = kept.ranks.page(&asked, &wanted)?;
+        match &listed {
+            Some(listed) => found.applied.clone_from(&listed.applied),
+            None => found.everyone(served, &asked, ask)?,
         }
     }
-    let (sources, withheld) = standing(served, &reading, entitled, ask.evaluated_at);
+    let (sources, withheld) = match stood.filter(|_| entitled) {
+        Some(stood) => (stood.lines.clone(), stood.withheld.clone()),
+        None => standing(served, &reading, false, ask.evaluated_at),
+    };
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let cut = |rows| page::cut(rows, &query.order, query.after.as_ref(), limit);
     Ok(Computed {
-        page: page::cut(found.rows, &query.order, query.after.as_ref(), limit),
+        page: listed.map_or_else(|| cut(found.rows), |listed| listed.page),
         explained: found.explained,
         sources,
         withheld,
@@ -181,6 +207,21 @@ struct Found {
 }
 
 impl Found {
+    /// Everyone, whole.
+    fn everyone(
+        &mut self,
+        served: &Served,
+        asked: &Asked<'_>,
+        ask: &Ask,
+    ) -> Result<(), IntegrityError> {
+        for (held, number) in served.shelf.partitions().iter().zip(0..) {
+            let held = held.read();
+            self.applied.push((number, held.next_offset));
+            page::collect(asked, &held.state, ask.only.as_ref(), &mut self.rows)?;
+        }
+        Ok(())
+    }
+
     /// One look, whoever it is.
     fn person(
         &mut self,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use tokio::sync::watch;
 use walbrook_domain::{Day, EventType, Organisation, Pseudonym};
 use walbrook_eventlog::murmur2_partition;
-use walbrook_view::{Change, Partition};
+use walbrook_view::{Change, Partition, Touched};
 
 /// One partition's state and the next offset to apply to it.
 #[derive(Debug, Default)]
@@ -22,7 +22,8 @@ pub struct Held {
 
 /// All partitions of `shared.<purpose>`.
 ///
-/// One process holds all of them. A second process would take a share by group assignment, with this shelf holding the partitions it was given.
+/// Every process holds all of them: a second one is a standby that serves too, and there is nothing to hand over when either goes. A share of the
+/// partitions each would make every list a call to the others.
 #[derive(Debug)]
 pub struct Shelf {
     /// Topic without the namespace.
@@ -33,6 +34,7 @@ pub struct Shelf {
     removed_people: AtomicU64,
     looks: Counter,
     watched: RwLock<Vec<Weak<Touches>>>,
+    heard: AtomicU64,
 }
 
 impl Shelf {
@@ -47,6 +49,7 @@ impl Shelf {
             removed_people: AtomicU64::new(0),
             looks: Counter::default(),
             watched: RwLock::default(),
+            heard: AtomicU64::new(0),
         }
     }
 
@@ -85,6 +88,13 @@ impl Shelf {
 
     /// Marks what changes touched for all who watch; called while the partition is held for writing.
     pub fn mark(&self, partition: i32, changes: &[Change]) {
+        let is_source = |touched| matches!(touched, Touched::Source(_));
+        if changes
+            .iter()
+            .any(|change| change.touches().is_some_and(is_source))
+        {
+            self.heard.fetch_add(1, Ordering::Release);
+        }
         let watched = self.watched.read();
         let watched: Vec<Arc<Touches>> = watched.iter().filter_map(Weak::upgrade).collect();
         if watched.is_empty() {
@@ -95,6 +105,11 @@ impl Shelf {
                 one.mark(partition, &touched);
             }
         }
+    }
+
+    /// A number that is another one whenever a source was heard since.
+    pub fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Acquire)
     }
 
     /// Says that what the follower applied is now visible.

@@ -8,7 +8,7 @@ mod core;
 mod stream;
 mod touched;
 
-pub use self::core::{Basis, Core, Cursor, Delta, Look, Place};
+pub use self::core::{Basis, Core, Cursor, Delta, Look, Place, next};
 pub use stream::{Stream, Token};
 pub use touched::{Marks, Touches};
 
@@ -173,6 +173,8 @@ pub struct Hub {
     seats: Mutex<Seats>,
     state: RwLock<State>,
     moved: watch::Sender<u64>,
+    /// What streams were last woken for, and when: the look, and the agreements.
+    told: Mutex<((u64, i64), Monotonic)>,
 }
 
 impl Hub {
@@ -196,6 +198,7 @@ impl Hub {
                 ended: None,
             }),
             moved: watch::Sender::new(0),
+            told: Mutex::new(((0, -1), Monotonic::now())),
         }
     }
 
@@ -205,7 +208,7 @@ impl Hub {
         agreements: Arc<Agreements>,
         calendar: &WorkingCalendar,
     ) -> Result<(), walbrook_view::IntegrityError> {
-        let now = clock::now();
+        let (now, agreed) = (clock::now(), agreements.next_offset);
         let look = Look {
             served: &self.served,
             touched: &self.touched,
@@ -221,7 +224,13 @@ impl Hub {
         let mut state = self.state.write();
         let version = state.core.take(looked);
         drop(state);
-        self.moved.send_replace(version);
+        // Streams are woken when there is something to tell, and every second: to look at the bound, the agreements and their tokens.
+        let this = (version, agreed);
+        let mut told = self.told.lock();
+        if told.0 != this || told.1.elapsed() >= LOOKS_EVERY / 2 {
+            *told = (this, Monotonic::now());
+            self.moved.send_replace(version);
+        }
         Ok(())
     }
 

@@ -203,7 +203,10 @@ impl Core {
 }
 
 /// When a person's row is to be looked at again although nothing arrives: what the view says, and the last days of what agreements release.
-fn next(
+///
+/// # Errors
+/// When two agreements disagree about an event of the person.
+pub fn next(
     asked: &Asked<'_>,
     person: &Person<'_>,
     book: &AgreementBook,

@@ -3,6 +3,7 @@
 use crate::facts::Contribution;
 use crate::model::View;
 use crate::state::Person;
+use std::sync::{Arc, OnceLock};
 use walbrook_domain::{
     AgreementId, AgreementVersion, Day, EventType, Instant, Organisation, Precision,
 };
@@ -106,7 +107,8 @@ pub trait Reading {
 pub struct BookReading<'b> {
     book: &'b AgreementBook,
     entitled: Vec<read::Entitlement>,
-    sources: Vec<Source>,
+    /// Worked out when they are first asked for: hundreds, where many bodies have signed.
+    sources: OnceLock<Arc<[Source]>>,
     role: String,
     organisation: Organisation,
     asked_at: Instant,
@@ -136,21 +138,40 @@ impl<'b> BookReading<'b> {
             mode,
         };
         let entitled = read::entitlements(book, &asked, now);
-        let mut sources: Vec<Source> = entitled
-            .iter()
-            .flat_map(|one| sources_of(book, one, now))
-            .collect();
-        sources.sort();
-        sources.dedup();
         Self {
             book,
             entitled,
-            sources,
+            sources: OnceLock::new(),
             role: viewer.role.clone(),
             organisation: viewer.organisation.clone(),
             asked_at: now,
             today: now.london_day(),
         }
+    }
+
+    /// Every source, to be held on to: for as long as the agreements and the day are the same, they are the same for everybody in the role.
+    pub fn shared_sources(&self) -> Arc<[Source]> {
+        Arc::clone(self.sources.get_or_init(|| self.worked_out()))
+    }
+
+    /// The same with sources that an equal reading has worked out. Nobody who is not entitled is told of any.
+    #[must_use]
+    pub fn with_sources(self, sources: Arc<[Source]>) -> Self {
+        if !self.entitled.is_empty() {
+            // Nothing was asked of it yet; otherwise what it has is the same.
+            let _ = self.sources.set(sources);
+        }
+        self
+    }
+
+    fn worked_out(&self) -> Arc<[Source]> {
+        let entitled = self.entitled.iter();
+        let mut sources: Vec<Source> = entitled
+            .flat_map(|one| sources_of(self.book, one, self.asked_at))
+            .collect();
+        sources.sort();
+        sources.dedup();
+        sources.into()
     }
 
     fn entitlement(&self, agreement: &AgreementId) -> Option<&read::Entitlement> {
@@ -299,7 +320,7 @@ impl Reading for BookReading<'_> {
     }
 
     fn sources(&self) -> &[Source] {
-        &self.sources
+        self.sources.get_or_init(|| self.worked_out())
     }
 
     fn may_break_glass(&self) -> bool {
