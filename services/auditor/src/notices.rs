@@ -41,8 +41,8 @@ struct Told {
 }
 
 struct Notices<'a> {
-    /// By read id: the last record is the answer's.
-    reads: HashMap<String, Shown>,
+    /// By read id: the last record is the answer's; one before it may have made a notice.
+    reads: HashMap<String, Vec<Shown>>,
     causes: Causes,
     views: &'a BTreeMap<[u8; 32], View>,
     told: HashMap<String, Told>,
@@ -84,8 +84,8 @@ fn book(policy: &[ControlRecord]) -> AgreementBook {
     book
 }
 
-fn reads(log: &Log) -> HashMap<String, Shown> {
-    let mut reads = HashMap::new();
+fn reads(log: &Log) -> HashMap<String, Vec<Shown>> {
+    let mut reads: HashMap<String, Vec<Shown>> = HashMap::new();
     for record in log.records(topics::READS, 0) {
         if header_text(record, headers::TYPE) != ReadRecord::FULL_NAME {
             continue;
@@ -101,7 +101,8 @@ fn reads(log: &Log) -> HashMap<String, Shown> {
             under: under.collect(),
             read,
         };
-        reads.insert(shown.read.read_id.clone(), shown);
+        let id = shown.read.read_id.clone();
+        reads.entry(id).or_default().push(shown);
     }
     reads
 }
@@ -219,15 +220,18 @@ impl Notices<'_> {
         let mut may = BTreeSet::new();
         let mut all_showed = !notice.read_ids.is_empty() && notice.read_ids.len() <= MOST_READS;
         for read in &notice.read_ids {
-            let shown = self.reads.get(read).filter(|shown| {
+            let shown = self.reads.get(read).into_iter().flatten();
+            let shown = shown.filter(|shown| {
                 let same = shown.to() == to && shown.read.purpose == notice.purpose;
                 same && topics::shared(&notice.purpose) == at.0
             });
-            let events = shown.and_then(|shown| {
+            let mut events = shown.filter_map(|shown| {
                 let row = shown.before(person, &at)?;
-                Some(cause.fallen.touched(row, &shown.under, |_, _| false))
+                let events = cause.fallen.touched(row, &shown.under, |_, _| false);
+                (!events.is_empty()).then_some(events)
             });
-            all_showed &= events.as_ref().is_some_and(|events| !events.is_empty());
+            let events = events.next_back();
+            all_showed &= events.is_some();
             may.extend(events.into_iter().flatten().map(|event| event.to_string()));
         }
         let events: BTreeSet<String> = notice.event_ids.iter().cloned().collect();
@@ -300,7 +304,7 @@ impl Notices<'_> {
 
     /// Whatever fell of a shown row, and is stated to have its notice, has it.
     fn missing(&mut self) {
-        let mut shown: Vec<&Shown> = self.reads.values().collect();
+        let mut shown: Vec<&Shown> = self.reads.values().filter_map(|all| all.last()).collect();
         shown.sort_by_key(|shown| shown.offset);
         let mut missing = Vec::new();
         let mut owed = 0;

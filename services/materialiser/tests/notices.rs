@@ -111,7 +111,10 @@ async fn whoever_was_shown_what_fell_is_told_and_nobody_else() {
     assert_eq!(recalled.cause, "RECALLED");
     assert_eq!(recalled.event_ids, [event_id(30)]);
     for notice in &notices {
-        assert!(notice.read_ids.contains(&read_id), "the read that showed it");
+        assert!(
+            notice.read_ids.contains(&read_id),
+            "the read that showed it"
+        );
         assert!(!notice.overdue && notice.acknowledged.is_none());
     }
     // Why it may be seen no more is the person's business, and so are the events.
@@ -124,8 +127,17 @@ async fn whoever_was_shown_what_fell_is_told_and_nobody_else() {
     let later = running.list(CAMDEN).await.unwrap().facts.unwrap().read_id;
     let place = fallen_once_more(place, &running).await;
     let notices = listed_until(&running, CAMDEN, 3).await;
-    let first = notices.iter().find(|one| one.notice_id == corrected.notice_id);
+    let first = notices
+        .iter()
+        .find(|one| one.notice_id == corrected.notice_id);
     assert!(!first.unwrap().read_ids.contains(&later));
+
+    // A read that another process made before and put on record only now makes a notice all the same, for the role it was made in.
+    let place = late(place, &read_id).await;
+    let (place, all) = on_record_until(place, 5).await;
+    let to: Vec<&audit::Notice> = all.iter().filter(|one| one.role == "supervisor").collect();
+    assert_eq!(to.len(), 1, "{to:?}");
+    assert_eq!(to[0].person_pseudonym, [2; 16]);
 
     // Only those whose it is may acknowledge it; what was said first counts, and is on record.
     let refused = acknowledge(&running, HACKNEY, &corrected.notice_id, "NOT_KEPT").await;
@@ -144,6 +156,35 @@ async fn whoever_was_shown_what_fell_is_told_and_nobody_else() {
     assert_eq!(told.len(), 4, "each notice was told on record");
     running.stop().await;
     drop(place);
+}
+
+/// The list once more as a supervisor's read of the second alone, recorded late.
+async fn late(place: Place, read_id: &str) -> Place {
+    let read_id = read_id.to_owned();
+    let (place, ()) = blocking(place, move |place| {
+        let reads = place.read::<audit::ReadRecord>(topics::READS);
+        let read = reads.into_iter().find(|read| read.read_id == read_id);
+        let mut read = read.unwrap();
+        read.read_id = uuid::Uuid::new_v4().to_string();
+        read.role = "supervisor".into();
+        read.answered.retain(|row| row.person_pseudonym == [2; 16]);
+        let record = place.read_of_another(&read);
+        place.commit(vec![record]);
+    })
+    .await;
+    place
+}
+
+/// The records of notices, once there are so many.
+async fn on_record_until(place: Place, count: usize) -> (Place, Vec<audit::Notice>) {
+    blocking(place, move |place| {
+        eventually("the notices are on record", || {
+            let all = place.read::<audit::Notice>(topics::NOTICES);
+            let ids: BTreeSet<&String> = all.iter().map(|one| &one.notice_id).collect();
+            (ids.len() == count).then_some(all)
+        })
+    })
+    .await
 }
 
 /// Another of the third's events is erased.
@@ -177,11 +218,16 @@ async fn a_watch_goes_on_from_its_token_on_another_process_and_says_acknowledgem
     let first = stream.message().await.unwrap().unwrap();
     assert_eq!(first.notices.len(), 2);
     let id = of(&first.notices, 2).notice_id.clone();
-    acknowledge(&running, CAMDEN, &id, "PASSED_ON").await.unwrap();
+    acknowledge(&running, CAMDEN, &id, "PASSED_ON")
+        .await
+        .unwrap();
     let second = stream.message().await.unwrap().unwrap();
     assert_eq!(second.notices.len(), 1);
     let said = second.notices[0].acknowledged.clone().unwrap();
-    assert_eq!((said.action.as_str(), said.officer.as_str()), ("PASSED_ON", "officer-1"));
+    assert_eq!(
+        (said.action.as_str(), said.officer.as_str()),
+        ("PASSED_ON", "officer-1")
+    );
     running.stop().await;
     // Another process, which has nothing on its disk.
     let other = Start {
@@ -224,7 +270,10 @@ async fn a_process_that_was_away_or_has_lost_its_disk_writes_each_notice_once_an
     };
     let other = place.start_so(other).await;
     let answer = listed(&other, CAMDEN, true).await;
-    assert_eq!((answer.notices.len(), answer.open, answer.overdue), (2, 2, 2));
+    assert_eq!(
+        (answer.notices.len(), answer.open, answer.overdue),
+        (2, 2, 2)
+    );
     assert!(answer.notices.iter().all(|one| one.overdue));
     acknowledge(&other, CAMDEN, &notices[0].notice_id, "RECORD_REMOVED")
         .await
@@ -239,11 +288,15 @@ async fn a_process_that_was_away_or_has_lost_its_disk_writes_each_notice_once_an
     listed_until(&other, CAMDEN, 3).await;
     let gauge = |name: &str| {
         let text = other.context.metrics.text();
-        let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} ")));
         line.map(|line| line.rsplit(' ').next().unwrap().parse::<i64>().unwrap())
     };
     let deadline = Clock::now() + WAIT;
-    while gauge("walbrook_view_notices_open") != Some(3) || gauge("walbrook_view_notices_overdue") != Some(2) {
+    while gauge("walbrook_view_notices_open") != Some(3)
+        || gauge("walbrook_view_notices_overdue") != Some(2)
+    {
         assert!(Clock::now() < deadline, "the gauges do not follow");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }

@@ -229,6 +229,11 @@ fn heading(view: &View, role: Option<&str>) -> String {
         );
     }
     let _ = writeln!(out, "How        {}", modes.join(", "));
+    let _ = writeln!(
+        out,
+        "Notices    of what fell of a row that was shown are acknowledged within {} days",
+        view.acknowledge_within_days
+    );
     if let Some(role) = role {
         let _ = writeln!(out, "As         {role} sees it");
     }

@@ -193,9 +193,7 @@ async fn follow(args: NoticesArgs) -> Result<Exit, Failure> {
         resume_token: args.resume.clone(),
     };
     let response = ViewsClient::new(connection).watch_notices(request).await;
-    let mut answers = response
-        .map_err(refused("follow notices"))?
-        .into_inner();
+    let mut answers = response.map_err(refused("follow notices"))?.into_inner();
     let (mut token, mut told) = (args.resume.clone(), 0);
     let ended = loop {
         let next = tokio::select! {
@@ -216,7 +214,9 @@ async fn follow(args: NoticesArgs) -> Result<Exit, Failure> {
                 let (what, state) = (what(notice), state(notice));
                 let person = hex::encode(&notice.pseudonym);
                 let (id, view) = (&notice.notice_id, &notice.view);
-                print(&format!("{id} {view} {person} {what}, due {due}: {state}\n"));
+                print(&format!(
+                    "{id} {view} {person} {what}, due {due}: {state}\n"
+                ));
             }
         }
         told += 1;
@@ -257,7 +257,10 @@ pub async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> {
         println!("{:#}", acknowledged_json(&said));
     } else {
         let at = words::instant(said.at.as_ref());
-        println!("{}: {} by {}, {at}.", args.notice, said.action, said.officer);
+        println!(
+            "{}: {} by {}, {at}.",
+            args.notice, said.action, said.officer
+        );
     }
     Ok(Exit::Done)
 }

@@ -50,7 +50,7 @@ impl Service {
     pub(super) async fn notices(
         &self,
         principal: &Principal,
-        request: proto::ListNoticesRequest,
+        mut request: proto::ListNoticesRequest,
     ) -> Result<proto::ListNoticesResponse, ReadError> {
         let mut faults = Faults::default();
         let size = match request.page_size {
@@ -71,36 +71,37 @@ impl Service {
                 place
             }
         };
-        let (viewer, _) = Self::addressee(principal, request.context, faults)?;
+        let (viewer, _) = Self::addressee(principal, request.context.take(), faults)?;
         let whose = whose(&viewer);
         self.notices.caught_up().await?;
         let now = self.notices.now();
-        let (mut listed, notices_next) = self.notices.ask(|book| {
-            let all: Vec<Standing> = book.since(&whose, 0).cloned().collect();
-            (all, book.next_offset())
-        });
-        let open = listed.iter().filter(|one| one.acknowledged.is_none());
-        let (open, overdue) = open.fold((0, 0), |(open, overdue), one| {
-            (open + 1, overdue + u32::from(one.is_overdue(now)))
-        });
-        listed.retain(|one| {
-            let wanted = request.view.is_empty() || one.notice.view == request.view;
-            let still = one.acknowledged.is_none() || !(request.open_only || request.overdue_only);
-            wanted && still && (!request.overdue_only || one.is_overdue(now))
-        });
-        listed.sort_by_cached_key(order);
-        listed.retain(|one| after.as_ref().is_none_or(|after| order(one) > *after));
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let more = listed.len() > size;
-        listed.truncate(size);
-        let next_page_token = listed.last().filter(|_| more).map(token);
-        self.delivered(&viewer, ("LIST", notices_next), &listed)
+        let page = self.notices.ask(|book| {
+            let mut page = Page::default();
+            let mut wanted: Vec<&Standing> = Vec::new();
+            for one in book.since(&whose, 0) {
+                page.open += u32::from(one.acknowledged.is_none());
+                page.overdue += u32::from(one.is_overdue(now));
+                let later = after.as_ref().is_none_or(|after| order(one) > *after);
+                if later && is_wanted(&request, one, now) {
+                    wanted.push(one);
+                }
+            }
+            wanted.sort_by_cached_key(|one| order(one));
+            page.more = wanted.len() > size;
+            page.listed = wanted.into_iter().take(size).cloned().collect();
+            page.notices_next = book.next_offset();
+            page
+        });
+        let listed = page.listed;
+        let next_page_token = listed.last().filter(|_| page.more).map(token);
+        self.delivered(&viewer, ("LIST", page.notices_next), &listed)
             .await?;
         Ok(proto::ListNoticesResponse {
             notices: listed.iter().map(|one| told(one, now)).collect(),
             next_page_token: next_page_token.unwrap_or_default(),
-            open,
-            overdue,
+            open: page.open,
+            overdue: page.overdue,
         })
     }
 
@@ -202,6 +203,22 @@ impl Service {
             acknowledged: acknowledged(&after),
         })
     }
+}
+
+/// A page of a list.
+#[derive(Default)]
+struct Page {
+    listed: Vec<Standing>,
+    more: bool,
+    open: u32,
+    overdue: u32,
+    notices_next: i64,
+}
+
+fn is_wanted(request: &proto::ListNoticesRequest, one: &Standing, now: Instant) -> bool {
+    let of_view = request.view.is_empty() || one.notice.view == request.view;
+    let still = one.acknowledged.is_none() || !(request.open_only || request.overdue_only);
+    of_view && still && (!request.overdue_only || one.is_overdue(now))
 }
 
 /// A watch of notices that runs.

@@ -1,14 +1,18 @@
 //! Who was shown what, by person: where on `audit.reads` each answered row is on record, and how far the state was that it came from. Kept with
 //! the index of reads, in the same batch.
 
-use super::{Ledger, LedgerError};
+use super::{ANSWERS_WITHIN, Ledger, LedgerError};
 use fjall::{Keyspace, OwnedWriteBatch};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeSet, HashSet};
+use std::time::{Duration, Instant as Monotonic};
 use uuid::Uuid;
 use walbrook_domain::Pseudonym;
 use walbrook_eventlog::{LogError, Reader, murmur2_partition};
 use walbrook_proto::audit::v1::{AppliedOffset, ReadRecord};
+use walbrook_runtime::shutdown::Shutdown;
+
+const LOOKS_EVERY: Duration = Duration::from_millis(5);
 
 /// The rows shown, and whose new ones somebody waits for.
 pub struct Shown {
@@ -72,6 +76,11 @@ impl Shown {
         self.awaited.write().extend(people);
     }
 
+    /// Whether somebody's row is newly on record since that was last asked.
+    pub fn has_come(&self) -> bool {
+        !self.came.lock().is_empty()
+    }
+
     /// Whose rows are newly on record since this was last asked.
     pub fn came(&self) -> BTreeSet<Pseudonym> {
         std::mem::take(&mut *self.came.lock())
@@ -93,6 +102,26 @@ impl Shown {
 }
 
 impl Ledger {
+    /// The same as [`Ledger::caught_up`], for a thread.
+    ///
+    /// # Errors
+    /// When the log does not say where it ends, or it takes too long.
+    pub fn wait_caught_up(&self, stop: &Shutdown) -> Result<(), LedgerError> {
+        let (end, deadline) = (self.end()?, Monotonic::now() + ANSWERS_WITHIN);
+        {
+            let mut wanted = self.wanted.lock();
+            *wanted = end.max(*wanted);
+        }
+        self.wanted_more.notify_all();
+        while *self.applied.borrow() < end {
+            if Monotonic::now() > deadline || stop.is_requested() {
+                return Err(LedgerError::Late);
+            }
+            std::thread::sleep(LOOKS_EVERY);
+        }
+        Ok(())
+    }
+
     /// Who was shown what.
     pub const fn shown(&self) -> &Shown {
         &self.shown

@@ -52,6 +52,8 @@ pub struct Book {
     /// By whose they are, in the order in which they last changed.
     order: BTreeMap<Whose, BTreeMap<i64, Uuid>>,
     through: HashMap<String, Through>,
+    /// How many nobody has acknowledged, by the last day on which that is in time.
+    open: BTreeMap<Day, i64>,
     next_offset: i64,
 }
 
@@ -69,6 +71,7 @@ impl Book {
                 changed_at: offset,
                 acknowledged: None,
             };
+            *self.open.entry(standing.due_on()).or_default() += 1;
             self.notices.insert(id, standing);
             return;
         };
@@ -97,6 +100,7 @@ impl Book {
         });
         if let Some(standing) = standing {
             standing.acknowledged = Some(Arc::new(said));
+            *self.open.entry(standing.due_on()).or_default() -= 1;
             self.changed(id, offset);
         }
     }
@@ -147,6 +151,15 @@ impl Book {
     /// Every notice.
     pub fn all(&self) -> impl Iterator<Item = &Standing> {
         self.notices.values()
+    }
+
+    /// How many nobody has acknowledged, and of those how many are overdue.
+    pub fn open(&self, now: Instant) -> (i64, i64) {
+        let overdue = self.open.range(..now.london_day());
+        (
+            self.open.values().sum(),
+            overdue.map(|(_, count)| count).sum(),
+        )
     }
 
     /// Those of an organisation's role that changed at or behind an offset, in that order.

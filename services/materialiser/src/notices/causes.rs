@@ -48,6 +48,11 @@ impl Causes {
         self.fresh.lock().extend(people);
     }
 
+    /// Whether something fell since that was last asked.
+    pub fn is_fresh(&self) -> bool {
+        !self.fresh.lock().is_empty()
+    }
+
     /// Of whom something fell since this was last asked.
     pub fn fresh(&self) -> BTreeSet<Pseudonym> {
         std::mem::take(&mut *self.fresh.lock())

@@ -25,6 +25,7 @@ use walbrook_runtime::shutdown::Shutdown;
 use walbrook_view::notice::{self, DAYS, MOST_READS, To};
 
 const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// A round of the bound that takes longer is not waited for: those concerned come again with the next turn.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);
 /// Records of reads held at once: people of one list have one.
@@ -83,6 +84,7 @@ impl Join {
                 Ok(()) => {}
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "notices wait");
+                    std::thread::sleep(PAUSE_AFTER_FAILURE);
                 }
                 Err(error) => return Err(error),
             }
@@ -94,9 +96,16 @@ impl Join {
 
     /// One turn for each purpose.
     fn turn(&mut self, stop: &Shutdown) -> Result<(), NoticesError> {
+        let sources = self.notices.sources();
+        let fell = sources.iter().any(|source| source.causes.is_fresh());
+        if !fell && !self.ledger.shown().has_come() {
+            return Ok(());
+        }
+        // Whatever was shown until now is named at once, and not in a second record.
+        self.ledger.wait_caught_up(stop)?;
         let came = self.ledger.shown().came();
         let mut failed = Ok(());
-        for source in self.notices.sources() {
+        for source in sources {
             // Asked before those concerned are: whatever stands below has made itself known by then.
             let applied = source.shelf.applied().borrow().clone();
             let reads_next = self.ledger.next_offset();
@@ -259,12 +268,7 @@ impl Join {
 
     fn numbers(&self) {
         let now = self.notices.now();
-        let (open, overdue) = self.notices.ask(|book| {
-            let open = book.all().filter(|one| one.acknowledged.is_none());
-            open.fold((0, 0), |(open, overdue), one| {
-                (open + 1, overdue + i64::from(one.is_overdue(now)))
-            })
-        });
+        let (open, overdue) = self.notices.ask(|book| book.open(now));
         self.metrics.notices(open, overdue);
     }
 }

@@ -95,6 +95,7 @@ fn the_first_acknowledgement_by_those_whose_it_is_counts() {
         !book.get(&id(1)).unwrap().is_overdue(in_time),
         "the day itself is in time"
     );
+    assert_eq!((book.open(in_time), book.open(late)), ((1, 0), (1, 1)));
     book.acknowledge(4, said(1, OURS, "RECORD_CORRECTED"));
     book.acknowledge(5, said(1, OURS, "NOT_KEPT"));
     let one = book.get(&id(1)).unwrap();
@@ -102,6 +103,7 @@ fn the_first_acknowledgement_by_those_whose_it_is_counts() {
         one.acknowledged.as_ref().unwrap().action,
         "RECORD_CORRECTED"
     );
+    assert_eq!(book.open(late), (0, 0));
     assert!(!one.is_overdue(late));
     assert_eq!(order(&book, OURS, 1), [(id(1).to_string(), 4)]);
     assert!(order(&book, "GSS:E09000012", 0).is_empty());

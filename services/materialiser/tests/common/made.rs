@@ -77,6 +77,14 @@ impl Place {
         record
     }
 
+    /// The record of a read as another process would have written it.
+    pub fn read_of_another(&self, read: &ReadRecord) -> NewRecord {
+        let headers = Headers::new().with("ce_type", ReadRecord::FULL_NAME);
+        let body = framing::frame(1, &read.to_vec().unwrap());
+        let organisation = read.organisation.as_bytes().to_vec();
+        self.record(topics::READS, 0, &organisation, body, headers)
+    }
+
     /// One event falls, or all of the person's, for a reason.
     pub fn falls(&self, person: u8, event: Option<u8>, reason: &str) -> NewRecord {
         let body = Retraction {

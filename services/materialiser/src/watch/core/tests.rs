@@ -169,3 +169,26 @@ fn a_client_that_stays_is_not_told_everything_again_when_those_who_left_are_forg
         "it could not be told of the one who left"
     );
 }
+
+#[test]
+fn a_row_that_says_the_same_is_told_to_nobody_again_and_to_newcomers_on_its_newest_events() {
+    let resting_on = |events: &[u64], at: i64| Looked {
+        found: vec![(
+            person(1),
+            Some(Row {
+                rests_on: walbrook_view::RestsOn(events.to_vec()),
+                ..row(1, 100)
+            }),
+            None,
+        )],
+        ..looked(Instant(at), Vec::new())
+    };
+    let mut core = Core::default();
+    core.take(resting_on(&[5], 1));
+    let (first, _) = core.since(None, 10).unwrap();
+    core.take(resting_on(&[5, 6], 2));
+    let (again, _) = core.since(Some(first.cursor), 10).unwrap();
+    assert!(again.rows.is_empty() && !again.whole);
+    let (newcomer, _) = core.since(None, 10).unwrap();
+    assert_eq!(newcomer.rows[0].rests_on.0, [5, 6]);
+}

@@ -76,6 +76,13 @@ fn each_planted_fault_is_named_by_line_and_field() {
         ),
         (
             "points = true",
+            "points = true\nacknowledge_within_days = 0",
+            7,
+            "acknowledge_within_days",
+            "a whole number above 0",
+        ),
+        (
+            "points = true",
             "points = true\narea = \"weeks\"",
             7,
             "area",
