@@ -238,7 +238,7 @@ fn print(report: &Report, json: bool) {
     for owed in report.owed() {
         let (what, by, about, age) = (owed.what, &owed.by, &owed.about, owed.age_hours);
         let overdue = if owed.overdue { ", overdue" } else { "" };
-        println!("{by} owes a {what} ({about}): {age} hours old{overdue}");
+        println!("{by} owes: {what} ({about}), {age} hours old{overdue}");
     }
     println!("{} differences", report.difference_count());
 }

@@ -32,6 +32,8 @@ pub struct Basis {
     pub applied: Vec<AppliedOffset>,
     /// Next unapplied offset of `control.agreements`.
     pub agreements_next: i64,
+    /// One record alone stands behind the row: no link could be wrong.
+    pub alone: bool,
 }
 
 /// A disputed event as it stands.
@@ -43,6 +45,8 @@ pub struct Stands {
     pub occurred_at: Instant,
     /// How finely that is known.
     pub precision: Precision,
+    /// It is of the person's one record.
+    pub alone: bool,
 }
 
 impl Reads {
@@ -93,6 +97,7 @@ impl Reads {
                 next_offset: held.next_offset,
             }],
             agreements_next: agreements.next_offset,
+            alone: person.handles().count() < 2,
         }))
     }
 }
@@ -125,6 +130,7 @@ fn event(served: &Served, handle: &HandlePseudonym, event: EventId) -> Option<St
                     person: home,
                     occurred_at: one.occurred_at.truncated(one.precision),
                     precision: one.precision,
+                    alone: person.handles().count() < 2,
                 });
             }
         }

@@ -20,6 +20,7 @@ const ASKS_EVERY: Duration = Duration::from_secs(5);
 
 /// What identity says of a link that a reader doubts.
 const KEPT: &str = "KEPT";
+const APART: &str = "APART";
 
 /// Tells identity and takes in what its reviewers decided, until shutdown.
 pub async fn follow(reads: Arc<Reads>, identity: Identity, stop: Shutdown) {
@@ -46,10 +47,10 @@ pub async fn follow(reads: Arc<Reads>, identity: Identity, stop: Shutdown) {
 async fn ask(reads: &Reads, identity: &Identity, disputed: &Disputed) {
     let dispute = &disputed.dispute;
     let served: Option<Arc<Served>> = reads.view(&dispute.view);
-    if served.is_none_or(|served| stands(&served, disputed).is_none()) {
+    let Some(event) = served.and_then(|served| stands(&served, disputed)) else {
         // Whatever was said of it is said by its having gone.
         return;
-    }
+    };
     let standing = match identity.doubt(dispute).await {
         Ok(standing) => standing,
         Err(status) => {
@@ -57,7 +58,9 @@ async fn ask(reads: &Reads, identity: &Identity, disputed: &Disputed) {
             return;
         }
     };
-    if standing != KEPT {
+    // The others of the person may have left, and this record stayed: then it is of nobody else any more.
+    let settled = standing == KEPT || standing == APART && event.alone;
+    if !settled {
         return;
     }
     let now = clock::now();

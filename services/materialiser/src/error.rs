@@ -40,6 +40,11 @@ pub enum ReadError {
         "no event under this id stands behind this cell of the row; ask why again, and take column and event from that answer"
     )]
     NoSuchEvent,
+    /// There is no link to doubt.
+    #[error(
+        "one record alone stands behind this row, so no link can be wrong: dispute the fact (WRONG_FACT) with the organisation it is from"
+    )]
+    NotLinked,
     /// No dispute of the organisation's own events.
     #[error(
         "there is no such dispute about a fact from your organisation in this view; list those there are (`walbrook view dispute list`)"
@@ -127,9 +132,9 @@ impl Coded for ReadError {
             | ReadError::BreakGlassNotAllowed
             | ReadError::Unreviewable(Unreviewable::Own)
             | ReadError::EntitlementEnded => Code::Denied,
-            ReadError::Unreviewable(Unreviewable::Reviewed) | ReadError::AnsweredAlready => {
-                Code::Stale
-            }
+            ReadError::Unreviewable(Unreviewable::Reviewed)
+            | ReadError::NotLinked
+            | ReadError::AnsweredAlready => Code::Stale,
             ReadError::Organisation | ReadError::TokenExpired => Code::Unauthenticated,
             ReadError::NoSuchRead
             | ReadError::NoSuchEvent
@@ -162,6 +167,7 @@ impl Coded for ReadError {
             ReadError::NotByCounts => "VIEW_NOT_BY_COUNTS",
             ReadError::NoSuchRead => "NO_SUCH_READ",
             ReadError::NoSuchEvent => "NO_SUCH_EVENT",
+            ReadError::NotLinked => "NOT_LINKED",
             ReadError::NoSuchDispute => "NO_SUCH_DISPUTE",
             ReadError::AnsweredAlready => "ANSWERED_ALREADY",
             ReadError::BreakGlassNotAllowed => "BREAK_GLASS_NOT_ALLOWED",

@@ -142,6 +142,13 @@ async fn a_cell_is_marked_until_its_source_has_answered() {
     let refused = said(&running, CAMDEN, free).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
 
+    let of_nobody_else = DisputeCellRequest {
+        kind: "WRONG_PERSON".into(),
+        ..dispute(&read_id, &event)
+    };
+    let refused = said(&running, CAMDEN, of_nobody_else).await.unwrap_err();
+    assert_eq!(reason(&refused), "NOT_LINKED");
+
     let one = said(&running, CAMDEN, dispute(&read_id, &event))
         .await
         .unwrap();

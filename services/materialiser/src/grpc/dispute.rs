@@ -17,7 +17,7 @@ use walbrook_proto::view::v1 as proto;
 use walbrook_proto::view::v1::dispute_item::Occurred;
 use walbrook_runtime::callers::{Principal, role};
 use walbrook_view::Viewer;
-use walbrook_view::dispute::{ANSWERS, Disputed, KINDS, STANDS, WRONG_FACT};
+use walbrook_view::dispute::{ANSWERS, Disputed, KINDS, STANDS, WRONG_FACT, WRONG_PERSON};
 
 /// Disputes of one answer at most.
 const MOST_LISTED: usize = 500;
@@ -87,6 +87,9 @@ impl Service {
         let now = clock::now();
         let basis = self.reads.behind(served, &viewer, behind, now)?;
         let basis = basis.ok_or(ReadError::NoSuchEvent)?;
+        if basis.alone && request.kind == WRONG_PERSON {
+            return Err(ReadError::NotLinked);
+        }
         let context = request.context.clone().unwrap_or_default();
         let dispute = Dispute {
             dispute_id: Uuid::new_v4().to_string(),
