@@ -288,7 +288,7 @@ impl Core {
     pub(super) fn covered(&self, a: PersonId, b: PersonId, turn: &Turn<'_>) -> bool {
         let organisations = |person| {
             let all = self.index.members(person);
-            all.map(|record| record.organisation.clone())
+            all.map(|record| &record.organisation)
                 .collect::<BTreeSet<_>>()
         };
         let (of_a, of_b) = (organisations(a), organisations(b));

@@ -64,11 +64,15 @@ pub(crate) fn births_said(a: u32, b: u32) -> Level {
     if (month_a, day_a) == (month_b, day_b) && year_a.abs_diff(year_b) == 1 {
         return birth::YEAR;
     }
-    match day_count(year_a, month_a, day_a).abs_diff(day_count(year_b, month_b, day_b)) {
-        ..=MONTH => birth::WITHIN_MONTH,
-        ..=YEAR => birth::WITHIN_YEAR,
-        ..=TWELVE_YEARS => birth::WITHIN_TWELVE_YEARS,
-        _ => birth::DIFFERENT,
+    let apart = day_count(year_a, month_a, day_a).abs_diff(day_count(year_b, month_b, day_b));
+    if apart <= MONTH {
+        birth::WITHIN_MONTH
+    } else if apart <= YEAR {
+        birth::WITHIN_YEAR
+    } else if apart <= TWELVE_YEARS {
+        birth::WITHIN_TWELVE_YEARS
+    } else {
+        birth::DIFFERENT
     }
 }
 
