@@ -5,6 +5,10 @@ use crate::facts::Contribution;
 use walbrook_domain::{AgreementId, EventId};
 
 /// Contributions of one handle, in the order of (event, agreement).
+#[expect(
+    clippy::vec_box,
+    reason = "a contribution is large: one that comes in between moves the others' addresses and not them"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Contributions(Vec<Box<Contribution>>);
 
