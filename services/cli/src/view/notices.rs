@@ -168,7 +168,7 @@ fn notice_json(notice: &Notice) -> Json {
         "event_ids": notice.event_ids,
         "read_ids": notice.read_ids,
         "noticed_at": sheet::instant_json(notice.noticed_at.as_ref()),
-        "due_on": notice.due_on.as_ref().map(words::date),
+        "due_on": notice.due_on.as_ref().map(sheet::iso),
         "overdue": notice.overdue,
         "acknowledged": notice.acknowledged.as_ref().map(acknowledged_json),
     })
