@@ -1,16 +1,16 @@
 //! One transactional id.
 
+mod deliveries;
+
 use crate::Kafka;
 use crate::connection::plain;
 use crate::group::metadata_of;
-use crate::message::{Topics, owned_headers};
-use parking_lot::Mutex;
-use rdkafka::ClientContext;
+use crate::message::owned_headers;
+use deliveries::{Deliveries, DeliveryState};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::VecDeque;
@@ -24,54 +24,16 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// How long a drain rests before it looks for acknowledgements again, at first and at most.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_micros(800);
-/// Records of a wave: handed over before the first of them is due.
+/// Records of a wave, while others are made: handed over before the first of them is due.
 const WAVE: usize = 500;
+/// The most of one: where many wait, waiting for fewer at a time takes longer than the client's turns cost.
+const LARGEST_WAVE: usize = 2_000;
 /// How many are held back between two looks at whether the wave before is acknowledged.
 const LOOK: usize = 50;
 /// How long the client may wait at a time while it gives a transaction up.
 const ABORT_SLICE: Duration = Duration::from_millis(50);
 /// How long taking over an id may take: the coordinator first aborts what the last owner left.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
-
-/// What the delivery reports of the open transaction said, by order of sending (the opaque is that order).
-#[derive(Default)]
-struct Deliveries {
-    state: Mutex<DeliveryState>,
-}
-
-#[derive(Default)]
-struct DeliveryState {
-    delivered: Vec<Option<(TopicPartition, i64)>>,
-    failure: Option<KafkaError>,
-    /// One name for all records of a topic.
-    topics: Topics,
-}
-
-impl ClientContext for Deliveries {}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, order: usize) {
-        let mut state = self.state.lock();
-        match result {
-            Ok(message) => {
-                let topic = state.topics.topic(message.topic());
-                if let Some(slot) = state.delivered.get_mut(order) {
-                    *slot = Some((
-                        TopicPartition::new(topic, message.partition()),
-                        message.offset(),
-                    ));
-                }
-            }
-            Err((error, _)) => {
-                if state.failure.is_none() {
-                    state.failure = Some(error.clone());
-                }
-            }
-        }
-    }
-}
 
 /// Transactions under one id.
 pub struct KafkaTransactor {
@@ -123,7 +85,7 @@ impl KafkaTransactor {
         let Some(held) = &mut self.held else {
             return Ok(false);
         };
-        let wave: Vec<NewRecord> = held.drain(..WAVE.min(held.len())).collect();
+        let wave: Vec<NewRecord> = held.drain(..LARGEST_WAVE.min(held.len())).collect();
         for record in &wave {
             self.hand_over(record)?;
         }
