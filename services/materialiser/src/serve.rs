@@ -119,17 +119,8 @@ impl Lane {
 
     /// Puts views before readers, all at once.
     fn put(&self, files: &[ViewFile], shelf: &Arc<Shelf>, bound: &Arc<Bound>) {
-        let served = files.iter().map(|file| {
-            Arc::new(Served {
-                columns: order::columns(&file.view, &walbrook_view::file::catalogue()),
-                view: file.view.clone(),
-                shelf: Arc::clone(shelf),
-                bound: Arc::clone(bound),
-                ledger: Arc::clone(&self.ledger),
-                goes_on: file.stands_in,
-            })
-        });
-        self.board.put(&self.purpose, served.collect());
+        let served = served(files, (shelf, bound, &self.ledger));
+        self.board.put(&self.purpose, served);
     }
 
     fn are_pinned(&self, files: &[ViewFile]) -> bool {
@@ -137,6 +128,22 @@ impl Lane {
         let mut all = files.iter();
         all.all(|file| file.stands_in || agreements.pins_view(&file.view.sha256))
     }
+}
+
+fn served(
+    files: &[ViewFile],
+    (shelf, bound, ledger): (&Arc<Shelf>, &Arc<Bound>, &Arc<Ledger>),
+) -> Vec<Arc<Served>> {
+    let catalogue = walbrook_view::file::catalogue();
+    let served = files.iter().map(|file| Served {
+        columns: order::columns(&file.view, &catalogue),
+        view: file.view.clone(),
+        shelf: Arc::clone(shelf),
+        bound: Arc::clone(bound),
+        ledger: Arc::clone(ledger),
+        goes_on: file.stands_in,
+    });
+    served.map(Arc::new).collect()
 }
 
 fn texts(files: &[ViewFile]) -> Files {
@@ -181,17 +188,7 @@ impl Parts<'_> {
                 readiness.not_ready(part, cause);
                 let shelf = Arc::new(Shelf::new(topic, Vec::new()));
                 let bound = Arc::new(Bound::new(self.config.grounds_bound));
-                let served = refused.into_iter().map(|file| {
-                    Arc::new(Served {
-                        columns: order::columns(&file.view, &walbrook_view::file::catalogue()),
-                        view: file.view,
-                        shelf: Arc::clone(&shelf),
-                        bound: Arc::clone(&bound),
-                        ledger: Arc::clone(ledger),
-                        goes_on: true,
-                    })
-                });
-                board.put(purpose, served.collect());
+                board.put(purpose, served(&refused, (&shelf, &bound, ledger)));
                 Ok(())
             }
             other => other,
