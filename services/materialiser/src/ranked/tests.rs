@@ -144,14 +144,14 @@ impl World {
         self.shelf.mark(number, &changes);
     }
 
-    fn met(&self, (who, event, minutes, down): (u8, u8, i64, bool)) {
+    fn met(&self, (who, event, minutes, down): (u8, u8, i64, bool)) -> Input {
         let info = walbrook_proto::event(CONTACT).unwrap();
         let number = |name: &str| {
             let at = info.fields.iter().position(|field| *field == name);
             u8::try_from(at.unwrap()).unwrap()
         };
         let at = Instant(self.now.0 + minutes * MINUTE);
-        let contribution = Contribution {
+        Input::Release(Contribution {
             person: person(who),
             key: ContributionKey {
                 handle: handle(who),
@@ -167,8 +167,7 @@ impl World {
             released_on: self.now.london_day(),
             supersedes: None,
             fields: vec![(number("bedded_down"), Value::Bool(down))],
-        };
-        self.apply(who, Input::Release(contribution));
+        })
     }
 
     fn known(&self, who: u8) {
@@ -196,7 +195,9 @@ impl World {
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Met(who, event, minutes, down) => self.met((who, event, minutes, down)),
+            Step::Met(who, event, minutes, down) => {
+                self.apply(who, self.met((who, event, minutes, down)));
+            }
             Step::Fallen(who, subject_too) => {
                 let retraction = Retraction {
                     handle: handle(who),
@@ -363,18 +364,11 @@ fn a_change_that_was_not_marked_is_found() {
     let mut world = World::new();
     let ranks = Ranks::default();
     world.step(&Step::Known(1));
+    world.step(&Step::Known(2));
     world.step(&Step::Met(1, 1, -60, true));
     world.pages(&ranks, 2);
-    let (_, held) = world.shelf.of(&person(1)).unwrap();
-    let fallen = Retraction {
-        handle: handle(1),
-        agreements: Vec::new(),
-        event: None,
-        reason: "RECALL".into(),
-        subject_too: false,
-    };
-    held.write()
-        .state
-        .apply(Input::Retraction(fallen), &mut Vec::new());
-    world.pages(&ranks, 2);
+    let (_, held) = world.shelf.of(&person(2)).unwrap();
+    let met = world.met((2, 2, -60, true));
+    held.write().state.apply(met, &mut Vec::new());
+    world.pages(&ranks, 3);
 }
