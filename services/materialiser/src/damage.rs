@@ -5,11 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Whether what stands in a store's folder cannot be used, whatever the disk has room for.
 pub fn is_damage(error: &fjall::Error) -> bool {
     match error {
-        fjall::Error::Io(error) => is_damaged_file(error),
-        fjall::Error::Storage(error) => match error {
-            fjall::LsmError::Io(error) => is_damaged_file(error),
-            _ => true,
-        },
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+            is_damaged_file(error)
+        }
         fjall::Error::Locked | fjall::Error::Poisoned | fjall::Error::KeyspaceDeleted => false,
         _ => true,
     }
