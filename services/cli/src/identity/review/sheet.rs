@@ -278,7 +278,9 @@ fn because(item: &ReviewItem) -> &'static str {
             "a number or the rest agrees, but given and family names are both far apart"
         }
         "BIRTHS_FAR" => "a number or the rest agrees, but the dates of birth are far apart",
-        "DISPUTED" => "the two are linked, and a reader who was shown their row says that one is of somebody else",
+        "DISPUTED" => {
+            "the two are linked, and a reader who was shown their row says that one is of somebody else"
+        }
         "TWO_NHS_NUMBERS" => "one person would have two different verified NHS numbers",
         "FULL" => "one person would have more records than it may have",
         _ => "somebody has to look",
