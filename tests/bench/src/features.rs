@@ -211,10 +211,11 @@ fn schemas(kind: Kind, fields: &[&str]) -> Result<(String, String), NoFigure> {
     let info = walbrook_proto::event(kind.event_type()).and_then(|info| info.event);
     let written = info.ok_or_else(|| NoFigure("an event type is gone".to_owned()))?;
     let mut needed: serde_json::Value = serde_json::from_str(written.shared_schema)?;
-    if let Some(all) = needed["fields"].as_array_mut() {
+    let all = needed.get_mut("fields");
+    if let Some(all) = all.and_then(serde_json::Value::as_array_mut) {
         all.retain(|field| {
-            let name = field["name"].as_str().unwrap_or_default();
-            fields.contains(&name)
+            let name = field.get("name").and_then(serde_json::Value::as_str);
+            name.is_some_and(|name| fields.contains(&name))
         });
     }
     Ok((written.shared_schema.to_owned(), needed.to_string()))

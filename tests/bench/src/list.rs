@@ -92,9 +92,7 @@ async fn one(
         if Instant::now() > until {
             break;
         }
-        for event in events {
-            site.tell(event).await?;
-        }
+        site.tell(events).await?;
     }
     Ok(took)
 }

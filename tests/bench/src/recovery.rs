@@ -147,7 +147,7 @@ impl Drill {
         // Nobody else's arrears change on the same day, so the mark is the last.
         let person = usize::try_from(self.marks)? % site.released.people();
         let mark = site.released.mark(person, self.marks);
-        site.tell(&mark).await?;
+        site.tell(&[mark]).await?;
         let deadline = began + PATIENCE;
         loop {
             let fresh = match (side, streams.as_mut()) {
