@@ -27,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_micros(800);
 /// Records of a wave, while others are made: handed over before the first of them is due.
 const WAVE: usize = 500;
 /// The most of one: where many wait, waiting for fewer at a time takes longer than the client's turns cost.
-const LARGEST_WAVE: usize = 2_000;
+const LARGEST_WAVE: usize = 1_000;
 /// How many are held back between two looks at whether the wave before is acknowledged.
 const LOOK: usize = 50;
 /// How long the client may wait at a time while it gives a transaction up.
