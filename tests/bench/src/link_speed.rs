@@ -80,8 +80,8 @@ pub async fn run(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, No
     Ok(made.collect())
 }
 
-/// Identity, and the matching agreement signed by everybody who holds records; and the folder of their keys, which every later start reads again. The broker
-/// registers the schemas and takes the signatures, and is stopped then: what reads links later is no part of making them.
+/// Identity, the broker that registers its schemas and follows its links all the while, and the matching agreement signed by everybody who holds records; and
+/// the folder of their keys, which every later start reads again.
 async fn start(load: &Load) -> Result<(Backbone, tempfile::TempDir), NoFigure> {
     let folder = tempfile::tempdir()?;
     let keys = folder.path().join("keys");
@@ -92,7 +92,6 @@ async fn start(load: &Load) -> Result<(Backbone, tempfile::TempDir), NoFigure> {
     let organisations = load.organisations();
     let parties: Vec<&str> = organisations.iter().map(String::as_str).collect();
     place.agree(&document, &parties).await;
-    place.stop("broker");
     Ok((place, folder))
 }
 
