@@ -9,6 +9,7 @@ use walbrook_domain::Pseudonym;
 use walbrook_proto::audit::v1::{AnsweredRow, OfficerDecision, ReadRecord};
 use walbrook_proto::view::v1 as proto;
 use walbrook_runtime::callers::Principal;
+use walbrook_view::Viewer;
 use walbrook_view::decision::{DECISIONS, REASONS};
 
 /// Columns and rules weighed at most.
@@ -24,32 +25,17 @@ impl Service {
         let served = self.view(&request.view, &mut faults);
         let context = request.context.clone().unwrap_or_default();
         faults.context(&context);
-        let named = match request.pseudonym.as_slice() {
-            [] => None,
-            bytes => faults.pseudonym(bytes),
-        };
-        let read_id = Uuid::parse_str(&request.read_id).ok();
-        if read_id.is_none() {
-            faults.add("read_id", "READ_ID", "take it from the answer of a read");
-        }
+        let named = faults.of_read(&request.pseudonym);
+        let read_id = faults.read_id(&request.read_id);
         words(&request, served.as_deref(), &mut faults);
         let (served, read_id) = faults.end(served.zip(read_id))?;
         let (viewer, role_held) = viewer(principal, &context)?;
         if !role_held {
             return Err(ReadError::RoleMissing);
         }
-        let read = self.reads.ledger().read(read_id).await?;
+        let read = self.own_read(&served, &viewer, read_id).await?;
+        let row = answered(read, named).ok_or(ReadError::NoSuchRead)?;
         let organisation = viewer.organisation.to_string();
-        let row = read
-            .filter(|read| {
-                let (same_view, same_purpose) = (
-                    read.view == served.view.name,
-                    read.purpose == served.view.purpose.as_str(),
-                );
-                read.organisation == organisation && same_view && same_purpose
-            })
-            .and_then(|read| answered(read, named))
-            .ok_or(ReadError::NoSuchRead)?;
         let decision = OfficerDecision {
             decision_id: Uuid::new_v4().to_string(),
             read_id: read_id.to_string(),
@@ -72,6 +58,25 @@ impl Service {
             decision_id: decision.decision_id,
             decided_at: Some(decided_at),
         })
+    }
+}
+
+impl Service {
+    /// A read of the viewer's organisation in this view.
+    pub(super) async fn own_read(
+        &self,
+        served: &Served,
+        viewer: &Viewer,
+        read_id: Uuid,
+    ) -> Result<ReadRecord, ReadError> {
+        let organisation = viewer.organisation.to_string();
+        let read = self.reads.ledger().read(read_id).await?;
+        let read = read.filter(|read| {
+            read.organisation == organisation
+                && read.view == served.view.name
+                && read.purpose == served.view.purpose.as_str()
+        });
+        read.ok_or(ReadError::NoSuchRead)
     }
 }
 

@@ -32,28 +32,15 @@ impl Service {
         let served = self.view(&request.view, &mut faults);
         let context = request.context.clone().unwrap_or_default();
         faults.context(&context);
-        let named = match request.pseudonym.as_slice() {
-            [] => None,
-            bytes => faults.pseudonym(bytes),
-        };
-        let read_id = Uuid::parse_str(&request.read_id).ok();
-        if read_id.is_none() {
-            faults.add("read_id", "READ_ID", "take it from the answer of a read");
-        }
+        let named = faults.of_read(&request.pseudonym);
+        let read_id = faults.read_id(&request.read_id);
         words(&request, served.as_deref(), &mut faults);
         let (served, read_id) = faults.end(served.zip(read_id))?;
         let (viewer, role_held) = viewer(principal, &context)?;
         if !role_held {
             return Err(ReadError::RoleMissing);
         }
-        let organisation = viewer.organisation.to_string();
-        let read = self.reads.ledger().read(read_id).await?;
-        let read = read.filter(|read| {
-            read.organisation == organisation
-                && read.view == served.view.name
-                && read.purpose == served.view.purpose.as_str()
-        });
-        let read = read.ok_or(ReadError::NoSuchRead)?;
+        let read = self.own_read(&served, &viewer, read_id).await?;
         let evaluated_at = read.evaluated_at.as_ref().and_then(clock::instant);
         let row = answered(read, named).zip(evaluated_at);
         let (row, evaluated_at) = row.ok_or(ReadError::NoSuchRead)?;

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::error::ReadError;
 use crate::identity::Identity;
 use prost_types::Timestamp;
+use uuid::Uuid;
 use walbrook_domain::{Instant, Pseudonym, Purpose};
 use walbrook_proto::view::v1 as proto;
 use walbrook_runtime::callers::Principal;
@@ -156,6 +157,23 @@ impl Faults {
             self.add("pseudonym", "LENGTH", "a pseudonym has 16 bytes");
         }
         pseudonym
+    }
+
+    /// The read that something rests on.
+    pub fn read_id(&mut self, text: &str) -> Option<Uuid> {
+        let read_id = Uuid::parse_str(text).ok();
+        if read_id.is_none() {
+            self.add("read_id", "READ_ID", "take it from the answer of a read");
+        }
+        read_id
+    }
+
+    /// Whose row of that read; `None` where nobody is named.
+    pub fn of_read(&mut self, pseudonym: &[u8]) -> Option<Pseudonym> {
+        match pseudonym {
+            [] => None,
+            bytes => self.pseudonym(bytes),
+        }
     }
 
     fn local(&mut self, local: &proto::LocalRecord) {
