@@ -17,7 +17,7 @@ use crate::keeping::Keeping;
 use crate::ledger::Ledger;
 use crate::notices::{Causes, Source};
 use crate::setup::{self, ViewFile};
-use crate::shelf::{Held, Shelf};
+use crate::shelf::Shelf;
 use crate::versions::{Files, Version, Versions};
 use crate::voice::{Said, Voice};
 use std::collections::HashMap;
@@ -244,7 +244,6 @@ impl Parts<'_> {
         let ends = self.kafka.ends()?;
         let (store, held) = setup::restore(&version, &fingerprint, ends, &lane.shared)?;
         let causes = Arc::new(store.causes());
-        let held: Vec<Held> = held;
         let looks = self.metrics.looks(&lane.topic);
         let shelf = Arc::new(Shelf::new(lane.topic.clone(), held).counted(looks));
         let bound = Arc::new(Bound::new(self.config.grounds_bound));

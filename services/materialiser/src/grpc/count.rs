@@ -1,7 +1,7 @@
 //! Counts of people, and never a row.
 
 use super::Service;
-use super::form::{Faults, viewer};
+use super::form::{Faults, case_of, viewer};
 use crate::answer::Served;
 use crate::clock::timestamp;
 use crate::convert;
@@ -29,7 +29,7 @@ impl Service {
         let role = viewer.role.clone();
         let ask = CountAsk {
             viewer,
-            case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
+            case_reference: case_of(context.case_reference),
             role_held,
             by,
         };

@@ -1,7 +1,7 @@
 //! What an officer decided about somebody whose row was read.
 
 use super::Service;
-use super::form::{Faults, viewer};
+use super::form::{Faults, acting, case_of};
 use crate::answer::Served;
 use crate::error::ReadError;
 use uuid::Uuid;
@@ -29,10 +29,7 @@ impl Service {
         let read_id = faults.read_id(&request.read_id);
         words(&request, served.as_deref(), &mut faults);
         let (served, read_id) = faults.end(served.zip(read_id))?;
-        let (viewer, role_held) = viewer(principal, &context)?;
-        if !role_held {
-            return Err(ReadError::RoleMissing);
-        }
+        let viewer = acting(principal, &context)?;
         let read = self.own_read(&served, &viewer, read_id).await?;
         let row = answered(read, named).ok_or(ReadError::NoSuchRead)?;
         let organisation = viewer.organisation.to_string();
@@ -44,7 +41,7 @@ impl Service {
             role: viewer.role,
             purpose: served.view.purpose.to_string(),
             view: served.view.name.clone(),
-            case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
+            case_reference: case_of(context.case_reference),
             person_pseudonym: row.person_pseudonym,
             row_sha256: row.row_sha256,
             decision: request.decision,

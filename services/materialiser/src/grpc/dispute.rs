@@ -2,7 +2,7 @@
 
 use super::Service;
 use super::decide::answered;
-use super::form::{Faults, viewer};
+use super::form::{Faults, acting, case_of};
 use super::glass::{number, organisation};
 use crate::answer::{Served, Subject};
 use crate::clock::{self, timestamp};
@@ -36,10 +36,7 @@ impl Service {
         let read_id = faults.read_id(&request.read_id);
         words(&request, served.as_deref(), &mut faults);
         let (served, read_id) = faults.end(served.zip(read_id))?;
-        let (viewer, role_held) = viewer(principal, &context)?;
-        if !role_held {
-            return Err(ReadError::RoleMissing);
-        }
+        let viewer = acting(principal, &context)?;
         let read = self.own_read(&served, &viewer, read_id).await?;
         let evaluated_at = read.evaluated_at.as_ref().and_then(clock::instant);
         let row = answered(read, named).zip(evaluated_at);
@@ -87,7 +84,7 @@ impl Service {
             purpose: served.view.purpose.to_string(),
             view: served.view.name.clone(),
             view_sha256: served.view.sha256.to_vec(),
-            case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
+            case_reference: case_of(context.case_reference),
             person_pseudonym,
             kind: request.kind.clone(),
             column: request.column.clone(),

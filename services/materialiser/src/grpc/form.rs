@@ -64,6 +64,19 @@ pub fn viewer(
     Ok((viewer, role_held))
 }
 
+/// Who acts in a role of its token: nobody else may.
+pub fn acting(principal: &Principal, context: &proto::ReadContext) -> Result<Viewer, ReadError> {
+    match viewer(principal, context)? {
+        (viewer, true) => Ok(viewer),
+        (_, false) => Err(ReadError::RoleMissing),
+    }
+}
+
+/// The case that a request names.
+pub fn case_of(reference: String) -> Option<String> {
+    Some(reference).filter(|text| !text.is_empty())
+}
+
 /// What is wrong with a request, all at once.
 #[derive(Default)]
 pub struct Faults(Vec<Violation>);

@@ -1,7 +1,7 @@
 //! What organisations are told of rows they were shown, and what they say they did. Each telling is on record before it.
 
 use super::Service;
-use super::form::{Faults, viewer};
+use super::form::{Faults, acting, case_of};
 use crate::clock;
 use crate::error::ReadError;
 use crate::notices::{Notices, Standing, Whose, noticed_at};
@@ -39,12 +39,7 @@ impl Service {
         let context = context.unwrap_or_default();
         faults.context(&context);
         faults.end(Some(()))?;
-        let (viewer, role_held) = viewer(principal, &context)?;
-        if role_held {
-            Ok((viewer, context))
-        } else {
-            Err(ReadError::RoleMissing)
-        }
+        Ok((acting(principal, &context)?, context))
     }
 
     pub(super) async fn notices(
@@ -190,7 +185,7 @@ impl Service {
                 organisation: own.0.clone(),
                 role: own.1.clone(),
                 action: request.action,
-                case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
+                case_reference: case_of(context.case_reference),
                 acknowledged_at: Some(clock::timestamp(now)),
             };
             let offset = self.notices.records().acknowledgement(&said, now).await;

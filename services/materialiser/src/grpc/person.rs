@@ -1,7 +1,7 @@
 //! One person's row, and why it says what it says.
 
 use super::Service;
-use super::form::{Faults, viewer};
+use super::form::{Faults, case_of, viewer};
 use crate::answer::{Answer, Ask, BreakGlass, Served};
 use crate::compute::EXPLAIN;
 use crate::convert;
@@ -109,7 +109,7 @@ impl Service {
         let ask = Ask {
             read_id,
             viewer,
-            case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
+            case_reference: case_of(context.case_reference),
             operation: asked.operation,
             subject,
             evaluated_at,

@@ -1,7 +1,7 @@
 //! Rows of many.
 
 use super::Service;
-use super::form::{Faults, viewer};
+use super::form::{Faults, case_of, viewer};
 use crate::answer::{Ask, Served, Subject};
 use crate::convert;
 use crate::error::ReadError;
@@ -53,7 +53,7 @@ impl Service {
         let ask = Ask {
             read_id: uuid::Uuid::new_v4().to_string(),
             viewer,
-            case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
+            case_reference: case_of(context.case_reference),
             operation: "LIST",
             subject: Subject::Everyone,
             evaluated_at: token

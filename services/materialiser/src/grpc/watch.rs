@@ -1,7 +1,7 @@
 //! Rows as they change.
 
 use super::Service;
-use super::form::{Faults, viewer};
+use super::form::{Faults, case_of, viewer};
 use crate::answer::{Ask, Subject};
 use crate::clock;
 use crate::error::ReadError;
@@ -44,7 +44,7 @@ impl Service {
         let ask = Ask {
             read_id: uuid::Uuid::new_v4().to_string(),
             viewer,
-            case_reference: Some(context.case_reference).filter(|text| !text.is_empty()),
+            case_reference: case_of(context.case_reference),
             operation: "WATCH",
             subject: Subject::Everyone,
             evaluated_at: clock::now(),
