@@ -212,6 +212,19 @@ impl Ranked {
             let people = self.wanted(&held.state, number, &[], false);
             self.look(&stand, &held.state, people, &wanted.agreements.book)?;
         }
+        // Something that came may have happened behind the instant that ranks stood for: whoever it is about is due by now.
+        let due = self.agenda.take_due(asked.evaluated_at);
+        if !due.is_empty() {
+            self.at = asked.evaluated_at;
+            let stand = Asked {
+                evaluated_at: self.at,
+                ..stand
+            };
+            for (held, number) in guards.iter().zip(0..) {
+                let people = self.wanted(&held.state, number, &due, false);
+                self.look(&stand, &held.state, people, &wanted.agreements.book)?;
+            }
+        }
         let listed = self.cut(asked, (from, wanted.query.limit), &guards)?;
         self.basis = listed.is_some().then_some(basis);
         Ok(listed)

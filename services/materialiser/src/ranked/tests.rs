@@ -292,6 +292,17 @@ proptest! {
 }
 
 #[test]
+fn who_was_met_after_the_last_list_is_in_the_next_one() {
+    let mut world = World::new();
+    let ranks = Ranks::default();
+    world.step(&Step::Known(0));
+    world.pages(&ranks, 1);
+    world.step(&Step::Minutes(65));
+    world.step(&Step::Met(0, 0, 0, false));
+    assert_eq!(world.pages(&ranks, 1), 1);
+}
+
+#[test]
 fn an_earlier_instant_another_order_and_a_condition_are_worked_out_whole() {
     let mut world = World::new();
     let ranks = Ranks::default();
