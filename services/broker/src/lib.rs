@@ -6,7 +6,6 @@ pub mod enforce;
 pub mod error;
 pub mod grpc;
 mod identity;
-pub mod kept_file;
 pub mod quarantine;
 
 use crate::config::Config;
@@ -15,7 +14,6 @@ use crate::control::numbers::Numbers;
 use crate::control::registrar;
 use crate::control::relay::Relay;
 use crate::control::removals::{self, Removals};
-use crate::control::route::{self, Route};
 use crate::control::snapshot::Snapshot;
 use crate::control::writer::{self, Desk, Parts, Role};
 use crate::error::{JournalError, StartError};
@@ -24,13 +22,14 @@ use std::time::Duration;
 use walbrook_domain::Instant;
 use walbrook_domain::control::PinFact;
 use walbrook_event::{Plain, Seal};
-use walbrook_eventlog::{Namespace, topics};
-use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_eventlog::{Namespace, TopicPartition, topics};
+use walbrook_eventlog_kafka::{Kafka, OwnerAddress, Registry, client_id};
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_proto::control::v1::control_server::ControlServer;
 use walbrook_proto::quarantine::v1::quarantine_server::QuarantineServer;
 use walbrook_runtime::callers::Credential;
 use walbrook_runtime::process::{Context, Process};
+use walbrook_runtime::route::Route;
 use walbrook_runtime::server::{self, MAX_MESSAGE_BYTES, Services};
 use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait;
@@ -41,6 +40,8 @@ pub const PROCESS: Process = Process {
     grpc_port: 7120,
 };
 
+/// So long the group's coordinator may take to say who writes.
+const OWNER_WITHIN: Duration = Duration::from_secs(3);
 /// The part of readiness that says whether schemas and pins are there.
 const CONTRACTS: &str = "contracts";
 /// The part of readiness that says whether the control group has settled.
@@ -84,7 +85,7 @@ pub async fn run_sealed(
     let quarantine = follow_quarantine(&context, &kafka, &namespace, &format)?;
     let own = config.advertise(&context.common);
     let numbers = Numbers::new(&context.metrics);
-    let here = kafka.named(&route::client_id(&own));
+    let here = kafka.named(&client_id(control::writer::NAME, &own));
     let desk = start_writer(&context, &here, &format, &catalogue, pins, &numbers);
     enforce::start::start(
         &context,
@@ -113,7 +114,11 @@ pub async fn run_sealed(
     let service = ControlServer::new(service)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let service = Relay::new(service, desk, Route::new(&kafka, &namespace, own), numbers);
+    let group = namespace.name(control::writer::NAME);
+    let policy = TopicPartition::new(namespace.name(topics::POLICY), 0);
+    let owner = OwnerAddress::new(&kafka, group, policy);
+    let route = Route::new(own, move || owner.ask(OWNER_WITHIN));
+    let service = Relay::new(service, desk, route, numbers);
     Services::new(verifier)
         .with(service)
         .with(QuarantineServer::new(quarantine))

@@ -26,12 +26,12 @@ use crate::config::Config;
 use crate::cover::AgreementCover;
 use crate::error::{IdentityError, JournalError};
 use crate::grpc::Service;
-use crate::journal::{Clients, Format, Schema};
+use crate::journal::{Clients, Format, Schema, TRANSACTIONAL_ID};
 use crate::linkage::Directory;
 use crate::lookup::Lookup;
 use crate::lookups::Lookups;
 use crate::metrics::Metrics;
-use crate::relay::{Relay, Route};
+use crate::relay::Relay;
 use crate::snapshot::Snapshot;
 use crate::writer::{Desk, Parts, SystemClock, SystemEntropy};
 use std::sync::Arc;
@@ -39,13 +39,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use walbrook_event::Plain;
 use walbrook_eventlog::{Namespace, topics};
-use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_eventlog_kafka::{Kafka, OwnerAddress, Registry, client_id};
 use walbrook_proto::audit::v1::LookupRecord;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::identity::v1::identity_server::IdentityServer;
 use walbrook_proto::identity::v1::{IdentityRecord, LinkRecord};
 use walbrook_runtime::keystore::FileKeyStore;
 use walbrook_runtime::process::{Context, Process};
+use walbrook_runtime::route::Route;
 use walbrook_runtime::server::{self, MAX_MESSAGE_BYTES, Services};
 use walbrook_runtime::task::Kind;
 use walbrook_runtime::wait;
@@ -56,6 +57,8 @@ pub const PROCESS: Process = Process {
     grpc_port: 7110,
 };
 
+/// So long the group's coordinator may take to say who writes.
+const OWNER_WITHIN: Duration = Duration::from_secs(3);
 /// How long the record of a look-up may wait for company.
 const LOOKUP_LINGER: Duration = Duration::from_millis(1);
 /// The part of readiness that says whether the index is whole.
@@ -84,9 +87,11 @@ pub async fn run(config: Config, context: Context) -> Result<(), IdentityError> 
         lookup_schema,
     ));
     let own = config.advertise(&context.common);
-    let route = Route::new(&kafka, &format, own.clone());
+    let group = format.namespace.name(TRANSACTIONAL_ID);
+    let owner = OwnerAddress::new(&kafka, group, format.identity_partition());
+    let route = Route::new(own.clone(), move || owner.ask(OWNER_WITHIN));
     let snapshot = Snapshot::new(&context.common.data_dir, Arc::new(Plain));
-    let clients: Arc<dyn Clients> = Arc::new(kafka.named(&relay::client_id(&own)));
+    let clients: Arc<dyn Clients> = Arc::new(kafka.named(&client_id(TRANSACTIONAL_ID, &own)));
     let cover = follow_agreements(&context, &clients, &format).await?;
     let directory = Arc::new(Directory::default());
     let metrics = Metrics::new(&context.metrics);

@@ -15,12 +15,9 @@ use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::server::NamedService;
 use tracing::Instrument;
+use walbrook_runtime::route::Route;
 use walbrook_runtime::server::MAX_MESSAGE_BYTES;
 use walbrook_runtime::telemetry;
-
-mod route;
-
-pub use route::{Route, client_id};
 
 /// Marks a call that was handed on: it is never handed on again.
 const FORWARDED: HeaderName = HeaderName::from_static("wb-forwarded");

@@ -4,7 +4,7 @@
 //! - [`writer`]: the thread of the group `<ns>.control`; whoever is assigned partition 0 of `control.policy` writes, under
 //!   the transactional id `<ns>.control`, many changes in one transaction, each with its copy for `control.agreements`.
 //! - [`journal`]: the records on the log and the fold read back from them.
-//! - [`route`], [`relay`]: where the writer is, and how a process that is not it hands calls on.
+//! - [`relay`]: how a process that is not the writer hands calls on.
 //! - [`numbers`]: what is counted.
 //! - [`registrar`]: schemas registered and the pins that follow from this build, its view files and its keys.
 //! - [`snapshot`]: the fold on this machine's disk, so that a start need not read all of the log again.
@@ -17,7 +17,6 @@ pub mod numbers;
 pub mod registrar;
 pub mod relay;
 pub mod removals;
-pub mod route;
 pub mod snapshot;
 pub mod writer;
 

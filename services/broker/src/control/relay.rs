@@ -2,7 +2,6 @@
 //! writer judges the caller itself. And counts what became of each call.
 
 use crate::control::numbers::Numbers;
-use crate::control::route::Route;
 use crate::control::writer::Desk;
 use crate::error::ControlError;
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use tonic::codegen::Service;
 use tonic::server::NamedService;
 use tonic::{Code, Status};
 use tracing::Instrument;
+use walbrook_runtime::route::Route;
 use walbrook_runtime::server::MAX_MESSAGE_BYTES;
 use walbrook_runtime::status::status;
 use walbrook_runtime::telemetry;

@@ -4,7 +4,6 @@
 //! below one offset, with a hash over all of it. It is only ever a copy of what the log says: one that is damaged, of another log, or of another
 //! form is passed over with a line that says so, and the log is read instead.
 
-use crate::kept_file::{self, Hashed, SnapshotError, number, read_number, read_text, text};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +12,9 @@ use walbrook_eventlog::{Headers, Namespace, Record, TopicPartition, topics};
 use walbrook_policy::state::{Grounds, STRETCH};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::control::v1::GroundRecorded;
+use walbrook_runtime::kept_file::{
+    self, Hashed, SnapshotError, number, read_number, read_text, text,
+};
 
 /// The form of the file. Another form has another number, and is not read.
 const FORM: &[u8] = b"walbrook control.policy 1\n";

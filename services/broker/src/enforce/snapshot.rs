@@ -14,12 +14,12 @@ use super::partition::Partition;
 use super::shards::Shards;
 use super::stamp::{CommittedStamp, Stamp};
 use super::standing::Standings;
-use crate::kept_file::SnapshotError;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use walbrook_domain::{Day, EventType, Instant, Organisation, Purpose};
 use walbrook_event::history::Records;
 use walbrook_eventlog::TopicPartition;
+use walbrook_runtime::kept_file::SnapshotError;
 
 /// One raw topic of p.
 pub struct TopicSnapshot {

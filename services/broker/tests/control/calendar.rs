@@ -3,10 +3,11 @@
 use crate::house::{consent, draft, house, now, sign_everything, sign_second, wait};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use walbrook_broker::control::{route, writer};
+use walbrook_broker::control::writer;
 use walbrook_domain::Instant;
 use walbrook_domain::control::{AgreementFact, ControlFact, GroundState};
 use walbrook_eventlog::topics;
+use walbrook_eventlog_kafka::OwnerAddress;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_group_says_where_the_writer_is_while_it_moves() {
@@ -14,11 +15,8 @@ async fn the_group_says_where_the_writer_is_while_it_moves() {
     let named = |port: u16| -> http::Uri { format!("http://127.0.0.1:{port}").parse().unwrap() };
     let at = house.format.policy();
     let group = house.format.namespace.name(writer::NAME);
-    let mut members = house.kafka.members();
-    let mut says = || {
-        let listed = members.of(&group, Duration::from_secs(10)).unwrap();
-        route::address_of(&listed, &at)
-    };
+    let owner = OwnerAddress::new(&house.kafka, group, at);
+    let says = || owner.ask(Duration::from_secs(10)).unwrap();
     assert_eq!(says(), None, "nobody yet");
     let first = house.start_named(&named(1));
     wait("the first writer", || first.serves());

@@ -9,7 +9,6 @@ use walbrook_broker::control::core::{Draft, Receipt};
 use walbrook_broker::control::journal::{self, Format};
 use walbrook_broker::control::numbers::Numbers;
 use walbrook_broker::control::registrar;
-use walbrook_broker::control::route;
 use walbrook_broker::control::writer::{self, Desk, Parts};
 use walbrook_broker::error::ControlError;
 use walbrook_domain::control::{
@@ -18,7 +17,7 @@ use walbrook_domain::control::{
 };
 use walbrook_domain::{AgreementVersion, Day, Handle, Instant, Organisation};
 use walbrook_eventlog::{Ends, Namespace, Reader, TopicPartition, topics};
-use walbrook_eventlog_kafka::{Kafka, Registry};
+use walbrook_eventlog_kafka::{Kafka, Registry, client_id};
 use walbrook_policy::agreement::{Agreement, sha256};
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::state::{Illegal, ground_id};
@@ -89,7 +88,7 @@ impl House {
     }
 
     pub fn start_named(&self, address: &http::Uri) -> Running {
-        self.start_with(&self.kafka.named(&route::client_id(address)))
+        self.start_with(&self.kafka.named(&client_id("control", address)))
     }
 
     fn start_with(&self, kafka: &Kafka) -> Running {

@@ -25,7 +25,7 @@ pub use appender::KafkaAppender;
 pub use connection::Kafka;
 pub use ends::KafkaEnds;
 pub use group::KafkaGroupReader;
-pub use members::{GroupMember, KafkaMembers};
+pub use members::{GroupMember, KafkaMembers, OwnerAddress, client_id};
 pub use positions::KafkaPositions;
 pub use reader::KafkaReader;
 pub use registry::{Registry, RegistryError};

@@ -2,6 +2,8 @@
 
 use crate::Kafka;
 use crate::connection::plain;
+use http::Uri;
+use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::time::Duration;
 use walbrook_eventlog::{LogError, TopicPartition};
@@ -65,6 +67,51 @@ impl KafkaMembers {
     }
 }
 
+/// Between the name and the address in a member's `client.id`.
+const AT: char = '+';
+
+/// The `client.id` under which a process at this address joins a group: it says to whoever asks where the member is.
+pub fn client_id(name: &str, address: &Uri) -> String {
+    format!("walbrook-{name}{AT}{address}")
+}
+
+/// Finds where the member of a group is that is assigned a partition.
+///
+/// Each member carries its process's address in its `client.id` (see [`client_id`]), and the group's coordinator says which one is assigned the
+/// partition: what makes a process the owner also says where it is, so the answer follows a failover by itself and nothing can be out of date.
+/// (Whoever may join the group may claim any address, as it may claim the partition: the group is protected by the log's own access rules.)
+pub struct OwnerAddress {
+    group: String,
+    at: TopicPartition,
+    members: Mutex<KafkaMembers>,
+}
+
+impl OwnerAddress {
+    /// Of the member of this group (full name) that is assigned this partition.
+    pub fn new(kafka: &Kafka, group: String, at: TopicPartition) -> Self {
+        Self {
+            group,
+            at,
+            members: Mutex::new(kafka.members()),
+        }
+    }
+
+    /// Its address; `None`: nobody is assigned the partition now, or it does not say where it is. Blocks.
+    ///
+    /// # Errors
+    /// When the coordinator did not answer within `wait`.
+    pub fn ask(&self, wait: Duration) -> Result<Option<Uri>, LogError> {
+        let members = self.members.lock().of(&self.group, wait)?;
+        Ok(address_of(&members, &self.at))
+    }
+}
+
+fn address_of(members: &[GroupMember], at: &TopicPartition) -> Option<Uri> {
+    let owner = members.iter().find(|member| member.assigned.contains(at))?;
+    let (_, address) = owner.client_id.split_once(AT)?;
+    address.parse().ok()
+}
+
 /// Reads an assignment of the consumer protocol: version, then each topic with its partitions.
 fn assignment(bytes: &[u8]) -> Option<Vec<TopicPartition>> {
     let mut rest = bytes;
@@ -93,7 +140,28 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TopicPartition, assignment};
+    use super::{GroupMember, TopicPartition, address_of, assignment, client_id};
+
+    fn member(client_id: &str, assigned: &[i32]) -> GroupMember {
+        let at = |partition: &i32| TopicPartition::new("city.control.policy", *partition);
+        GroupMember {
+            client_id: client_id.to_owned(),
+            assigned: assigned.iter().map(at).collect(),
+        }
+    }
+
+    #[test]
+    fn the_owner_is_the_member_that_is_assigned_the_partition() {
+        let at = TopicPartition::new("city.control.policy", 0);
+        let here = "http://127.0.0.1:7120".parse().unwrap();
+        let idle = member("walbrook-control+http://127.0.0.1:7121", &[]);
+        let owner = member(&client_id("control", &here), &[0]);
+        assert_eq!(address_of(&[idle.clone(), owner], &at), Some(here));
+        // While the group settles nobody is; a member that says no address is no way to anywhere.
+        assert_eq!(address_of(&[idle], &at), None);
+        assert_eq!(address_of(&[member("walbrook", &[0])], &at), None);
+        assert_eq!(address_of(&[], &at), None);
+    }
 
     #[test]
     fn an_assignment_is_read_whole_or_not_at_all() {

@@ -21,6 +21,7 @@ pub mod keystore;
 pub mod metrics;
 pub mod process;
 pub mod readiness;
+pub mod route;
 pub mod server;
 pub mod shutdown;
 pub mod status;

@@ -3,7 +3,6 @@
 use super::{Snapshot, Snapshots, form};
 use crate::enforce::control_view::Setting;
 use crate::enforce::partition::Partition;
-use crate::kept_file::{self, SnapshotError};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,6 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_eventlog::Namespace;
+use walbrook_runtime::kept_file::{self, SnapshotError};
 
 /// Below the data folder.
 const FOLDER: &str = "p";

@@ -11,7 +11,6 @@ use crate::enforce::links::Link;
 use crate::enforce::partition::Partition;
 use crate::enforce::stamp::Stamp;
 use crate::enforce::standing::{HandleStanding, MadeFrom, Released, SubjectStanding};
-use crate::kept_file::{Hashed, read_text, text};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -22,6 +21,7 @@ use walbrook_domain::{
 use walbrook_event::history::{Entry, Subject};
 use walbrook_eventlog::{Namespace, topics};
 use walbrook_policy::RULES_VERSION;
+use walbrook_runtime::kept_file::{Hashed, read_text, text};
 
 /// Another form has another number, and is not read.
 const FORM: &[u8] = b"walbrook p 1\n";

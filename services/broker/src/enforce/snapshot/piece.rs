@@ -1,9 +1,9 @@
 //! Small values in a piece of a snapshot's file, and lists in as many pieces as they need.
 
-use crate::kept_file::{read_text, text};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::str::FromStr;
+use walbrook_runtime::kept_file::{read_text, text};
 
 /// A piece is written when it has so many bytes: nobody holds the whole file in memory.
 const PIECE: usize = 64 << 10;

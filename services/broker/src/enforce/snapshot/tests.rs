@@ -10,12 +10,12 @@ use crate::enforce::control_view::{Limits, Setting};
 use crate::enforce::keys::Keys;
 use crate::enforce::links::Link;
 use crate::enforce::standing::{Released, SubjectStanding};
-use crate::kept_file::Hashed;
 use std::os::unix::fs::PermissionsExt;
 use walbrook_domain::{AgreementVersion, EventId, Handle, LinkStatus, PersonId, Restriction};
 use walbrook_event::history::{Entry, Subject};
 use walbrook_event::{Key, Plain, PurposeKey};
 use walbrook_eventlog::{Namespace, topics};
+use walbrook_runtime::kept_file::Hashed;
 
 fn setting(namespace: &str, key: u8) -> Setting {
     let keys = topics::PURPOSES.iter().map(|purpose| {
