@@ -20,6 +20,7 @@ fn context() -> Option<ReadContext> {
     Some(ReadContext {
         role: OFFICER.into(),
         case_reference: "case-12".into(),
+        ..ReadContext::default()
     })
 }
 

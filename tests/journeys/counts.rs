@@ -42,6 +42,7 @@ async fn count(
         context: Some(ReadContext {
             role: role.into(),
             case_reference: String::new(),
+            ..ReadContext::default()
         }),
         by: by.iter().map(|name| (*name).to_owned()).collect(),
     };
@@ -144,6 +145,7 @@ async fn rows_and_counts_stay_apart(backbone: &Backbone) {
         context: Some(ReadContext {
             role: STATISTICIAN.into(),
             case_reference: String::new(),
+            ..ReadContext::default()
         }),
         ..ListRowsRequest::default()
     };

@@ -15,6 +15,7 @@ fn context() -> Option<ReadContext> {
     Some(ReadContext {
         role: OFFICER.into(),
         case_reference: "case-77".into(),
+        ..ReadContext::default()
     })
 }
 

@@ -21,6 +21,7 @@ fn context() -> Option<ReadContext> {
     Some(ReadContext {
         role: OFFICER.into(),
         case_reference: String::new(),
+        ..ReadContext::default()
     })
 }
 

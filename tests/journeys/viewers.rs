@@ -111,6 +111,7 @@ fn a_reader_is_told_which_token_to_get_and_a_role_claimed_but_not_held_is_on_rec
             context: Some(ReadContext {
                 role: role.into(),
                 case_reference: String::new(),
+                ..ReadContext::default()
             }),
             page_size: 10,
             page_token: String::new(),

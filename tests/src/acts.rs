@@ -137,6 +137,7 @@ impl Backbone {
             context: Some(ReadContext {
                 role: OFFICER.into(),
                 case_reference: String::new(),
+                ..ReadContext::default()
             }),
             evaluate_at: Some(midnight(0)),
             break_glass: String::new(),
@@ -176,6 +177,7 @@ impl Backbone {
             context: Some(ReadContext {
                 role: OFFICER.into(),
                 case_reference: String::new(),
+                ..ReadContext::default()
             }),
             page_size: 500,
             page_token: String::new(),

@@ -15,6 +15,7 @@ use crate::error::ReadError;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
+use crate::standings::Stood;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
@@ -27,7 +28,7 @@ use walbrook_view::glass::{Held, MOST_HELD_MICROS};
 use walbrook_view::model::Mode;
 use walbrook_view::query::Query;
 use walbrook_view::row::Row;
-use walbrook_view::{Freshness, View, Viewer};
+use walbrook_view::{View, Viewer};
 
 /// How often a row is computed again because agreements changed meanwhile.
 const MOST_ROUNDS: usize = 5;
@@ -171,10 +172,8 @@ pub struct Answer {
     pub total: usize,
     /// Whether rows come after these.
     pub more: bool,
-    /// How sources stand.
-    pub sources: Vec<Freshness>,
-    /// What agreements do not grant.
-    pub withheld: Vec<String>,
+    /// How sources stand and what agreements do not grant; `None`: no agreement names the reader.
+    pub stood: Option<Arc<Stood>>,
     /// The row's stated time.
     pub evaluated_at: Instant,
     /// Through when grounds are applied.
@@ -364,8 +363,7 @@ impl Reads {
             bases,
             total: computed.page.total,
             more: computed.page.more,
-            sources: computed.sources,
-            withheld: computed.withheld,
+            stood: computed.stood,
             evaluated_at: ask.evaluated_at,
             grounds_applied_through: through,
             glass: computed.glass,

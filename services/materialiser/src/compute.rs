@@ -4,7 +4,7 @@ use crate::answer::{Ask, Refusal, Served, Subject};
 use crate::book::Known as Agreements;
 use crate::clock::timestamp;
 use crate::ranked::{Ranks, Wanted};
-use crate::standings::Standings;
+use crate::standings::{Standings, Stood};
 use std::sync::Arc;
 use walbrook_domain::{AgreementId, AgreementVersion, Instant, Pseudonym, WorkingCalendar};
 use walbrook_proto::audit::v1 as audit;
@@ -33,10 +33,8 @@ pub struct Computed {
     pub explained: Option<Explained>,
     /// Agreements that entitle the reader.
     pub entitlements: Vec<(AgreementId, AgreementVersion)>,
-    /// How sources stand.
-    pub sources: Vec<Freshness>,
-    /// What agreements do not grant.
-    pub withheld: Vec<String>,
+    /// How sources stand and what agreements do not grant; `None`: no agreement names the reader.
+    pub stood: Option<Arc<Stood>>,
     /// How far each partition that was looked at was applied.
     pub applied: Vec<(i32, i64)>,
     /// The question, with the instant that agreements were asked for.
@@ -137,17 +135,12 @@ pub fn compute(
             None => found.everyone(served, &asked, ask)?,
         }
     }
-    let (sources, withheld) = match stood.filter(|_| entitled) {
-        Some(stood) => (stood.lines.clone(), stood.withheld.clone()),
-        None => standing(served, &reading, false, ask.evaluated_at),
-    };
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let cut = |rows| page::cut(rows, &query.order, query.after.as_ref(), limit);
     Ok(Computed {
         page: listed.map_or_else(|| cut(found.rows), |listed| listed.page),
         explained: found.explained,
-        sources,
-        withheld,
+        stood: stood.filter(|_| entitled),
         entitlements,
         applied: found.applied,
         query,

@@ -6,6 +6,7 @@ pub use why::{bases, explained};
 
 use crate::answer::Answer;
 use crate::clock::timestamp;
+use crate::compute::NO_AGREEMENT;
 use walbrook_domain::Day;
 use walbrook_proto::common::v1::Date;
 use walbrook_proto::view::v1 as proto;
@@ -17,15 +18,22 @@ fn date(day: Day) -> Option<Date> {
     Date::from_days(day.0)
 }
 
-/// What an answer rests on.
-pub fn facts(answer: &Answer, view: &View, role: &str) -> proto::AnswerFacts {
+/// What an answer rests on. A reader that knows how everything stands is not told it again.
+pub fn facts(answer: &Answer, view: &View, role: &str, known: &[u8]) -> proto::AnswerFacts {
+    let stood = answer.stood.as_deref();
+    let is_known = stood.is_some_and(|stood| stood.id == known);
+    let told = stood.filter(|_| !is_known);
     proto::AnswerFacts {
         read_id: answer.read_id.clone(),
         evaluated_at: Some(timestamp(answer.evaluated_at)),
         grounds_applied_through: Some(timestamp(answer.grounds_applied_through)),
-        sources: answer.sources.iter().map(source).collect(),
-        withheld: answer.withheld.clone(),
-        view: Some(shape(view, role)),
+        sources: told.map_or_else(Vec::new, |stood| stood.lines.iter().map(source).collect()),
+        withheld: match stood {
+            None => vec![NO_AGREEMENT.to_owned()],
+            Some(_) => told.map_or_else(Vec::new, |stood| stood.withheld.clone()),
+        },
+        view: (!is_known).then(|| shape(view, role)),
+        standing: stood.map_or_else(Vec::new, |stood| stood.id.to_vec()),
         break_glass: answer.glass.as_ref().map(|held| proto::BreakGlass {
             read_id: held.read_id.clone(),
             reason: held.reason.clone(),

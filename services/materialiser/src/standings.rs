@@ -5,9 +5,11 @@ use crate::answer::Served;
 use crate::book::Known as Agreements;
 use crate::compute::standing;
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use walbrook_domain::{Day, Instant};
+use walbrook_view::canon::Writer;
 use walbrook_view::{BookReading, Freshness, Reading as _, Source, Viewer};
 
 /// Roles of which it is kept; then all are let go.
@@ -27,6 +29,7 @@ struct Basis {
 }
 
 /// How sources stand.
+#[derive(Debug)]
 pub struct Stood {
     basis: Basis,
     /// Every source under the agreements.
@@ -35,6 +38,30 @@ pub struct Stood {
     pub lines: Vec<Freshness>,
     /// What agreements do not grant.
     pub withheld: Vec<String>,
+    /// Stands for all of it, and for the view's words as the role is told them.
+    pub id: [u8; 16],
+}
+
+/// The same bytes for as long as nothing of it is another.
+fn id(view: &[u8; 32], role: &str, lines: &[Freshness], withheld: &[String]) -> [u8; 16] {
+    let mut out = Writer::new();
+    out.fixed(view).text(role).count(lines.len());
+    for line in lines {
+        out.text(line.event_type.as_str())
+            .option(line.source.as_deref(), |out, source| {
+                out.text(source);
+            })
+            .option(line.last_heard_on, |out, day| {
+                out.day(day);
+            })
+            .text(&line.statement);
+    }
+    out.count(withheld.len());
+    for line in withheld {
+        out.text(line);
+    }
+    let hash: [u8; 32] = Sha256::digest(out.finish()).into();
+    std::array::from_fn(|at| hash.get(at).copied().unwrap_or_default())
 }
 
 /// How sources stand for all who read.
@@ -75,6 +102,7 @@ impl Standings {
         let stood = Arc::new(Stood {
             basis,
             sources: reading.shared_sources(),
+            id: id(&basis.view, &viewer.role, &lines, &withheld),
             lines,
             withheld,
         });

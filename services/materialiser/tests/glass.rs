@@ -36,6 +36,7 @@ async fn get(
         context: Some(ReadContext {
             role: OFFICER.into(),
             case_reference: case.into(),
+            ..ReadContext::default()
         }),
         evaluate_at: Some(evaluate_at()),
         break_glass: glass.into(),

@@ -16,6 +16,7 @@ use common::*;
 use prost::Message;
 use tonic::Code;
 use tonic_types::StatusExt;
+use walbrook_domain::control::Standing;
 use walbrook_eventlog::{murmur2_partition, topics};
 use walbrook_proto::audit::v1::{OfficerDecision, ReadRecord};
 use walbrook_proto::avro::AvroRecord;
@@ -278,6 +279,79 @@ async fn lists_are_by_condition_and_column_and_their_pages_join() {
         let refused = listed(&running, only, order, page).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument, "{only} {order:?}");
     }
+    running.stop().await;
+    drop(place);
+}
+
+async fn knowing(running: &Running, organisation: &str, known: &[u8]) -> GetRowResponse {
+    let message = GetRowRequest {
+        view: VIEW.into(),
+        context: context().map(|context| ReadContext {
+            known_standing: known.to_vec(),
+            ..context
+        }),
+        evaluate_at: Some(evaluate_at()),
+        subject: Some(get_row_request::Subject::Pseudonym(vec![1; 16])),
+        ..GetRowRequest::default()
+    };
+    let request = running.request(organisation, OFFICER, message);
+    let answer = running.client.clone().get_row(request).await;
+    answer.unwrap().into_inner()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knows_how_everything_stands_is_told_again_only_when_it_changes() {
+    let (place, running) = served().await;
+    let told = |facts: &AnswerFacts| {
+        let told = facts.view.is_some();
+        assert_eq!(told, !facts.sources.is_empty());
+        assert!(told || facts.withheld.is_empty());
+        told
+    };
+    let first = knowing(&running, CAMDEN, &[]).await;
+    let facts = first.facts.unwrap();
+    assert!(told(&facts));
+    assert_eq!(facts.standing.len(), 16);
+    let known = knowing(&running, CAMDEN, &facts.standing).await;
+    let known_facts = known.facts.unwrap();
+    assert!(!told(&known_facts));
+    assert_eq!(
+        (known.row, &known_facts.standing),
+        (first.row, &facts.standing)
+    );
+    // Another organisation's, and what is none, are known to nobody.
+    for other in [
+        knowing(&running, HACKNEY, &facts.standing),
+        knowing(&running, CAMDEN, &[7; 16]),
+    ] {
+        let facts = other.await.facts.unwrap();
+        assert!(told(&facts));
+    }
+    let stranger = knowing(&running, "GSS:E09000001", &facts.standing).await;
+    let stranger = stranger.facts.unwrap();
+    assert!(
+        stranger.standing.is_empty() && stranger.view.is_some() && stranger.withheld.len() == 1
+    );
+    let message = GetRowRequest {
+        context: context().map(|context| ReadContext {
+            known_standing: vec![1; 3],
+            ..context
+        }),
+        ..GetRowRequest::default()
+    };
+    let refused = running
+        .client
+        .clone()
+        .get_row(running.request(CAMDEN, OFFICER, message))
+        .await;
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+    // It is told again once an agreement has changed what stands.
+    let (place, ()) = blocking(place, |place| place.standing(HACKNEY, Standing::Suspended)).await;
+    let after = knowing(&running, CAMDEN, &facts.standing)
+        .await
+        .facts
+        .unwrap();
+    assert!(told(&after) && after.standing != facts.standing);
     running.stop().await;
     drop(place);
 }

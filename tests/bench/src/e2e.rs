@@ -152,6 +152,7 @@ async fn until_visible(
             context: Some(ReadContext {
                 role: OFFICER.into(),
                 case_reference: "BENCH-2".into(),
+                ..ReadContext::default()
             }),
             evaluate_at: Some(midnight(0)),
             break_glass: String::new(),

@@ -283,6 +283,7 @@ fn context() -> ReadContext {
     ReadContext {
         role: ROLE.into(),
         case_reference: "BENCH-1".into(),
+        ..ReadContext::default()
     }
 }
 

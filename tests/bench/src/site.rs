@@ -269,6 +269,7 @@ pub fn context() -> proto::ReadContext {
     proto::ReadContext {
         role: ROLE.into(),
         case_reference: "BENCH-1".into(),
+        ..proto::ReadContext::default()
     }
 }
 

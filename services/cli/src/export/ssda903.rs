@@ -120,6 +120,7 @@ impl Question {
             context: Some(ReadContext {
                 role: self.role.clone(),
                 case_reference: self.case.clone(),
+                ..ReadContext::default()
             }),
             evaluate_at: self.evaluate_at,
             break_glass: String::new(),

@@ -47,6 +47,7 @@ pub async fn run(args: CountArgs) -> Result<Exit, Failure> {
         context: Some(ReadContext {
             role,
             case_reference: args.case.clone(),
+            ..ReadContext::default()
         }),
         by: args.by.clone(),
     };

@@ -60,6 +60,7 @@ pub async fn run(args: DecideArgs) -> Result<Exit, Failure> {
         context: Some(ReadContext {
             role,
             case_reference: args.case,
+            ..ReadContext::default()
         }),
         read_id: args.read.clone(),
         pseudonym: person.unwrap_or_default(),

@@ -138,6 +138,7 @@ async fn cell(args: CellArgs) -> Result<Exit, Failure> {
         context: Some(ReadContext {
             role,
             case_reference: args.case,
+            ..ReadContext::default()
         }),
         read_id: args.read,
         pseudonym: person.unwrap_or_default(),

@@ -244,6 +244,7 @@ pub async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> {
         context: Some(ReadContext {
             role,
             case_reference: args.case,
+            ..ReadContext::default()
         }),
         notice_id: args.notice.clone(),
         action: args.action.clone(),

@@ -142,6 +142,7 @@ impl ReadArgs {
         Ok(ReadContext {
             role,
             case_reference: self.case.clone(),
+            ..ReadContext::default()
         })
     }
 

@@ -49,6 +49,7 @@ pub async fn run(args: WatchArgs) -> Result<Exit, Failure> {
         context: Some(ReadContext {
             role,
             case_reference: args.case.clone(),
+            ..ReadContext::default()
         }),
         resume_token: args.resume.clone(),
     };

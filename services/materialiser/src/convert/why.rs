@@ -1,6 +1,6 @@
 //! Explanations as messages: events, and what they were shared under.
 
-use super::{date, facts, row};
+use super::{date, row};
 use crate::answer::Answer;
 use crate::clock::timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,6 @@ use walbrook_domain::{AgreementId, EventType, Instant, Organisation, Precision};
 use walbrook_policy::state::AgreementBook;
 use walbrook_proto::audit::v1::OfficerDecision;
 use walbrook_proto::view::v1 as proto;
-use walbrook_view::View;
 use walbrook_view::explain::{Evidence, Explanation, Rests};
 
 /// What events of one type from one organisation are shared under.
@@ -64,8 +63,8 @@ fn basis(
 }
 
 /// The whole answer; nothing but facts where there is no row.
-pub fn explained(answer: &Answer, view: &View, role: &str) -> proto::ExplainRowResponse {
-    let facts = Some(facts(answer, view, role));
+pub fn explained(answer: &Answer, facts: proto::AnswerFacts) -> proto::ExplainRowResponse {
+    let facts = Some(facts);
     let (Some(shown), Some(why)) = (answer.rows.first(), &answer.explained) else {
         return proto::ExplainRowResponse {
             facts,

@@ -70,7 +70,7 @@ fn response(counted: &Counted, served: &Served, role: &str) -> proto::CountRowsR
             sources: counted.sources.iter().map(convert::source).collect(),
             withheld: counted.withheld.clone(),
             view: Some(convert::shape(&served.view, role)),
-            break_glass: None,
+            ..proto::AnswerFacts::default()
         }),
     }
 }

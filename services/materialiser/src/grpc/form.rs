@@ -105,6 +105,7 @@ impl Faults {
 
     /// Role and case reference.
     pub fn context(&mut self, context: &proto::ReadContext) {
+        self.known(context);
         if context.role.is_empty() || context.role.len() > MOST_TEXT {
             self.add(
                 "context.role",
@@ -121,6 +122,17 @@ impl Faults {
                 "context.case_reference",
                 "REFERENCE",
                 "letters, digits and - _ / . : only, at most 200: a reference, never a name",
+            );
+        }
+    }
+
+    /// How everything stands, as the reader was told it before.
+    fn known(&mut self, context: &proto::ReadContext) {
+        if ![0, 16].contains(&context.known_standing.len()) {
+            self.add(
+                "context.known_standing",
+                "LENGTH",
+                "`facts.standing` of an earlier answer, 16 bytes, or nothing",
             );
         }
     }

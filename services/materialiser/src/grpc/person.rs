@@ -29,6 +29,13 @@ struct Answered {
     answer: Answer,
     served: Arc<Served>,
     role: String,
+    known: Vec<u8>,
+}
+
+impl Answered {
+    fn facts(&self) -> proto::AnswerFacts {
+        convert::facts(&self.answer, &self.served.view, &self.role, &self.known)
+    }
 }
 
 impl Service {
@@ -54,10 +61,9 @@ impl Service {
             break_glass: request.break_glass,
         };
         let answered = self.one(principal, asked).await?;
-        let (answer, view) = (&answered.answer, &answered.served.view);
         Ok(proto::GetRowResponse {
-            row: answer.rows.first().map(convert::row),
-            facts: Some(convert::facts(answer, view, &answered.role)),
+            row: answered.answer.rows.first().map(convert::row),
+            facts: Some(answered.facts()),
         })
     }
 
@@ -83,8 +89,7 @@ impl Service {
             break_glass: request.break_glass,
         };
         let answered = self.one(principal, asked).await?;
-        let view = &answered.served.view;
-        Ok(convert::explained(&answered.answer, view, &answered.role))
+        Ok(convert::explained(&answered.answer, answered.facts()))
     }
 
     async fn one(&self, principal: &Principal, asked: OnePerson) -> Result<Answered, ReadError> {
@@ -129,6 +134,7 @@ impl Service {
             answer,
             served,
             role,
+            known: context.known_standing,
         })
     }
 }

@@ -79,7 +79,12 @@ impl Service {
         Ok(proto::ListRowsResponse {
             rows: answer.rows.iter().map(convert::row).collect(),
             next_page_token: next.unwrap_or_default(),
-            facts: Some(convert::facts(&answer, &served.view, &role)),
+            facts: Some(convert::facts(
+                &answer,
+                &served.view,
+                &role,
+                &context.known_standing,
+            )),
             total: u32::try_from(answer.total).unwrap_or(u32::MAX),
         })
     }

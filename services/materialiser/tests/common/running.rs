@@ -289,6 +289,7 @@ pub fn context() -> Option<ReadContext> {
     Some(ReadContext {
         role: OFFICER.into(),
         case_reference: String::new(),
+        ..ReadContext::default()
     })
 }
 
