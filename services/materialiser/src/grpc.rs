@@ -8,6 +8,7 @@ mod glass;
 mod notices;
 mod person;
 mod rows;
+mod topics;
 mod watch;
 
 use crate::answer::{Reads, Served};
@@ -202,6 +203,14 @@ impl Views for Service {
         Ok(Response::new(
             self.watch_told(&principal, request.into_inner()).await?,
         ))
+    }
+
+    async fn list_topics(
+        &self,
+        request: Request<proto::ListTopicsRequest>,
+    ) -> Result<Response<proto::ListTopicsResponse>, Status> {
+        let principal = callers::principal(&request)?;
+        Ok(Response::new(self.topics(&principal).await?))
     }
 
     async fn acknowledge_notice(

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use walbrook_domain::{Day, Precision};
 use walbrook_policy::agreement::{
-    AgeBand, BeyondScope, ConsentRule, Flow, Kind, Mode, PersonConditions, Reader, RestrictedRule,
-    Scope,
+    AgeBand, BeyondScope, ConsentRule, Delivery, Flow, Kind, Mode, PersonConditions, Reader,
+    RestrictedRule, Scope,
 };
 use walbrook_policy::law::FieldClass;
 use walbrook_policy::{Agreement, Class, Law, Who};
@@ -291,6 +291,10 @@ impl Paper<'_> {
             BeyondScope::CaseReference => "one person at a time, with a case reference on record",
         };
         self.entry("  Beyond that", beyond);
+        if reader.delivery == Delivery::Topic {
+            let topic = "those within it, on a topic of the organisation's own, as they change; each row on record";
+            self.entry("  Delivered", topic);
+        }
         let all: BTreeSet<_> = agreement
             .flows
             .iter()

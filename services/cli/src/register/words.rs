@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use walbrook_domain::{Day, EventType, Precision};
 use walbrook_policy::agreement::{
-    AgeBand, Agreement, BeyondScope, ConsentRule, Flow, Mode, Reader, RestrictedRule, Scope,
+    AgeBand, Agreement, BeyondScope, ConsentRule, Delivery, Flow, Mode, Reader, RestrictedRule,
+    Scope,
 };
 use walbrook_policy::class::Who;
 use walbrook_policy::law::FieldClass;
@@ -206,8 +207,12 @@ pub(super) fn reader(facts: &Facts, reader: &Reader) -> String {
         }
         BeyondScope::CaseReference => "; beyond that one named person with a case reference",
     };
+    let delivered = match reader.delivery {
+        Delivery::Calls => "",
+        Delivery::Topic => "; delivered to a topic of its own, each row on record",
+    };
     format!(
-        "{role} of {}: {} ({mode}{beyond})",
+        "{role} of {}: {} ({mode}{beyond}{delivered})",
         who(facts, &reader.who),
         and(&scopes)
     )

@@ -65,6 +65,37 @@ fn the_table_keeps_partition_counts_equal_and_retains_for_ever() {
 }
 
 #[test]
+fn a_views_topic_is_compacted_soon_and_named_so_that_kafka_takes_it() {
+    let plain = topics::view("rough_sleeping_risk", ("GSS", "E09000007")).unwrap();
+    assert_eq!(plain, "view.rough_sleeping_risk.GSS-E09000007");
+    let topic = topics::of_view(&Namespace::new("t1"), &plain, 6);
+    assert_eq!(topic.name, "t1.view.rough_sleeping_risk.GSS-E09000007");
+    assert_eq!(topic.partitions, 6);
+    let settings = topic.settings(2);
+    for (name, value) in [
+        ("cleanup.policy", "compact"),
+        ("retention.ms", "-1"),
+        ("min.insync.replicas", "2"),
+        ("delete.retention.ms", "2592000000"),
+        ("max.compaction.lag.ms", "3600000"),
+        ("min.cleanable.dirty.ratio", "0.1"),
+        ("segment.ms", "3600000"),
+    ] {
+        assert!(settings.contains(&(name, value.to_owned())), "{name}");
+    }
+    // Two organisations never share one.
+    let of = |scheme, code| topics::view("v", (scheme, code));
+    assert_ne!(of("CHARITY", "a-b"), of("CHARITY", "a_b"));
+    assert_ne!(of("POLICE_FORCE", "a"), of("POLICE", "FORCE-a"));
+    for odd in ["", "a b", "a.b", "a/b", "\u{e9}"] {
+        assert_eq!(topics::view(odd, ("GSS", "E1")), None, "{odd}");
+        assert_eq!(topics::view("v", ("GSS", odd)), None, "{odd}");
+    }
+    let longest = topics::view("v", ("WALBROOK", &"x".repeat(40))).unwrap();
+    assert!(longest.len() < topics::MOST_NAME);
+}
+
+#[test]
 fn a_committed_reader_waits_behind_an_open_transaction_and_passes_markers() {
     let log = MemoryLog::new([("a", 1)]);
     let mut writer = log.transactor("w");

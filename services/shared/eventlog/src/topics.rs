@@ -2,6 +2,13 @@
 
 use crate::Namespace;
 
+/// How the topics begin that hold an organisation's rows of a view.
+pub const VIEW: &str = "view.";
+/// What a newer row or a tombstone replaced on a view's topic is gone from the disk after this, and the time its cleaner takes.
+pub const REPLACED_FOR_MS: u32 = 3_600_000;
+/// How long a tombstone stays on a view's topic: a consumer that stood still for longer reads the topic from its beginning.
+pub const TOMBSTONES_FOR_MS: u32 = 30 * 86_400_000;
+
 /// The six agencies' raw topics, without the namespace, in the order of their names.
 pub const RAW: [&str; 6] = [
     "raw.city",
@@ -64,6 +71,21 @@ pub fn quarantine(agency: &str) -> String {
     format!("quarantine.{agency}")
 }
 
+/// The topic of one organisation's rows of a view, for example `view.rough_sleeping_risk.GSS-E09000007`; the organisation by the word of its scheme
+/// and its code. Two organisations never have the same one. `None`: what Kafka does not take in a name.
+pub fn view(view: &str, (scheme, code): (&str, &str)) -> Option<String> {
+    let plain = |text: &str, more: &[u8]| {
+        let mut bytes = text.bytes();
+        !text.is_empty() && bytes.all(|one| one.is_ascii_alphanumeric() || more.contains(&one))
+    };
+    // No scheme has a hyphen: the first one ends it.
+    let fits = plain(view, b"_-") && plain(scheme, b"_") && plain(code, b"_-");
+    fits.then(|| format!("{VIEW}{view}.{scheme}-{code}"))
+}
+
+/// The most bytes that Kafka takes as a topic's name.
+pub const MOST_NAME: usize = 249;
+
 /// How old records leave a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cleanup {
@@ -71,6 +93,8 @@ pub enum Cleanup {
     Delete,
     /// The last record of each key stays.
     Compact,
+    /// The same, soon: what was replaced is gone after [`REPLACED_FOR_MS`], a tombstone after [`TOMBSTONES_FOR_MS`].
+    CompactSoon,
 }
 
 /// Where a record's timestamp comes from.
@@ -102,19 +126,28 @@ impl Topic {
     pub fn settings(&self, min_insync: i32) -> Vec<(&'static str, String)> {
         let cleanup = match self.cleanup {
             Cleanup::Delete => "delete",
-            Cleanup::Compact => "compact",
+            Cleanup::Compact | Cleanup::CompactSoon => "compact",
         };
         let timestamps = match self.timestamps {
             TimestampType::LogAppendTime => "LogAppendTime",
             TimestampType::CreateTime => "CreateTime",
         };
-        vec![
+        let mut settings = vec![
             ("cleanup.policy", cleanup.to_owned()),
             ("message.timestamp.type", timestamps.to_owned()),
             ("min.insync.replicas", min_insync.to_string()),
             ("retention.bytes", "-1".to_owned()),
             ("retention.ms", "-1".to_owned()),
-        ]
+        ];
+        if self.cleanup == Cleanup::CompactSoon {
+            settings.extend([
+                ("delete.retention.ms", TOMBSTONES_FOR_MS.to_string()),
+                ("max.compaction.lag.ms", REPLACED_FOR_MS.to_string()),
+                ("min.cleanable.dirty.ratio", "0.1".to_owned()),
+                ("segment.ms", REPLACED_FOR_MS.to_string()),
+            ]);
+        }
+        settings
     }
 }
 
@@ -154,6 +187,18 @@ pub fn table(namespace: &Namespace, partitions: i32) -> Vec<Topic> {
         .collect();
     topics.sort_by(|a, b| a.plain.cmp(&b.plain));
     topics
+}
+
+/// The topic of an organisation's rows of a view, by its [plain name](view), as the table's other rows: `partitions` is that of the shared topic
+/// whose people stand on it.
+pub fn of_view(namespace: &Namespace, plain: &str, partitions: i32) -> Topic {
+    Topic {
+        name: namespace.name(plain),
+        plain: plain.to_owned(),
+        partitions,
+        cleanup: Cleanup::CompactSoon,
+        timestamps: TimestampType::LogAppendTime,
+    }
 }
 
 /// The partition Kafka's Java clients (and librdkafka's `murmur2_random`) choose for a key: murmur2, sign bit cleared, modulo.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use walbrook_domain::{
     AgreementId, AgreementVersion, Day, EventType, Instant, Organisation, Precision,
 };
-use walbrook_policy::agreement::{BeyondScope, Mode};
+use walbrook_policy::agreement::{BeyondScope, Delivery, Mode};
 use walbrook_policy::class::Who;
 use walbrook_policy::read::{self, Admission, ContributionFacts, HandleFacts, SubjectFacts};
 use walbrook_policy::state::AgreementBook;
@@ -129,6 +129,21 @@ impl<'b> BookReading<'b> {
         mode: Mode,
         now: Instant,
     ) -> Self {
+        Self::by(book, viewer, view, (mode, Delivery::Calls), now)
+    }
+
+    /// For the organisation's own topic of a view: only what agreements deliver there.
+    pub fn delivered(book: &'b AgreementBook, viewer: &Viewer, view: &View, now: Instant) -> Self {
+        Self::by(book, viewer, view, (Mode::Case, Delivery::Topic), now)
+    }
+
+    fn by(
+        book: &'b AgreementBook,
+        viewer: &Viewer,
+        view: &View,
+        (mode, by): (Mode, Delivery),
+        now: Instant,
+    ) -> Self {
         let asked = read::Viewer {
             organisation: &viewer.organisation,
             reader: &viewer.reader,
@@ -137,7 +152,7 @@ impl<'b> BookReading<'b> {
             view: &view.name,
             mode,
         };
-        let entitled = read::entitlements(book, &asked, now);
+        let entitled = read::entitlements_by(book, &asked, by, now);
         Self {
             book,
             entitled,
@@ -190,7 +205,7 @@ impl BookReading<'_> {
             .filter_map(|(_, facts)| Some(facts.chosen_until?.plus(1)));
         let contributions = person.contributions().flat_map(|one| {
             let entitled = self.entitlement(&one.key.agreement);
-            let facts = self.facts(person, one);
+            let facts = self.facts(person, &one);
             entitled.map_or_else(Vec::new, |entitled| {
                 entitled.turning_days(self.book, &facts)
             })

@@ -1,6 +1,6 @@
 //! The one way an agreement is written down: fixed order of fields, one form of quoting, no comments.
 
-use super::{Agreement, Flow, Kind, Reader};
+use super::{Agreement, Delivery, Flow, Kind, Reader};
 use crate::class::Who;
 use std::fmt::Write;
 use walbrook_domain::Day;
@@ -127,6 +127,9 @@ fn reader_text(out: &mut Text, reader: &Reader) {
     out.string("beyond_scope", reader.beyond_scope.as_str());
     if !reader.events.is_empty() {
         out.strings("events", reader.events.iter().map(|event| event.as_str()));
+    }
+    if reader.delivery != Delivery::Calls {
+        out.string("delivery", reader.delivery.as_str());
     }
 }
 

@@ -286,6 +286,30 @@ pub struct Reader {
     pub beyond_scope: BeyondScope,
     /// Event types this reader sees; empty: every flow's.
     pub events: Vec<EventType>,
+    /// How its rows reach it.
+    pub delivery: Delivery,
+}
+
+/// How rows reach a reader, the narrowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Delivery {
+    /// A person of the organisation asks for them.
+    #[default]
+    Calls,
+    /// They may be asked for, and stand on the organisation's own topic `view.<view>.<organisation>` too: those within scope, never those beyond.
+    Topic,
+}
+
+impl Delivery {
+    /// Every way.
+    pub const ALL: [Delivery; 2] = [Delivery::Calls, Delivery::Topic];
+    /// The word in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Delivery::Calls => "calls",
+            Delivery::Topic => "topic",
+        }
+    }
 }
 
 /// How a view is read.

@@ -2,8 +2,8 @@
 
 use super::document::{Faults, Reading, Section};
 use super::{
-    AgeBand, Agreement, BeyondScope, Conditions, ConsentRule, Dpia, Flow, Kind, LegalBasis, Mode,
-    Party, Period, PersonConditions, Reader, RestrictedRule, Scope,
+    AgeBand, Agreement, BeyondScope, Conditions, ConsentRule, Delivery, Dpia, Flow, Kind,
+    LegalBasis, Mode, Party, Period, PersonConditions, Reader, RestrictedRule, Scope,
 };
 use crate::catalogue::Catalogue;
 use crate::class::{Class, Who};
@@ -321,6 +321,10 @@ fn reader<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Re
         BeyondScope::as_str,
     );
     let event_words = section.optional_texts(reading, "events");
+    let delivery = match section.has("delivery") {
+        true => section.choice(reading, "delivery", &Delivery::ALL, Delivery::as_str),
+        false => Some(Delivery::Calls),
+    };
     let mut scopes = Vec::new();
     for word in &scope_words {
         match Scope::ALL.into_iter().find(|one| one.as_str() == word) {
@@ -351,5 +355,6 @@ fn reader<'t>(reading: &mut Reading<'t>, section: &mut Section<'t>) -> Option<Re
         scopes,
         beyond_scope: beyond_scope?,
         events,
+        delivery: delivery?,
     })
 }

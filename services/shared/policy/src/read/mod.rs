@@ -3,11 +3,13 @@
 //! A viewer's [`Entitlement`]s are computed once per read (or whenever the book changes); each then answers for subjects
 //! ([`Entitlement::admits`]) and contributions ([`Entitlement::readable`]). No entitlement, no row.
 
+mod delivery;
 mod scope;
 
+pub use delivery::{Delivered, delivered, recipients};
 pub use scope::{Admission, HandleFacts, SubjectFacts, lies_in};
 
-use crate::agreement::{Agreement, ConsentRule, Mode, Reader};
+use crate::agreement::{Agreement, ConsentRule, Delivery, Mode, Reader};
 use crate::class::Who;
 use crate::state::{AgreementBook, Edition, History};
 use std::collections::BTreeSet;
@@ -102,6 +104,8 @@ pub struct Entitlement {
     reader: Reader,
     organisation: Organisation,
     today: Day,
+    /// The way by which rows reach the viewer.
+    by: Delivery,
 }
 
 /// How a source stands, as far as a viewer may know: it is computed from agreements only, so it says the same of every person.
@@ -120,6 +124,17 @@ pub struct SourceLine {
 /// The viewer's entitlements on a day (the wall clock's, never the row's), in the order of agreement ids.
 /// Empty: nothing may be shown, and there is nothing to look up.
 pub fn entitlements(book: &AgreementBook, viewer: &Viewer<'_>, now: Instant) -> Vec<Entitlement> {
+    entitlements_by(book, viewer, Delivery::Calls, now)
+}
+
+/// The same for one way of delivery: what may be asked for by a call need not be granted to a topic, and whoever agreed to the one has not agreed
+/// to the other.
+pub fn entitlements_by(
+    book: &AgreementBook,
+    viewer: &Viewer<'_>,
+    by: Delivery,
+    now: Instant,
+) -> Vec<Entitlement> {
     if book.is_revoked(viewer.organisation, viewer.reader) {
         return Vec::new();
     }
@@ -134,8 +149,10 @@ pub fn entitlements(book: &AgreementBook, viewer: &Viewer<'_>, now: Instant) -> 
                 && reader.role == viewer.role
                 && reader.view == viewer.view
                 && reader.mode == viewer.mode
+                && by <= reader.delivery
         })?;
         Some(Entitlement {
+            by,
             edition: Arc::clone(edition),
             reader: reader.clone(),
             organisation: viewer.organisation.clone(),
@@ -215,7 +232,7 @@ impl Entitlement {
         if referred && contribution.chosen_authority != Some(&self.organisation) {
             return Err(Hidden::NotChosen);
         }
-        if !names(current, &self.reader, &self.organisation) {
+        if !names(current, &self.reader, &self.organisation, self.by) {
             return Err(Hidden::NotForReader);
         }
         self.within_time(&[&released.agreement, &current.agreement], contribution)?;
@@ -335,12 +352,13 @@ pub fn kept_until(agreement: &Agreement, occurred_on: Day) -> Day {
 
 /// Whether a version names the same reader with the same reach: a source on an older or newer version than the reader's
 /// must have agreed to that reader too.
-fn names(edition: &Edition, reader: &Reader, organisation: &Organisation) -> bool {
+fn names(edition: &Edition, reader: &Reader, organisation: &Organisation, by: Delivery) -> bool {
     edition.agreement.readers.iter().any(|other| {
         other.who.includes(organisation)
             && other.role == reader.role
             && other.view == reader.view
             && other.mode == reader.mode
+            && by <= other.delivery
             && reader
                 .scopes
                 .iter()

@@ -8,7 +8,7 @@ mod reader;
 
 use super::document::Reading;
 use super::read::Typed;
-use super::{Agreement, Flow, Kind};
+use super::{Agreement, Delivery, Flow, Kind};
 use crate::catalogue::Catalogue;
 use crate::class::Who;
 use crate::law::Law;
@@ -85,6 +85,21 @@ pub(super) fn check(
                 &path,
                 "another reader says the same role, view and mode",
                 "let one entry say its scope and events",
+            );
+        }
+        let mut earlier = agreement.readers.iter().take(number);
+        if reader.delivery == Delivery::Topic
+            && earlier.any(|other| {
+                other.delivery == Delivery::Topic
+                    && other.who.overlaps(&reader.who)
+                    && other.view == reader.view
+                    && other.role != reader.role
+            })
+        {
+            reading.advise(
+                &format!("{path}.delivery"),
+                "another reader has the view delivered in another role, and an organisation has one topic of a view",
+                "let one role have it delivered",
             );
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Checked;
 use crate::agreement::document::Reading;
-use crate::agreement::{BeyondScope, Flow, Mode, Reader, Scope};
+use crate::agreement::{BeyondScope, Delivery, Flow, Mode, Reader, Scope};
 use crate::law::{Body, Gateway};
 
 impl<'a> Checked<'a> {
@@ -11,6 +11,7 @@ impl<'a> Checked<'a> {
         self.role(reader, path, reading);
         self.view(reader, path, reading);
         scope(reader, path, reading);
+        delivery(reader, path, reading);
         let mut choice = false;
         self.case_on_statistics(reader, path, reading);
         for (flow, place) in self.agreement.flows.iter().zip(&self.typed.flows) {
@@ -169,6 +170,17 @@ fn scope(reader: &Reader, path: &str, reading: &mut Reading<'_>) {
             &format!("{path}.beyond_scope"),
             "a cohort has no single persons",
             "write beyond_scope = \"never\"",
+        );
+    }
+}
+
+/// A topic holds rows about single persons; who is beyond scope never stands on it, whatever the reader may ask for by a call.
+fn delivery(reader: &Reader, path: &str, reading: &mut Reading<'_>) {
+    if reader.delivery == Delivery::Topic && reader.mode == Mode::Cohort {
+        reading.advise(
+            &format!("{path}.delivery"),
+            "a topic holds rows about single persons, and a cohort has none",
+            "leave delivery out, or write mode = \"case\"",
         );
     }
 }
