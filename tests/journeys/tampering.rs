@@ -1,9 +1,12 @@
 //! P8: the audit of a copy is that of the log, and one changed byte in it is found and named.
 
 use crate::river;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use walbrook_event::{framing, headers};
+use walbrook_eventlog::Record;
+use walbrook_proto::audit::v1::{Checkpoint, Notice};
+use walbrook_proto::avro::AvroRecord;
 use walbrook_tests::acts::contact;
 use walbrook_tests::backbone::{journey, root};
 use walbrook_tests::people::{CAMDEN, Person, event_id};
@@ -63,33 +66,62 @@ fn middle_of_a_value(folder: &Path, topic: &str, kind: &str) -> (PathBuf, usize)
     panic!("no {kind} on {topic}");
 }
 
+fn has_kind(records: &[Record], kind: &str) -> bool {
+    let mut records = records.iter();
+    records.any(|record| record.headers.text(headers::TYPE) == Some(kind))
+}
+
+fn heads(records: &[Record]) -> Vec<Checkpoint> {
+    let head = |record: &Record| {
+        let (_, body) = framing::unframe(record.value.as_deref()).expect("framed");
+        Checkpoint::decode_exact(body).expect("a checkpoint")
+    };
+    records.iter().map(head).collect()
+}
+
 #[test]
-fn one_changed_byte_of_an_agreement_a_page_a_release_or_a_read_is_found_and_its_topic_named() {
+fn one_changed_byte_of_an_agreement_a_page_a_release_a_read_or_a_notice_is_found_and_named() {
     journey(async {
         let backbone = river().await;
+        let count = |topic| i64::try_from(backbone.records(topic).len()).expect("few");
         let person = Person::number(501);
-        backbone
-            .publish(CAMDEN, contact(&event_id(), &person, 5))
-            .await
-            .expect("a receipt");
+        let event = event_id();
+        let sent = backbone.publish(CAMDEN, contact(&event, &person, 5)).await;
+        sent.expect("a receipt");
         backbone.await_contacts(CAMDEN, &person, 1).await;
         backbone.decided().await;
-        // The auditor's signed tree heads hold what nothing else depends on: the time of a page on which nothing was decided, for one.
+        // What was shown is corrected, so somebody is told.
+        let mut correction = contact(&event_id(), &person, 6);
+        correction
+            .head
+            .as_mut()
+            .expect("a head")
+            .supersedes_event_id = Some(event);
+        let sent = backbone.publish(CAMDEN, correction).await;
+        sent.expect("a receipt");
+        let told = || async {
+            let told = has_kind(&backbone.records("audit.notices"), Notice::FULL_NAME);
+            told.then_some(())
+                .ok_or_else(|| "nobody was told".to_owned())
+        };
+        backbone.until("a notice", told).await;
+        // The auditor's signed tree heads hold what nothing else depends on: the time of a page on which nothing was decided, for one. Other tests
+        // may have made much before: a head counts when it is over all that stands now.
+        let (reads, notices) = (count("audit.reads"), count("audit.notices"));
         backbone
-            .until("tree heads over pages and reads", || async {
-                // Other tests may have made many pages before: heads over them alone would say nothing of the read.
-                let heads: BTreeSet<String> = backbone
-                    .records("audit.checkpoints")
-                    .iter()
-                    .filter_map(|head| {
-                        Some(String::from_utf8_lossy(head.key.as_ref()?).into_owned())
-                    })
-                    .collect();
-                let over = |log: &str| heads.iter().any(|head| head.contains(log));
-                if over("audit.reads") && over("audit.decisions") {
+            .until("tree heads over pages, reads and notices", || async {
+                let heads = heads(&backbone.records("audit.checkpoints"));
+                let over = |log: &str, least: i64| {
+                    let mut heads = heads.iter();
+                    heads.any(|head| head.log.starts_with(log) && head.tree_size >= least)
+                };
+                if over("audit.reads", reads)
+                    && over("audit.notices", notices)
+                    && over("audit.decisions", 1)
+                {
                     Ok(())
                 } else {
-                    Err(format!("tree heads over {heads:?}"))
+                    Err(format!("{} tree heads", heads.len()))
                 }
             })
             .await;
@@ -110,6 +142,7 @@ fn one_changed_byte_of_an_agreement_a_page_a_release_or_a_read_is_found_and_its_
             ("audit.decisions", "walbrook.audit.v1.DecisionPage"),
             ("shared.rough-sleeping", "housing.RoughSleepingContact"),
             ("audit.reads", "walbrook.audit.v1.ReadRecord"),
+            ("audit.notices", Notice::FULL_NAME),
         ] {
             let tampered = folder.path().join(kind);
             copy_folder(&copy, &tampered);

@@ -34,6 +34,7 @@ mod held;
 mod noticed;
 mod reads;
 mod removed;
+mod signed;
 mod tampered;
 
 use sources::Manner;

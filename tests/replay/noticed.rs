@@ -18,7 +18,7 @@ use crate::reads::{
 };
 use crate::world::PARTITIONS;
 
-const NOTICES: &str = "audit.notices";
+pub(crate) const NOTICES: &str = "audit.notices";
 const SECOND: i64 = 1_000;
 const AT_MS: i64 = 1_791_000_000_000;
 
@@ -148,7 +148,7 @@ fn shelve<R: AvroRecord>(held: &mut Held, record: &R, number: i64) {
 }
 
 /// A run in which something was shown, fell, and was told, with everything on record: the notice, its statement, its telling and what was done.
-fn noticed_run() -> Held {
+pub(crate) fn noticed_run() -> Held {
     static RUN: std::sync::OnceLock<Held> = std::sync::OnceLock::new();
     let made = || {
         let view = view();

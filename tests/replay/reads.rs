@@ -1,16 +1,13 @@
-//! Reads: rows that come out the same, readers who were entitled, heads that hold every byte of what was read.
+//! Reads: rows that come out the same, readers who were entitled.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
-use walbrook_auditor::notary::{Notary, NotaryError};
 use walbrook_auditor::{Checked, Report};
 use walbrook_domain::control::{ControlFact, PinFact, PinKind};
 use walbrook_domain::{Day, Instant, WorkingCalendar};
 use walbrook_event::framing::{frame, unframe};
 use walbrook_event::headers;
-use walbrook_eventlog::{Headers, LogError, NewRecord, Record, TopicPartition};
+use walbrook_eventlog::{Headers, NewRecord, Record};
 use walbrook_policy::PolicyState;
 use walbrook_proto::audit::v1::{AnsweredRow, AppliedOffset, PageAgreement, ReadRecord};
 use walbrook_proto::avro::AvroRecord;
@@ -297,47 +294,6 @@ pub(crate) fn framed<R: AvroRecord>(record: &R) -> NewRecord {
     }
 }
 
-/// Writes what the notary appends into the log that is held.
-struct Shelve(std::sync::Mutex<Vec<NewRecord>>);
-
-impl walbrook_eventlog::Appender for Shelve {
-    fn append(
-        &self,
-        records: Vec<NewRecord>,
-        done: Box<dyn FnOnce(Result<Vec<(TopicPartition, i64)>, LogError>) + Send>,
-    ) {
-        let placed = records
-            .iter()
-            .map(|record| (TopicPartition::new(record.topic.clone(), 0), 0))
-            .collect();
-        self.0.lock().expect("unpoisoned").extend(records);
-        done(Ok(placed));
-    }
-}
-
-fn notary(shelf: &Arc<Shelve>) -> Notary {
-    let schema = records::schema_id("walbrook.audit.v1.Checkpoint");
-    Notary::new(
-        SigningKey::from_bytes(&[5; 32]),
-        Arc::clone(shelf) as Arc<dyn walbrook_eventlog::Appender>,
-        schema,
-    )
-}
-
-/// A read run under signed heads.
-fn signed_run() -> Held {
-    let mut held = read_run();
-    let shelf = Arc::new(Shelve(std::sync::Mutex::default()));
-    let heads = notary(&shelf)
-        .round(&mut held.clone(), Instant(1))
-        .expect("signed");
-    assert_eq!(heads, 4, "each partition of pages and the reads");
-    for record in shelf.0.lock().expect("unpoisoned").drain(..) {
-        held.append("audit.checkpoints", 0, record, 0);
-    }
-    held
-}
-
 pub(crate) fn listed(report: &Report) -> String {
     report
         .differences()
@@ -416,57 +372,4 @@ fn every_claim_of_a_read_record() {
         held.edit::<ReadRecord>(&spot(READS), change);
         assert!(!held.audit().is_clean(), "a changed {name} was not found");
     }
-}
-
-#[test]
-fn signed_heads_hold_every_byte_of_a_read_and_of_a_page() {
-    let clean = signed_run();
-    let report = clean.audit();
-    assert!(report.is_clean(), "{}", listed(&report));
-    assert_eq!(report.checked(Checked::Checkpoints), 4);
-    for topic in [READS, "audit.decisions"] {
-        let length = clean
-            .clone()
-            .at(&spot(topic))
-            .value
-            .as_ref()
-            .expect("a value")
-            .len();
-        for byte in (0..length).step_by(length / 40 + 1) {
-            let mut held = clean.clone();
-            let record = held.at(&spot(topic));
-            let mut value = record.value.clone().expect("a value").to_vec();
-            value[byte] ^= 1;
-            record.value = Some(value.into());
-            let report = held.audit();
-            let named = report
-                .differences()
-                .iter()
-                .any(|one| one.check == "checkpoint" && one.expected.contains(topic));
-            assert!(named, "byte {byte} of {topic}:\n{}", listed(&report));
-        }
-    }
-}
-
-#[test]
-fn a_notary_signs_what_is_new_and_never_over_a_changed_log() {
-    let held = signed_run();
-    let shelf = Arc::new(Shelve(std::sync::Mutex::default()));
-    assert_eq!(
-        notary(&shelf)
-            .round(&mut held.clone(), Instant(2))
-            .expect("read"),
-        0,
-        "nothing is new"
-    );
-    let mut changed = held;
-    changed.edit::<ReadRecord>(&spot(READS), |read| {
-        read.reader = "somebody-else".to_owned()
-    });
-    let outcome = notary(&shelf).round(&mut changed, Instant(3));
-    assert!(
-        matches!(outcome, Err(NotaryError::Changed { .. })),
-        "{outcome:?}"
-    );
-    assert!(shelf.0.lock().expect("unpoisoned").is_empty());
 }

@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use walbrook_broker::enforce::control_view::Setting;
 use walbrook_broker::enforce::partition::Partition;
 use walbrook_broker::enforce::snapshot::{Snapshot, Snapshots, form};
-use walbrook_broker::kept_file::{Hashed, SnapshotError};
 use walbrook_domain::Instant;
 use walbrook_event::framing::unframe;
 use walbrook_eventlog::topics;
 use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::avro::AvroRecord;
+use walbrook_runtime::kept_file::{Hashed, SnapshotError};
 
 /// The seed of the history of another log, and its length: longer than most here, so that it is newer than what is committed for long.
 const FOREIGN: (u64, usize) = (990_001, 3_000);

@@ -1,4 +1,4 @@
-//! Merkle logs over decision pages and read records, and the signed heads that hold them fast.
+//! Merkle logs over decision pages, read records and notices, and the signed heads that hold them fast.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::report::{Checked, Report};
 pub const SIGNER: &str = "walbrook-auditor";
 
 /// The topics whose records are leaves; each partition is a log of its own.
-pub const LOGGED: [&str; 2] = [topics::DECISIONS, topics::READS];
+pub const LOGGED: [&str; 3] = [topics::DECISIONS, topics::READS, topics::NOTICES];
 
 /// The name of a partition's log within its namespace.
 pub fn name(topic: &str, partition: i32) -> String {

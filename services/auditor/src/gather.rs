@@ -1,6 +1,6 @@
 //! Reading a whole log that others may be writing, in an order that lets every part be held against the others.
 //!
-//! 1. Notices, then reads, removals and checkpoints: what they speak of is read after them.
+//! 1. Checkpoints, then notices, reads and removals: what they speak of is read after them.
 //! 2. Everything a decision page demands (`shared.*`, `open.*`, quarantine) to its end now, *then* the ends of `audit.decisions`: so whatever was
 //!    read there has its committed page in what is read next.
 //! 3. The rest of what pages demand, to a later end: so whatever a page demands is there. What stands between the two ends may belong to a page
@@ -51,12 +51,12 @@ pub fn gather(
     source: &mut dyn LogSource,
     visit: &mut dyn FnMut(Record),
 ) -> Result<Vec<Span>, AuditError> {
-    // Notices speak of reads and removals, so they come before those.
+    // Checkpoints speak of notices and reads, notices of reads and removals: an end is asked for before the ends of what is spoken of.
     let said: Vec<String> = [
+        topics::CHECKPOINTS,
         topics::NOTICES,
         topics::READS,
         topics::REMOVALS,
-        topics::CHECKPOINTS,
     ]
     .map(str::to_owned)
     .to_vec();

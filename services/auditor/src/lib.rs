@@ -8,7 +8,7 @@
 //! - [`pages`], [`walk`], [`mod@derive`], [`standing`]: each page held against what must stand on it.
 //! - [`demanded`], [`shared`], [`quarantine`], [`pseudonyms`]: everything that pages demand elsewhere, and nothing else.
 //! - [`reads`], [`fold`]: who read what, and whether the rows come out the same.
-//! - [`merkle`], [`note`], [`checkpoints`]: what holds pages and reads fast once they were seen.
+//! - [`merkle`], [`note`], [`checkpoints`]: what holds pages, reads and notices fast once they were seen.
 //! - [`process`], [`notary`], [`grpc`], [`numbers`], [`config`]: the process that signs tree heads and proves again and again.
 //! - [`verify`](verify::verify), [`report`]: the whole, and its result.
 //! - [`observed`]: what the agreements were used for.

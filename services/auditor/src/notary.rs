@@ -1,4 +1,4 @@
-//! The notary: reads new decision pages and read records and puts them under signed tree heads on `audit.checkpoints`.
+//! The notary: reads new decision pages, read records and notices and puts them under signed tree heads on `audit.checkpoints`.
 //!
 //! Its trees are in memory and grow; on a start they are computed again from the log and held against every head that was signed before, so that
 //! it never signs a history that differs from the one it has seen.

@@ -34,7 +34,7 @@ pub struct AuditArgs {
 /// The commands of this group.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Derive every decision, released body and answered row again; exit 1 on a difference, 2 when it could not run
+    /// Derive every decision, released body, answered row and notice again, and hold signed tree heads against them; exit 1 on a difference, 2 when it could not run
     Verify(VerifyArgs),
     /// Copy the topics into a folder, for `verify --from`
     Copy(CopyArgs),
