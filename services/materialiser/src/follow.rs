@@ -12,18 +12,19 @@ use crate::store::{Owed, Store, StoreError, owed_for, owed_key};
 use crate::trace;
 use crate::versions::{Version, Versions, VersionsError};
 use crate::voice::Voice;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Day;
-use walbrook_event::{Seal, framing, headers};
+use walbrook_event::{Found, Seal, framing, headers};
 use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition};
 use walbrook_proto::audit::v1::Removal;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::shared::v1 as records;
 use walbrook_runtime::readiness::Readiness;
 use walbrook_runtime::shutdown::Shutdown;
-use walbrook_view::wire::{self, Needs, SharedRecord, SharedSchema};
+use walbrook_view::wire::{self, Names, Needs, SharedRecord, SharedSchema};
 use walbrook_view::{Change, Input, Removed};
 
 const POLL: Duration = Duration::from_millis(20);
@@ -102,6 +103,10 @@ pub struct Follower {
     pub metrics: Metrics,
     /// Schemas seen.
     pub schemas: HashMap<i32, Arc<SharedSchema>>,
+    /// Words seen.
+    pub names: Names,
+    /// Records of a batch by partition: kept for the next one, so that its room is not given back and asked for again each time.
+    pub inputs: Vec<Vec<(i64, Input)>>,
 }
 
 impl Follower {
@@ -157,27 +162,26 @@ impl Follower {
     }
 
     fn batch(&mut self, records: &[Record], stop: &Shutdown) -> Result<(), FollowError> {
+        let mut inputs = std::mem::take(&mut self.inputs);
+        inputs.resize_with(self.shelf.partitions().len(), Vec::new);
+        self.read(records, &mut inputs, stop)?;
         let shelf = Arc::clone(&self.shelf);
-        let agreements = self.keeping.agreements();
+        let all: Vec<TopicPartition> = (0..).take(inputs.len()).map(|of| self.at(of)).collect();
+        let positions = self.reader.positions(&all);
         let mut owed = false;
-        for (held, number) in shelf.partitions().iter().zip(0..) {
-            let at = self.at(number);
-            let mut inputs = Vec::new();
-            for record in records.iter().filter(|record| record.at == at) {
-                let input = trace::applying(record).in_scope(|| self.input(record, stop))?;
-                inputs.push((record.offset, self.keeping.admit(input, &agreements)));
-            }
+        let of_partitions = inputs.iter_mut().zip(positions).zip(0..);
+        for (held, ((inputs, position), number)) in shelf.partitions().iter().zip(of_partitions) {
             // Markers and aborted records move the position on without a record.
-            let position = self.reader.position(&at).unwrap_or(0);
+            let position = position.unwrap_or(0);
             let behind = held.read().next_offset;
             if inputs.is_empty() && position <= behind {
                 continue;
             }
-            let mut changes = Vec::new();
+            let mut changes = Vec::with_capacity(inputs.len());
             let mut removals = Vec::new();
             let next_offset = {
                 let mut held = held.write();
-                for (offset, input) in inputs {
+                for (offset, input) in inputs.drain(..) {
                     if let Some(removed) = held.state.apply(input, &mut changes) {
                         removals.push((offset, removed));
                     }
@@ -189,12 +193,39 @@ impl Follower {
             };
             owed |= !removals.is_empty();
             self.keep(number, next_offset, changes, &removals)?;
+            self.store.tidy(number, &held.read().state)?;
         }
+        self.inputs = inputs;
         shelf.publish();
         if owed {
             self.settle()?;
         }
         self.metrics.followed(&shelf.topic, records.len());
+        Ok(())
+    }
+
+    /// What the records say, by partition.
+    fn read(
+        &mut self,
+        records: &[Record],
+        inputs: &mut [Vec<(i64, Input)>],
+        stop: &Shutdown,
+    ) -> Result<(), FollowError> {
+        let (agreements, today) = (self.keeping.agreements(), self.keeping.today());
+        for record in records {
+            let headers = record.headers.iter();
+            let found: Found<'_> = headers.map(|header| (header.name, header.value)).collect();
+            let input = trace::applying(&found).in_scope(|| self.input(record, &found, stop))?;
+            let input = self.keeping.admit(input, &agreements, today);
+            let of = usize::try_from(record.at.partition);
+            let of = of.ok().and_then(|of| inputs.get_mut(of));
+            let of = of.ok_or_else(|| FollowError::Record {
+                at: record.at.to_string(),
+                offset: record.offset,
+                problem: "the topic had no such partition at the start".to_owned(),
+            })?;
+            of.push((record.offset, input));
+        }
         Ok(())
     }
 
@@ -288,13 +319,18 @@ impl Follower {
         }
     }
 
-    fn input(&mut self, record: &Record, stop: &Shutdown) -> Result<Input, FollowError> {
+    fn input(
+        &mut self,
+        record: &Record,
+        found: &Found<'_>,
+        stop: &Shutdown,
+    ) -> Result<Input, FollowError> {
         let unreadable = |problem: String| FollowError::Record {
             at: record.at.to_string(),
             offset: record.offset,
             problem,
         };
-        let kind = record.headers.text(headers::TYPE).unwrap_or_default();
+        let kind = found.text(headers::TYPE).unwrap_or_default();
         let (schema_id, body) = framing::unframe(record.value.as_deref())
             .map_err(|error| unreadable(error.to_string()))?;
         let internal = [
@@ -303,32 +339,38 @@ impl Follower {
             records::Heartbeat::FULL_NAME,
         ];
         let release = !internal.contains(&kind);
-        let schema = if release && self.needs.keys().any(|needed| needed.as_str() == kind) {
+        let is_needed = release
+            && self
+                .names
+                .event_type(kind)
+                .is_ok_and(|event_type| self.needs.contains_key(&event_type));
+        let schema = if is_needed {
             Some(self.schema(schema_id, stop).map_err(unreadable)?)
         } else {
             None
         };
         // Internal records are sealed like releases; a release that no view needs is not decoded, so its key may be gone.
         let decoded = schema.is_some() || !release;
-        let opened = match record.headers.text(headers::KEY) {
+        let opened = match found.text(headers::KEY) {
             Some(key_id) if decoded => {
-                let handle = record.headers.text(headers::HANDLE).unwrap_or_default();
+                let handle = found.text(headers::HANDLE).unwrap_or_default();
                 let subject = hex::decode(handle).unwrap_or_default();
                 self.seal
-                    .open(&subject, key_id, body)
+                    .look(&subject, key_id, body)
                     .map_err(|error| unreadable(error.to_string()))?
             }
-            _ => body.to_vec(),
+            _ => Cow::Borrowed(body),
         };
-        let read = wire::read(
+        let read = wire::read_with(
             &SharedRecord {
                 key: record.key.as_deref().unwrap_or_default(),
-                header: &|name| record.headers.get(name),
+                header: &|name| found.get(name),
                 timestamp_ms: record.timestamp_ms,
                 body: &opened,
                 schema: schema.as_deref(),
             },
             &self.needs,
+            &mut self.names,
         );
         read.map_err(|error| unreadable(error.to_string()))
     }

@@ -43,13 +43,13 @@ impl Keeping {
         (self.clock)().london_day()
     }
 
-    /// A record as it may be kept.
-    pub fn admit(&mut self, input: Input, agreements: &Agreements) -> Input {
+    /// A record as it may be kept today.
+    pub fn admit(&mut self, input: Input, agreements: &Agreements, today: Day) -> Input {
         let Input::Release(one) = input else {
             return input;
         };
         match last_day(agreements, &one) {
-            Some(last) if last < self.today() => Input::Past(one),
+            Some(last) if last < today => Input::Past(one),
             Some(_) => Input::Release(one),
             None => {
                 self.unknown = true;

@@ -268,6 +268,8 @@ impl Parts<'_> {
             causes: Arc::clone(&causes),
             metrics: self.metrics.clone(),
             schemas: HashMap::new(),
+            names: walbrook_view::wire::Names::default(),
+            inputs: Vec::new(),
         };
         let ended = self.start_follower(follower, stop.clone());
         let rounds = Rounds {

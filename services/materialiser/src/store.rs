@@ -1,19 +1,28 @@
 //! The local store of one purpose: applied offset and state of each partition, always of the same moment.
 //!
-//! A batch of changes and the offset behind it are written atomically, so a process killed at any point goes on from the offset that its state
-//! stands at. Everything stands in one keyspace: whatever of the end of its files is lost, what is left is the state of one moment. A store of
+//! A batch of changes and the offset behind it are one [`page`], so a process killed at any point goes on from the offset that its state stands at.
+//! Everything stands in one keyspace: whatever of the end of its files is lost, what is left is the state of one moment. A store of
 //! another format, another topic or other views is emptied and filled from the log again; so is one that was deleted, or is damaged.
 
-use crate::damage::is_damage;
+mod page;
+mod rewrite;
+
+use crate::damage::{is_damage, no_folder_among_tables};
 use crate::notices::Causes;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use page::{Page, Pages};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use walbrook_domain::Day;
-use walbrook_view::canon::CanonError;
+use walbrook_view::canon::{CanonError, Reader};
 use walbrook_view::{Change, Partition};
 
-/// Copied in one batch.
-const COPIED_AT_ONCE_BYTES: usize = 4 << 20;
+/// What is on its way to tables stands in memory up to this size; pages are few and long, so little is gained by more.
+const WRITE_BUFFER_BYTES: u64 = 8 << 20;
+/// Tables are read once, at a start.
+const CACHE_BYTES: u64 = 2 << 20;
 
 /// The store failed.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +85,9 @@ pub struct Store {
     inode: u64,
     database: Database,
     items: Keyspace,
+    pages: Mutex<BTreeMap<i32, Pages>>,
+    /// Whether it is noted that something was taken out.
+    has_left: AtomicBool,
 }
 
 const FINGERPRINT: &[u8] = b"fingerprint";
@@ -103,16 +115,24 @@ impl Store {
             path: path.to_owned(),
             source,
         };
-        let database = Database::builder(path).open().map_err(disk)?;
-        let items = database
-            .keyspace("view", KeyspaceCreateOptions::default)
+        no_folder_among_tables(path).map_err(|source| disk(source.into()))?;
+        // What the journal holds is written once more as a table and then gone: to press it together costs more than it saves.
+        let database = Database::builder(path)
+            .journal_compression(CompressionType::None)
+            .cache_size(CACHE_BYTES)
+            .open()
             .map_err(disk)?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(WRITE_BUFFER_BYTES);
+        let items = database.keyspace("view", options).map_err(disk)?;
+        let has_left = items.get(LEFT).map_err(disk)?.is_some();
         let inode = inode(path).map_err(|source| disk(source.into()))?;
         Ok(Self {
             path: path.to_owned(),
             inode,
             database,
             items,
+            pages: Mutex::default(),
+            has_left: AtomicBool::new(has_left),
         })
     }
 
@@ -124,6 +144,8 @@ impl Store {
         let emptied = self.items.clear();
         let emptied = emptied.and_then(|()| self.items.insert(FINGERPRINT, fingerprint.as_slice()));
         emptied.map_err(|source| self.disk("empty", source))?;
+        self.pages.lock().clear();
+        self.has_left.store(false, Ordering::Relaxed);
         Ok(self)
     }
 
@@ -153,23 +175,54 @@ impl Store {
     /// # Errors
     /// When the disk fails or an item is damaged.
     pub fn restore(&self, partition: i32) -> Result<(Partition, i64), StoreError> {
-        let next = match self.get(&offset_key(partition))? {
-            None => return Ok((Partition::default(), 0)),
-            Some(bytes) => <[u8; 8]>::try_from(bytes.as_slice())
-                .map(i64::from_be_bytes)
-                .map_err(|_| self.damaged(CanonError { what: "offset" }))?,
-        };
         let mut state = Partition::default();
-        let prefix = item_key(partition, &[]);
-        for guard in self.items.prefix(&prefix) {
+        let words = word_key(partition, &[]);
+        for guard in self.items.prefix(&words) {
             let item = guard.into_inner();
             let (key, value) = item.map_err(|source| self.disk("read", source))?;
-            let key = key.get(prefix.len()..).unwrap_or_default();
-            state
-                .restore(key, &value)
-                .map_err(|source| self.damaged(source))?;
+            let key = key.get(words.len()..).unwrap_or_default();
+            let put = state.restore(key, &value);
+            put.map_err(|source| self.damaged(source))?;
         }
-        Ok((state, next))
+        let pages = self.read_pages(partition, &mut |page| page::restore(&mut state, page))?;
+        let next_offset = pages.next_offset;
+        self.pages.lock().entry(partition).or_insert(pages);
+        Ok((state, next_offset))
+    }
+
+    /// Goes through the pages of a partition in order.
+    fn read_pages(
+        &self,
+        partition: i32,
+        read: &mut dyn FnMut(&[u8]) -> Result<(i64, u32), CanonError>,
+    ) -> Result<Pages, StoreError> {
+        let mut pages = Pages::default();
+        let prefix = page_prefix(partition);
+        for guard in self.items.prefix(prefix) {
+            let item = guard.into_inner();
+            let (key, page) = item.map_err(|source| self.disk("read", source))?;
+            let number = key.get(prefix.len()..).unwrap_or_default();
+            let number = <[u8; 8]>::try_from(number).map(u64::from_be_bytes);
+            let head = read(&page).map_err(|source| self.damaged(source))?;
+            // One that is not there would be missed by nobody else.
+            if !number.is_ok_and(|number| pages.add(number, head)) {
+                return Err(self.damaged(CanonError { what: "pages" }));
+            }
+        }
+        Ok(pages)
+    }
+
+    /// The pages of a partition, looked up when they are not known.
+    fn known<'p>(
+        &self,
+        all: &'p mut BTreeMap<i32, Pages>,
+        partition: i32,
+    ) -> Result<&'p mut Pages, StoreError> {
+        if !all.contains_key(&partition) {
+            let head = &mut |page: &[u8]| page::head(&mut Reader::new(page, "page"));
+            all.insert(partition, self.read_pages(partition, head)?);
+        }
+        Ok(all.entry(partition).or_default())
     }
 
     /// Writes what a batch changed, the offset behind it and what is owed to the audit log, all or nothing.
@@ -183,27 +236,46 @@ impl Store {
         changes: Vec<Change>,
         owed: Vec<Owed>,
     ) -> Result<(), StoreError> {
+        let mut all = self.pages.lock();
+        let pages = self.known(&mut all, partition)?;
         let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
-        if changes
+        let dropped = changes
             .iter()
-            .any(|change| matches!(change, Change::Drop(_)))
-        {
+            .any(|change| matches!(change, Change::Drop(_)));
+        if dropped && !self.has_left.load(Ordering::Relaxed) {
             batch.insert(&self.items, LEFT, []);
         }
+        let mut page = Page::new();
+        let mut full = Vec::new();
         for change in changes {
-            match change {
-                Change::Put(key, value) => {
-                    batch.insert(&self.items, item_key(partition, &key), value)
+            if change.is_word() {
+                if let Change::Put(key, value) = change {
+                    batch.insert(&self.items, word_key(partition, &key), value);
                 }
-                Change::Drop(key) => batch.remove(&self.items, item_key(partition, &key)),
+                continue;
             }
+            page.add(&change);
+            if page.is_full() {
+                full.push(std::mem::replace(&mut page, Page::new()));
+            }
+        }
+        full.push(page);
+        let mut heads = Vec::new();
+        for (page, number) in full.into_iter().zip(pages.next()..) {
+            heads.push((number, (next_offset, page.changes())));
+            let bytes = page.closed(next_offset);
+            batch.insert(&self.items, page_key(partition, number), bytes);
         }
         for (key, value) in owed {
             batch.insert(&self.items, key, value);
         }
-        let next = next_offset.to_be_bytes();
-        batch.insert(&self.items, offset_key(partition), next.as_slice());
-        batch.commit().map_err(|source| self.disk("write", source))
+        let written = batch.commit();
+        written.map_err(|source| self.disk("write", source))?;
+        self.has_left.fetch_or(dropped, Ordering::Relaxed);
+        for (number, head) in heads {
+            pages.add(number, head);
+        }
+        Ok(())
     }
 
     /// Writes what stands in memory alone into tables; for tests of what is on disk.
@@ -268,24 +340,27 @@ impl Store {
     pub fn written_anew(&self, path: &Path, today: Day) -> Result<Self, StoreError> {
         let anew = Self::at(path)?;
         let mut batch = anew.database.batch();
-        let mut bytes = 0;
+        let mut partitions = BTreeSet::new();
         for guard in self.items.iter() {
             let item = guard.into_inner();
             let (key, value) = item.map_err(|source| self.disk("read", source))?;
-            if *key == *LEFT || *key == *WRITTEN_ON {
-                continue;
-            }
-            bytes += key.len() + value.len();
-            batch.insert(&anew.items, key, value);
-            if bytes > COPIED_AT_ONCE_BYTES {
-                let full = std::mem::replace(&mut batch, anew.database.batch());
-                full.commit().map_err(|source| anew.disk("write", source))?;
-                bytes = 0;
+            if let Some(partition) = page_of(&key) {
+                partitions.insert(partition);
+            } else if *key != *LEFT && *key != *WRITTEN_ON {
+                batch.insert(&anew.items, key, value);
             }
         }
-        batch.insert(&anew.items, WRITTEN_ON, today.0.to_be_bytes().as_slice());
         let written = batch.commit();
-        let written = written.and_then(|()| anew.database.persist(PersistMode::SyncAll));
+        written.map_err(|source| anew.disk("write", source))?;
+        for partition in partitions {
+            // What is on pages and stands no more is known by what does.
+            let (state, next_offset) = self.restore(partition)?;
+            anew.write(partition, next_offset, &state)?;
+        }
+        let noted = anew
+            .items
+            .insert(WRITTEN_ON, today.0.to_be_bytes().as_slice());
+        let written = noted.and_then(|()| anew.database.persist(PersistMode::SyncAll));
         written.map_err(|source| anew.disk("write", source))?;
         Ok(anew)
     }
@@ -318,8 +393,10 @@ impl Store {
 }
 
 const OWED: &[u8] = b"owed/";
-/// Before the key of every item: none of the other keys begins so.
-const ITEM: u8 = 0;
+/// Before the words that a partition's items are said with. They are not on pages: those go, and what is behind them needs the words.
+const WORD: &[u8] = b"word/";
+/// Before the key of every page: none of the other keys begins so.
+const PAGE: u8 = 0;
 
 fn inode(path: &Path) -> std::io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
@@ -342,15 +419,23 @@ pub fn owed_key(partition: i32, offset: i64, view: &str) -> Vec<u8> {
     key
 }
 
-fn offset_key(partition: i32) -> Vec<u8> {
-    let mut key = b"offset/".to_vec();
-    key.extend_from_slice(&partition.to_be_bytes());
+fn page_prefix(partition: i32) -> [u8; 5] {
+    let [a, b, c, d] = partition.to_be_bytes();
+    [PAGE, a, b, c, d]
+}
+
+fn page_key(partition: i32, number: u64) -> Vec<u8> {
+    let mut key = page_prefix(partition).to_vec();
+    key.extend_from_slice(&number.to_be_bytes());
     key
 }
 
-fn item_key(partition: i32, key: &[u8]) -> Vec<u8> {
-    let mut full = vec![ITEM];
-    full.extend_from_slice(&partition.to_be_bytes());
-    full.extend_from_slice(key);
-    full
+/// The partition of a page's key; `None`: it is another key.
+fn page_of(key: &[u8]) -> Option<i32> {
+    let (partition, _) = key.strip_prefix(&[PAGE])?.split_first_chunk()?;
+    Some(i32::from_be_bytes(*partition))
+}
+
+fn word_key(partition: i32, key: &[u8]) -> Vec<u8> {
+    [WORD, &partition.to_be_bytes(), key].concat()
 }

@@ -76,6 +76,7 @@ fn child() {
             next += 1;
         }
         store.commit(0, next, changes, Vec::new()).unwrap();
+        store.tidy(0, &state).unwrap();
     }
 }
 
@@ -349,4 +350,99 @@ fn a_store_written_anew_holds_the_same_and_nothing_that_left() {
     assert!(anew.stands().is_err());
     std::fs::create_dir_all(&new).unwrap();
     assert!(anew.stands().is_err(), "another folder of the same name");
+}
+
+/// One of so many events of some people, released again and again; now and then a withdrawal.
+fn again(offset: i64, events: i64) -> Input {
+    let Input::Release(mut one) = input(1) else {
+        panic!("a release");
+    };
+    let number = offset % events;
+    let of = u8::try_from(number % 251).unwrap();
+    one.person = Pseudonym::new([of; 16]);
+    one.key.handle = HandlePseudonym::new([of; 16]);
+    if offset % 997 == 0 {
+        return Input::Retraction(Retraction {
+            handle: one.key.handle,
+            agreements: Vec::new(),
+            event: None,
+            reason: "WITHDRAWAL".into(),
+            subject_too: false,
+        });
+    }
+    let mut event = [0; 16];
+    event[..8].copy_from_slice(&number.to_be_bytes());
+    one.key.event = EventId::new(uuid::Uuid::from_bytes(event));
+    one.occurred_at = walbrook_domain::Instant(offset);
+    Input::Release(one)
+}
+
+/// Changes on the pages of the first partition, and the number of its first page.
+fn on_pages(store: &Store) -> (u64, u64) {
+    let (mut changes, mut first) = (0, None);
+    for guard in store.keyspace().prefix([0, 0, 0, 0, 0]) {
+        let (key, page) = guard.into_inner().unwrap();
+        changes += u64::from(u32::from_be_bytes(page[8..12].try_into().unwrap()));
+        first.get_or_insert(u64::from_be_bytes(key[5..].try_into().unwrap()));
+    }
+    (changes, first.unwrap())
+}
+
+#[test]
+fn pages_are_written_anew_while_more_comes_and_say_the_same_at_every_moment() {
+    const EVENTS: i64 = 12_000;
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), &FINGERPRINT).unwrap();
+    let (mut state, mut next) = (Partition::default(), 0);
+    let heard = Input::Heartbeat {
+        organisation: "GSS:E09000007".parse().unwrap(),
+        event_type: "housing.RentArrearsChanged".parse().unwrap(),
+        last_accepted_on: Day(7),
+    };
+    let mut changes = Vec::new();
+    state.apply(heard, &mut changes);
+    let (mut begun, mut gone) = (0, 0);
+    for round in 0..45 {
+        for _ in 0..2_000 {
+            state.apply(again(next, EVENTS), &mut changes);
+            next += 1;
+        }
+        store
+            .commit(0, next, std::mem::take(&mut changes), Vec::new())
+            .unwrap();
+        let (before, _) = on_pages(&store);
+        store.tidy(0, &state).unwrap();
+        let (after, first) = on_pages(&store);
+        begun += u64::from(before < after);
+        gone = first;
+        assert!(after < 75_000, "{after} changes for {}", state.held());
+        // Killed here; what was begun begins again.
+        if round % 11 == 0 {
+            drop(store);
+            store = Store::open(folder.path(), &FINGERPRINT).unwrap();
+        }
+        if before != after || round % 11 == 0 {
+            assert!(
+                store.restore(0).unwrap() == (state.clone(), next),
+                "at {next} something else is restored"
+            );
+        }
+    }
+    assert!(begun > 1, "it was never written anew in pieces");
+    assert!(gone > 0, "the first page is still there");
+}
+
+#[test]
+fn a_page_that_is_not_there_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &FINGERPRINT).unwrap();
+    let mut state = Partition::default();
+    for next in 1..=3 {
+        let mut changes = Vec::new();
+        state.apply(input(next), &mut changes);
+        store.commit(0, next, changes, Vec::new()).unwrap();
+    }
+    let second = [[0_u8; 5].as_slice(), &1_u64.to_be_bytes()].concat();
+    store.keyspace().remove(second).unwrap();
+    assert!(store.restore(0).unwrap_err().is_damage());
 }

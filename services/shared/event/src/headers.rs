@@ -86,14 +86,7 @@ where
     T: FromStr,
     T::Err: std::fmt::Display,
 {
-    text(get, name)?
-        .map(|value| {
-            value.parse().map_err(|problem: T::Err| HeaderError::Bad {
-                name,
-                problem: problem.to_string(),
-            })
-        })
-        .transpose()
+    text(get, name)?.map(|value| word(value, name)).transpose()
 }
 
 fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, HeaderError> {
@@ -169,10 +162,7 @@ impl RawEnvelope {
             id: needed(parsed(&get, ID)?, ID)?,
             event_type: needed(parsed(&get, TYPE)?, TYPE)?,
             organisation: needed(parsed(&get, ORGANISATION)?, ORGANISATION)?,
-            occurred_at: Instant::parse_rfc3339(time).map_err(|error| HeaderError::Bad {
-                name: TIME,
-                problem: error.to_string(),
-            })?,
+            occurred_at: instant(time)?,
             precision: needed(parsed(&get, PRECISION)?, PRECISION)?,
             supersedes: parsed(&get, SUPERSEDES)?,
             key_id: needed(parsed(&get, KEY)?, KEY)?,
@@ -250,39 +240,115 @@ impl ReleaseEnvelope {
     /// # Errors
     /// When a needed header is missing or one cannot be read.
     pub fn read<'a>(get: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Self, HeaderError> {
-        let raw = RawEnvelope::read(&get)?;
-        let agreement: String = needed(parsed(&get, AGREEMENT)?, AGREEMENT)?;
-        let (agreement, version) = read_agreement(&agreement)?;
+        let head = ReleaseHead::read(&get)?;
         Ok(Self {
-            id: raw.id,
-            event_type: raw.event_type,
-            organisation: raw.organisation,
-            occurred_at: raw.occurred_at,
-            precision: raw.precision,
-            supersedes: raw.supersedes,
-            key_id: raw.key_id,
-            data_schema: raw.data_schema,
-            agreement,
-            version,
-            handle: needed(parsed(&get, HANDLE)?, HANDLE)?,
-            not_after: parsed(&get, NOT_AFTER)?,
-            trace_parent: raw.trace_parent,
+            id: head.id,
+            event_type: word(head.event_type, TYPE)?,
+            organisation: word(head.organisation, ORGANISATION)?,
+            occurred_at: head.occurred_at,
+            precision: head.precision,
+            supersedes: head.supersedes,
+            key_id: head.key_id.to_owned(),
+            data_schema: head.data_schema.to_owned(),
+            agreement: word(head.agreement, AGREEMENT)?,
+            version: head.version,
+            handle: head.handle,
+            not_after: head.not_after,
+            trace_parent: head.trace_parent.map(str::to_owned),
         })
     }
 }
 
-fn read_agreement(text: &str) -> Result<(AgreementId, AgreementVersion), HeaderError> {
-    let bad = |problem: String| HeaderError::Bad {
+/// The envelope of a release as it stands on the record, its words not looked up yet: whoever reads millions has met them before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseHead<'a> {
+    /// The purpose-local event id (UUIDv8).
+    pub id: EventId,
+    /// Event type.
+    pub event_type: &'a str,
+    /// The source organisation.
+    pub organisation: &'a str,
+    /// When it happened, truncated to `precision`.
+    pub occurred_at: Instant,
+    /// The coarser of what was granted and what was known.
+    pub precision: Precision,
+    /// The purpose-local id of the event it replaces.
+    pub supersedes: Option<EventId>,
+    /// Id of the key the body is sealed with.
+    pub key_id: &'a str,
+    /// `<subject>/<id>` of the shared schema.
+    pub data_schema: &'a str,
+    /// The agreement it rests on.
+    pub agreement: &'a str,
+    /// And its version.
+    pub version: AgreementVersion,
+    /// Handle pseudonym.
+    pub handle: HandlePseudonym,
+    /// Last London day it holds.
+    pub not_after: Option<Day>,
+    /// A new trace's context; never the raw one.
+    pub trace_parent: Option<&'a str>,
+}
+
+impl<'a> ReleaseHead<'a> {
+    /// Reads the headers of a release through a look-up by name.
+    ///
+    /// # Errors
+    /// When a needed header is missing or one cannot be read.
+    pub fn read(get: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Self, HeaderError> {
+        let time = needed(text(&get, TIME)?, TIME)?;
+        let (agreement, version) = read_agreement(needed(text(&get, AGREEMENT)?, AGREEMENT)?)?;
+        Ok(Self {
+            id: needed(parsed(&get, ID)?, ID)?,
+            event_type: needed(text(&get, TYPE)?, TYPE)?,
+            organisation: needed(text(&get, ORGANISATION)?, ORGANISATION)?,
+            occurred_at: instant(time)?,
+            precision: needed(parsed(&get, PRECISION)?, PRECISION)?,
+            supersedes: parsed(&get, SUPERSEDES)?,
+            key_id: needed(text(&get, KEY)?, KEY)?,
+            data_schema: needed(text(&get, DATA_SCHEMA)?, DATA_SCHEMA)?,
+            agreement,
+            version,
+            handle: needed(parsed(&get, HANDLE)?, HANDLE)?,
+            not_after: parsed(&get, NOT_AFTER)?,
+            trace_parent: text(&get, TRACE_PARENT)?,
+        })
+    }
+}
+
+/// A word of a header.
+///
+/// # Errors
+/// When it is none.
+pub fn word<T>(text: &str, name: &'static str) -> Result<T, HeaderError>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|problem: T::Err| HeaderError::Bad {
+        name,
+        problem: problem.to_string(),
+    })
+}
+
+fn instant(time: &str) -> Result<Instant, HeaderError> {
+    Instant::parse_rfc3339(time).map_err(|error| HeaderError::Bad {
+        name: TIME,
+        problem: error.to_string(),
+    })
+}
+
+fn read_agreement(text: &str) -> Result<(&str, AgreementVersion), HeaderError> {
+    let bad = |problem: &str| HeaderError::Bad {
         name: AGREEMENT,
-        problem,
+        problem: problem.to_owned(),
     };
     let (id, version) = text
         .split_once('@')
-        .ok_or_else(|| bad("expected <agreement id>@<version>".into()))?;
-    let id = AgreementId::new(id).map_err(|error| bad(error.to_string()))?;
+        .ok_or_else(|| bad("expected <agreement id>@<version>"))?;
     let version = version
         .parse()
-        .map_err(|_| bad("the version is no number".into()))?;
+        .map_err(|_| bad("the version is no number"))?;
     Ok((id, AgreementVersion(version)))
 }
 

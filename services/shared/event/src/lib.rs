@@ -4,6 +4,7 @@ pub mod body;
 pub mod control;
 pub mod dataset;
 mod extent;
+pub mod found;
 pub mod framing;
 pub mod headers;
 pub mod history;
@@ -13,7 +14,8 @@ pub mod raw;
 pub mod seal;
 
 pub use body::FieldValue;
-pub use headers::{RawEnvelope, ReleaseEnvelope};
+pub use found::Found;
+pub use headers::{RawEnvelope, ReleaseEnvelope, ReleaseHead};
 pub use projection::Projection;
 pub use pseudonym::{Key, PurposeKey, lookup_token};
 pub use raw::{RawEvent, RawRecord};

@@ -3,6 +3,8 @@
 //! Today it is the identity function. Per-person encryption is built on it later: whoever writes or reads the body of a raw or shared record goes
 //! through [`Seal`], with the key that the person's records are sealed under (the handle on raw topics, the handle pseudonym on shared ones).
 
+use std::borrow::Cow;
+
 /// A body that could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
@@ -49,6 +51,19 @@ pub trait Seal: Send + Sync {
     /// # Errors
     /// When the key is not available, destroyed, or another.
     fn open(&self, subject: &[u8], key_id: &str, body: &[u8]) -> Result<Vec<u8>, SealError>;
+
+    /// Opens a body that is only looked at: it is not copied where it stands open.
+    ///
+    /// # Errors
+    /// As [`Seal::open`].
+    fn look<'b>(
+        &self,
+        subject: &[u8],
+        key_id: &str,
+        body: &'b [u8],
+    ) -> Result<Cow<'b, [u8]>, SealError> {
+        self.open(subject, key_id, body).map(Cow::Owned)
+    }
 }
 
 /// The identity function: bodies stand as they are, under the key id `plain`.
@@ -66,9 +81,18 @@ impl Seal for Plain {
         })
     }
 
-    fn open(&self, _subject: &[u8], key_id: &str, body: &[u8]) -> Result<Vec<u8>, SealError> {
+    fn open(&self, subject: &[u8], key_id: &str, body: &[u8]) -> Result<Vec<u8>, SealError> {
+        self.look(subject, key_id, body).map(Cow::into_owned)
+    }
+
+    fn look<'b>(
+        &self,
+        _subject: &[u8],
+        key_id: &str,
+        body: &'b [u8],
+    ) -> Result<Cow<'b, [u8]>, SealError> {
         if key_id == PLAIN {
-            Ok(body.to_vec())
+            Ok(Cow::Borrowed(body))
         } else {
             Err(SealError::Mismatch {
                 key_id: key_id.to_owned(),

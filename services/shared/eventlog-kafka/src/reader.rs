@@ -86,12 +86,21 @@ impl Reader for KafkaReader {
     }
 
     fn position(&self, at: &TopicPartition) -> Option<i64> {
-        let start = *self.starts.get(at)?;
-        // Invalid until something was passed: until then the start itself is the truth.
-        let known = self.consumer.position().ok()?;
-        match known.find_partition(&at.topic, at.partition)?.offset() {
-            Offset::Offset(next) => Some(next.max(start)),
-            _ => Some(start),
-        }
+        self.positions(std::slice::from_ref(at)).pop().flatten()
+    }
+
+    fn positions(&self, all: &[TopicPartition]) -> Vec<Option<i64>> {
+        // The client tells all at once; asked for one after the other it would tell all each time.
+        let known = self.consumer.position().ok();
+        let position = |at: &TopicPartition| {
+            let start = *self.starts.get(at)?;
+            let found = known.as_ref()?.find_partition(&at.topic, at.partition)?;
+            // Invalid until something was passed: until then the start itself is the truth.
+            Some(match found.offset() {
+                Offset::Offset(next) => next.max(start),
+                _ => start,
+            })
+        };
+        all.iter().map(position).collect()
     }
 }

@@ -42,6 +42,11 @@ pub trait Reader: Send {
     /// The next offset this reader will deliver from the partition: the start assigned until something was passed; transaction markers and
     /// aborted records advance it while polling. It may be published as *applied through* only after every record polled before is applied.
     fn position(&self, at: &TopicPartition) -> Option<i64>;
+
+    /// The same of several partitions.
+    fn positions(&self, all: &[TopicPartition]) -> Vec<Option<i64>> {
+        all.iter().map(|at| self.position(at)).collect()
+    }
 }
 
 /// A change of a member's assignment, told between batches.

@@ -17,6 +17,13 @@ impl Writer {
         Self { bytes: Vec::new() }
     }
 
+    /// An empty writer with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
     /// The bytes written.
     pub fn finish(self) -> Vec<u8> {
         self.bytes
@@ -141,6 +148,14 @@ impl<'a> Reader<'a> {
     pub fn fixed<const N: usize>(&mut self) -> Result<[u8; N], CanonError> {
         let fault = self.fault();
         self.take(N)?.try_into().map_err(|_| fault)
+    }
+
+    /// So many bytes.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    pub fn bytes(&mut self, length: usize) -> Result<&'a [u8], CanonError> {
+        self.take(length)
     }
 
     /// One byte.

@@ -5,16 +5,19 @@
 
 mod contributions;
 mod homes;
+mod packed;
 mod retention;
+mod stored;
 mod words;
 
 pub use retention::{Expired, Past};
+pub use stored::Stored;
 
-use crate::canon::CanonError;
 use crate::facts::{Contribution, ContributionKey, Input, Retraction, SubjectFacts};
 use crate::item;
 use contributions::{Contributions, Few};
 use homes::Homes;
+pub(crate) use packed::Packed;
 use std::collections::BTreeMap;
 use walbrook_domain::{
     AgreementId, Day, EventId, EventType, HandlePseudonym, Organisation, Pseudonym,
@@ -22,8 +25,8 @@ use walbrook_domain::{
 use words::Words;
 
 /// What one handle of a person contributed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HandleState {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HandleState {
     subject: Option<Box<SubjectFacts>>,
     contributions: Contributions,
 }
@@ -31,10 +34,6 @@ pub struct HandleState {
 impl HandleState {
     fn is_empty(&self) -> bool {
         self.subject.is_none() && self.contributions.is_empty()
-    }
-
-    fn contributions(&self) -> impl Iterator<Item = &Contribution> {
-        self.contributions.iter()
     }
 }
 
@@ -63,13 +62,34 @@ pub struct Removed {
 type Handles = Few<HandlePseudonym, HandleState>;
 
 /// The state of one partition.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Partition {
     people: BTreeMap<Pseudonym, Handles>,
     homes: Homes,
     heartbeats: BTreeMap<(Organisation, EventType), Day>,
     words: Words,
+    /// Contributions and subject records.
+    held: usize,
 }
+
+/// Two states are equal when the same stands in them: words may have other numbers.
+impl PartialEq for Partition {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(a, b): (Person<'_>, Person<'_>)| {
+            a.pseudonym == b.pseudonym
+                && a.handles().eq(b.handles())
+                && a.subjects().eq(b.subjects())
+                && a.contributions().eq(b.contributions())
+        };
+        self.people.len() == other.people.len()
+            && self.homes == other.homes
+            && self.heartbeats == other.heartbeats
+            && self.held == other.held
+            && self.people().zip(other.people()).all(same)
+    }
+}
+
+impl Eq for Partition {}
 
 /// All that stands about one person in a partition.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +98,7 @@ pub struct Person<'a> {
     pub pseudonym: Pseudonym,
     handles: &'a Handles,
     heartbeats: &'a BTreeMap<(Organisation, EventType), Day>,
+    words: &'a Words,
 }
 
 impl<'a> Person<'a> {
@@ -98,9 +119,14 @@ impl<'a> Person<'a> {
         self.handles.get(handle)?.subject.as_deref()
     }
 
-    /// Contributions, ordered by (handle, event, agreement).
-    pub fn contributions(&self) -> impl Iterator<Item = &'a Contribution> {
-        self.handles.values().flat_map(HandleState::contributions)
+    /// Contributions, ordered by (handle, event, agreement). They are held packed: each is made for who asks.
+    pub fn contributions(&self) -> impl Iterator<Item = Contribution> + use<'a> {
+        let (person, words) = (self.pseudonym, self.words);
+        self.handles.iter().flat_map(move |(handle, state)| {
+            let held = state.contributions.iter();
+            // What was packed with these words is read with them.
+            held.filter_map(move |one| one.unpack((person, *handle), words))
+        })
     }
 
     /// The last day the partition heard of events of this type from this organisation.
@@ -123,11 +149,11 @@ impl Partition {
     pub fn apply(&mut self, input: Input, changes: &mut Vec<Change>) -> Option<Removed> {
         match input {
             Input::Release(contribution) => {
-                self.release(contribution, changes);
+                self.release(&contribution, changes);
                 None
             }
             Input::Past(contribution) => {
-                self.refuse(contribution, changes);
+                self.refuse(&contribution, changes);
                 None
             }
             Input::Retraction(retraction) => self.retract(&retraction, changes),
@@ -151,30 +177,48 @@ impl Partition {
         }
     }
 
-    fn release(&mut self, mut contribution: Contribution, changes: &mut Vec<Change>) {
+    fn release(&mut self, contribution: &Contribution, changes: &mut Vec<Change>) {
         let person = contribution.person;
-        let handle = contribution.key.handle;
-        self.words.of_contribution(&mut contribution);
-        for home in self.homes.others(&handle, person) {
-            let key = &contribution.key;
-            let gone = self
-                .handle_mut(home, handle)
-                .is_some_and(|state| state.contributions.remove(&key.event, &key.agreement));
-            if gone {
-                changes.push(Change::Drop(item::contribution_key(
-                    home,
-                    &contribution.key,
-                )));
-                self.tidy(home, handle);
-            }
+        let key = &contribution.key;
+        for home in self.homes.others(&key.handle, person) {
+            self.take(home, key, changes);
         }
+        let mut new_word = |(key, value)| changes.push(Change::Put(key, value));
+        let packed = Packed::of(contribution, &mut self.words, &mut new_word);
         changes.push(Change::Put(
-            item::contribution_key(person, &contribution.key),
-            contribution.encode(),
+            item::contribution_key(person, key.handle, &packed),
+            packed.stored().to_vec(),
         ));
-        self.place(person, handle)
-            .contributions
-            .insert(contribution);
+        self.insert((person, key.handle), packed, &key.agreement);
+    }
+
+    fn insert(
+        &mut self,
+        (person, handle): (Pseudonym, HandlePseudonym),
+        packed: Packed,
+        agreement: &AgreementId,
+    ) {
+        self.homes.add(handle, person);
+        let state = self.people.entry(person).or_default().or_default(handle);
+        let is_new = state.contributions.insert(packed, agreement, &self.words);
+        self.held += usize::from(is_new);
+    }
+
+    /// Takes out what stands under a key at a person.
+    fn take(&mut self, home: Pseudonym, key: &ContributionKey, changes: &mut Vec<Change>) {
+        let Some(state) = handle_mut(&mut self.people, home, key.handle) else {
+            return;
+        };
+        let held = &mut state.contributions;
+        let Some(packed) = held.get(&key.event, &key.agreement, &self.words) else {
+            return;
+        };
+        changes.push(Change::Drop(item::contribution_key(
+            home, key.handle, packed,
+        )));
+        held.remove(&key.event, &key.agreement, &self.words);
+        self.held -= 1;
+        self.tidy(home, key.handle);
     }
 
     fn subject(
@@ -193,7 +237,14 @@ impl Partition {
             item::subject_key(person, handle),
             facts.encode(),
         ));
-        self.place(person, handle).subject = Some(Box::new(facts));
+        self.learn(person, handle, facts);
+    }
+
+    fn learn(&mut self, person: Pseudonym, handle: HandlePseudonym, facts: SubjectFacts) {
+        self.homes.add(handle, person);
+        let state = self.people.entry(person).or_default().or_default(handle);
+        let before = state.subject.replace(Box::new(facts));
+        self.held += usize::from(before.is_none());
     }
 
     fn heartbeat(
@@ -226,15 +277,23 @@ impl Partition {
                         || retraction.agreements.contains(agreement))
             };
             let mut removed = 0;
-            if let Some(state) = self.handle_mut(home, handle) {
-                state.contributions.retain(|gone| {
-                    let stays = !falls(&gone.key.event, &gone.key.agreement);
-                    if !stays {
-                        removed += u64::from(!gone.is_bare());
-                        changes.push(Change::Drop(item::contribution_key(home, &gone.key)));
-                        fallen.push((home, gone.key.clone()));
-                    }
-                    stays
+            let words = &self.words;
+            if let Some(state) = handle_mut(&mut self.people, home, handle) {
+                state.contributions.retain(|one| {
+                    let gone = one.agreement(words);
+                    let Some(agreement) = gone.filter(|of| falls(&one.event, of)) else {
+                        return true;
+                    };
+                    removed += u64::from(!one.is_bare());
+                    self.held -= 1;
+                    changes.push(Change::Drop(item::contribution_key(home, handle, one)));
+                    let key = ContributionKey {
+                        handle,
+                        event: one.event,
+                        agreement: agreement.clone(),
+                    };
+                    fallen.push((home, key));
+                    false
                 });
             }
             if retraction.subject_too {
@@ -258,25 +317,12 @@ impl Partition {
         handle: HandlePseudonym,
         changes: &mut Vec<Change>,
     ) {
-        let gone = self
-            .handle_mut(person, handle)
+        let gone = handle_mut(&mut self.people, person, handle)
             .is_some_and(|state| state.subject.take().is_some());
         if gone {
+            self.held -= 1;
             changes.push(Change::Drop(item::subject_key(person, handle)));
         }
-    }
-
-    fn handle_mut(
-        &mut self,
-        person: Pseudonym,
-        handle: HandlePseudonym,
-    ) -> Option<&mut HandleState> {
-        self.people.get_mut(&person)?.get_mut(&handle)
-    }
-
-    fn place(&mut self, person: Pseudonym, handle: HandlePseudonym) -> &mut HandleState {
-        self.homes.add(handle, person);
-        self.people.entry(person).or_default().or_default(handle)
     }
 
     /// Forgets a handle, and a person, of whom nothing is left: equal facts make equal states, whatever went before.
@@ -297,32 +343,9 @@ impl Partition {
         self.people.get(&person).is_some_and(|handles| {
             handles
                 .values()
-                .flat_map(HandleState::contributions)
+                .flat_map(|state| state.contributions.iter())
                 .any(|one| !one.is_bare())
         })
-    }
-
-    /// Puts a stored item back.
-    ///
-    /// # Errors
-    /// When the item is not of this version.
-    pub fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), CanonError> {
-        match item::read(key, value)? {
-            item::Item::Contribution(mut contribution) => {
-                self.words.of_contribution(&mut contribution);
-                self.place(contribution.person, contribution.key.handle)
-                    .contributions
-                    .insert(contribution);
-            }
-            item::Item::Subject(person, handle, mut facts) => {
-                self.words.of_subject(&mut facts);
-                self.place(person, handle).subject = Some(Box::new(facts));
-            }
-            item::Item::Heartbeat(organisation, event_type, day) => {
-                self.heartbeats.insert((organisation, event_type), day);
-            }
-        }
-        Ok(())
     }
 
     /// What stands about a person; `None` when nothing does.
@@ -331,6 +354,7 @@ impl Partition {
             pseudonym: *pseudonym,
             handles: self.people.get(pseudonym)?,
             heartbeats: &self.heartbeats,
+            words: &self.words,
         })
     }
 
@@ -345,6 +369,7 @@ impl Partition {
             pseudonym: *pseudonym,
             handles,
             heartbeats: &self.heartbeats,
+            words: &self.words,
         })
     }
 
@@ -361,4 +386,12 @@ impl Partition {
             handles().filter(|state| state.subject.is_some()).count(),
         )
     }
+}
+
+fn handle_mut(
+    people: &mut BTreeMap<Pseudonym, Handles>,
+    person: Pseudonym,
+    handle: HandlePseudonym,
+) -> Option<&mut HandleState> {
+    people.get_mut(&person)?.get_mut(&handle)
 }

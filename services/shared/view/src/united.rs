@@ -75,12 +75,13 @@ pub fn events(
     until: Instant,
 ) -> Result<Vec<Event>, IntegrityError> {
     // A later event of the same handle takes an earlier one's place whether or not this viewer may see it.
-    let superseded: BTreeSet<(HandlePseudonym, EventId)> = person
-        .contributions()
+    let contributions: Vec<Contribution> = person.contributions().collect();
+    let superseded: BTreeSet<(HandlePseudonym, EventId)> = contributions
+        .iter()
         .filter_map(|one| Some((one.key.handle, one.supersedes?)))
         .collect();
     let mut events: BTreeMap<(HandlePseudonym, EventId), Event> = BTreeMap::new();
-    for contribution in person.contributions() {
+    for contribution in &contributions {
         let key = (contribution.key.handle, contribution.key.event);
         if superseded.contains(&key) {
             continue;

@@ -3,8 +3,11 @@
 use crate::facts::{Contribution, ContributionKey, Input, Retraction, SubjectFacts};
 use crate::value::Value;
 use std::collections::BTreeMap;
-use walbrook_domain::{Day, EventType, HandlePseudonym, Instant, Organisation, Pseudonym};
-use walbrook_event::{ReleaseEnvelope, headers};
+use std::str::FromStr;
+use walbrook_domain::{
+    AgreementId, Day, EventType, HandlePseudonym, Instant, Organisation, Pseudonym, WordError,
+};
+use walbrook_event::headers::{self, ReleaseHead};
 use walbrook_policy::catalogue::FieldKind;
 use walbrook_proto::avro::{AvroRecord, AvroValue};
 use walbrook_proto::shared::v1 as records;
@@ -119,12 +122,14 @@ impl SharedSchema {
         let mut rest = body;
         let mut values = Vec::new();
         for (number, shape) in &self.fields {
-            let value = take(*shape, &mut rest)
-                .map_err(|_| fault(format!("the body of a {} is damaged", self.event_type)))?;
-            if let (Some(number), Some(value)) = (number, value)
-                && crate::united::bit(mask, *number)
-            {
-                values.push((*number, value));
+            let wanted = number.filter(|number| crate::united::bit(mask, *number));
+            let value = match wanted {
+                Some(_) => take(*shape, &mut rest),
+                None => skip(*shape, &mut rest).map(|()| None),
+            }
+            .map_err(|Damaged| fault(format!("the body of a {} is damaged", self.event_type)))?;
+            if let (Some(number), Some(value)) = (wanted, value) {
+                values.push((number, value));
             }
         }
         if !rest.is_empty() {
@@ -168,14 +173,23 @@ fn shape(schema: &serde_json::Value) -> Option<Shape> {
     })
 }
 
-fn take(shape: Shape, rest: &mut &[u8]) -> Result<Option<Value>, walbrook_proto::avro::AvroError> {
+/// A body that is not of its schema.
+struct Damaged;
+
+impl From<walbrook_proto::avro::AvroError> for Damaged {
+    fn from(_: walbrook_proto::avro::AvroError) -> Self {
+        Self
+    }
+}
+
+fn take(shape: Shape, rest: &mut &[u8]) -> Result<Option<Value>, Damaged> {
     if i64::take(rest)? == 0 {
         return Ok(None);
     }
     Ok(match shape {
         Shape::Bool => Some(Value::Bool(bool::take(rest)?)),
         Shape::Number => Some(Value::Int(i64::take(rest)?)),
-        Shape::Text => Some(Value::Text(String::take(rest)?.into())),
+        Shape::Text => Some(Value::Text(text(rest)?.into())),
         Shape::Day => Some(Value::Day(Day(i32::take(rest)?))),
         Shape::Instant => Some(Value::Instant(Instant(i64::take(rest)?))),
         Shape::Texts => {
@@ -183,20 +197,91 @@ fn take(shape: Shape, rest: &mut &[u8]) -> Result<Option<Value>, walbrook_proto:
             Some(Value::Texts(texts.into_iter().map(Into::into).collect()))
         }
         Shape::Bytes => {
-            Vec::<u8>::take(rest)?;
+            bytes(rest)?;
             None
         }
     })
 }
 
+/// Passes over a field that no view needs: it is checked, and nothing is made of it.
+fn skip(shape: Shape, rest: &mut &[u8]) -> Result<(), Damaged> {
+    if shape != Shape::Text {
+        return take(shape, rest).map(drop);
+    }
+    match i64::take(rest)? {
+        0 => Ok(()),
+        _ => text(rest).map(drop),
+    }
+}
+
+/// Text where it stands.
+fn text<'b>(rest: &mut &'b [u8]) -> Result<&'b str, Damaged> {
+    std::str::from_utf8(bytes(rest)?).map_err(|_| Damaged)
+}
+
+fn bytes<'b>(rest: &mut &'b [u8]) -> Result<&'b [u8], Damaged> {
+    let length = usize::try_from(i64::take(rest)?).map_err(|_| Damaged)?;
+    let (taken, behind) = rest.split_at_checked(length).ok_or(Damaged)?;
+    *rest = behind;
+    Ok(taken)
+}
+
 /// The fields that views of a purpose need, as masks, by event type.
 pub type Needs = BTreeMap<EventType, u64>;
+
+/// Words read before, so that each is checked and made once: releases repeat a few of registers.
+#[derive(Debug, Default)]
+pub struct Names {
+    event_types: BTreeMap<Box<str>, EventType>,
+    organisations: BTreeMap<Box<str>, Organisation>,
+    agreements: BTreeMap<Box<str>, AgreementId>,
+}
+
+/// More than registers have; then they are read anew.
+const MOST_NAMES: usize = 10_000;
+
+fn name<T>(known: &mut BTreeMap<Box<str>, T>, text: &str) -> Result<T, WordError>
+where
+    T: FromStr<Err = WordError> + Clone,
+{
+    if let Some(known) = known.get(text) {
+        return Ok(known.clone());
+    }
+    let new: T = text.parse()?;
+    if known.len() >= MOST_NAMES {
+        known.clear();
+    }
+    known.insert(text.into(), new.clone());
+    Ok(new)
+}
+
+impl Names {
+    /// An event type by its text.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn event_type(&mut self, text: &str) -> Result<EventType, WordError> {
+        name(&mut self.event_types, text)
+    }
+}
 
 /// Reads one record.
 ///
 /// # Errors
 /// When the record is not one this contract allows on a shared topic.
 pub fn read(record: &SharedRecord<'_>, needs: &Needs) -> Result<Input, WireError> {
+    read_with(record, needs, &mut Names::default())
+}
+
+/// Reads one record of many.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(
+    record: &SharedRecord<'_>,
+    needs: &Needs,
+    names: &mut Names,
+) -> Result<Input, WireError> {
     let kind = (record.header)(headers::TYPE)
         .and_then(|value| std::str::from_utf8(value).ok())
         .ok_or_else(|| fault("header ce_type is missing or is no text"))?;
@@ -209,16 +294,21 @@ pub fn read(record: &SharedRecord<'_>, needs: &Needs) -> Result<Input, WireError
     if kind == records::Heartbeat::FULL_NAME {
         return heartbeat(record.body);
     }
-    release(record, kind, needs)
+    release(record, kind, needs, names)
 }
 
 fn person(record: &SharedRecord<'_>) -> Result<Pseudonym, WireError> {
     Pseudonym::try_from(record.key).map_err(|error| fault(error.to_string()))
 }
 
-fn release(record: &SharedRecord<'_>, kind: &str, needs: &Needs) -> Result<Input, WireError> {
-    let event_type: EventType = kind
-        .parse()
+fn release(
+    record: &SharedRecord<'_>,
+    kind: &str,
+    needs: &Needs,
+    names: &mut Names,
+) -> Result<Input, WireError> {
+    let event_type = names
+        .event_type(kind)
         .map_err(|_| fault("ce_type is neither an event type nor a record of the backbone"))?;
     let Some(mask) = needs.get(&event_type) else {
         return Ok(Input::NotNeeded);
@@ -231,23 +321,23 @@ fn release(record: &SharedRecord<'_>, kind: &str, needs: &Needs) -> Result<Input
                 "the schema of a {event_type} is not its shared schema"
             ))
         })?;
-    let envelope =
-        ReleaseEnvelope::read(record.header).map_err(|error| fault(error.to_string()))?;
+    let head = ReleaseHead::read(record.header).map_err(|error| fault(error.to_string()))?;
+    let word_fault = |error: WordError| fault(error.to_string());
     Ok(Input::Release(Contribution {
         person: person(record)?,
         key: ContributionKey {
-            handle: envelope.handle,
-            event: envelope.id,
-            agreement: envelope.agreement,
+            handle: head.handle,
+            event: head.id,
+            agreement: name(&mut names.agreements, head.agreement).map_err(word_fault)?,
         },
-        version: envelope.version,
-        source: envelope.organisation,
+        version: head.version,
+        source: name(&mut names.organisations, head.organisation).map_err(word_fault)?,
         event_type,
-        occurred_at: envelope.occurred_at,
-        precision: envelope.precision,
-        not_after: envelope.not_after,
+        occurred_at: head.occurred_at,
+        precision: head.precision,
+        not_after: head.not_after,
         released_on: Instant(record.timestamp_ms.saturating_mul(1_000)).london_day(),
-        supersedes: envelope.supersedes,
+        supersedes: head.supersedes,
         fields: schema.values(record.body, *mask)?,
     }))
 }

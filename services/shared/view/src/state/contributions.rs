@@ -1,38 +1,45 @@
 //! What one handle contributed, and small maps: most people have a record or two, and a record some events. A tree has nodes for eleven of each, and
 //! that was most of the memory that a person took.
 
-use crate::facts::Contribution;
+use super::packed::Packed;
+use super::words::Words;
 use walbrook_domain::{AgreementId, EventId};
 
 /// Contributions of one handle, in the order of (event, agreement).
-#[expect(
-    clippy::vec_box,
-    reason = "a contribution is large: one that comes in between moves the others' addresses and not them"
-)]
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Contributions(Vec<Box<Contribution>>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Contributions(Vec<Packed>);
 
 impl Contributions {
-    fn place(&self, event: &EventId, agreement: &AgreementId) -> Result<usize, usize> {
+    fn place(
+        &self,
+        event: &EventId,
+        agreement: &AgreementId,
+        words: &Words,
+    ) -> Result<usize, usize> {
         self.0.binary_search_by(|one| {
-            let by_event = one.key.event.cmp(event);
-            by_event.then_with(|| one.key.agreement.cmp(agreement))
+            let by_event = one.event.cmp(event);
+            by_event.then_with(|| one.agreement(words).cmp(&Some(agreement)))
         })
     }
 
     /// What stands under a key.
-    pub(crate) fn get(&self, event: &EventId, agreement: &AgreementId) -> Option<&Contribution> {
-        let at = self.place(event, agreement).ok()?;
-        self.0.get(at).map(AsRef::as_ref)
+    pub(crate) fn get(
+        &self,
+        event: &EventId,
+        agreement: &AgreementId,
+        words: &Words,
+    ) -> Option<&Packed> {
+        let at = self.place(event, agreement, words).ok()?;
+        self.0.get(at)
     }
 
-    /// Puts a contribution where it belongs, in the place of what stood under its key.
-    pub(crate) fn insert(&mut self, contribution: Contribution) {
-        let place = self.place(&contribution.key.event, &contribution.key.agreement);
+    /// Puts a contribution where it belongs, in the place of what stood under its key; whether nothing did.
+    pub(crate) fn insert(&mut self, one: Packed, agreement: &AgreementId, words: &Words) -> bool {
+        let place = self.place(&one.event, agreement, words);
         match place {
             Ok(at) => {
                 if let Some(stood) = self.0.get_mut(at) {
-                    **stood = contribution;
+                    *stood = one;
                 }
             }
             Err(at) => {
@@ -40,25 +47,31 @@ impl Contributions {
                 if self.0.len() < FEW {
                     self.0.reserve_exact(1);
                 }
-                self.0.insert(at, Box::new(contribution));
+                self.0.insert(at, one);
             }
         }
+        place.is_err()
     }
 
     /// Takes out what stands under a key; whether anything did.
-    pub(crate) fn remove(&mut self, event: &EventId, agreement: &AgreementId) -> bool {
-        let place = self.place(event, agreement);
+    pub(crate) fn remove(
+        &mut self,
+        event: &EventId,
+        agreement: &AgreementId,
+        words: &Words,
+    ) -> bool {
+        let place = self.place(event, agreement, words);
         place.map(|at| self.0.remove(at)).is_ok()
     }
 
     /// Keeps what `stays` says, in order.
-    pub(crate) fn retain(&mut self, mut stays: impl FnMut(&Contribution) -> bool) {
-        self.0.retain(|one| stays(one));
+    pub(crate) fn retain(&mut self, stays: impl FnMut(&Packed) -> bool) {
+        self.0.retain(stays);
     }
 
     /// All of them, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Contribution> {
-        self.0.iter().map(AsRef::as_ref)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Packed> {
+        self.0.iter()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -3,9 +3,9 @@
 //! A correction outlives its values: as long as it is remembered that it corrects an event, that event does not come back in its place, in
 //! whatever order the two are over or arrive.
 
-use super::{Change, HandleState, Partition};
+use super::packed::Packed;
+use super::{Change, Partition};
 use crate::facts::{Contribution, ContributionKey};
-use crate::item;
 use std::collections::BTreeMap;
 use walbrook_domain::{Day, Instant, Precision, Pseudonym};
 
@@ -31,6 +31,13 @@ impl Contribution {
     }
 }
 
+impl Packed {
+    /// Whether nothing of it is kept but what it corrects.
+    pub(super) fn is_bare(&self) -> bool {
+        self.occurred_at() == Some(BARE)
+    }
+}
+
 /// Something that may not be kept any more: whose it is, its key, and the first day on which that is so.
 pub type Past = (Pseudonym, ContributionKey, Day);
 
@@ -53,14 +60,12 @@ impl Partition {
         today: Day,
     ) -> Vec<Past> {
         let mut past = Vec::new();
-        for (person, handles) in &self.people {
-            for one in handles.values().flat_map(HandleState::contributions) {
-                if one.is_bare() {
-                    continue;
-                }
-                if let Some(last) = last(one).filter(|last| *last < today) {
-                    past.push((*person, one.key.clone(), last.plus(1)));
-                }
+        for one in self.people().flat_map(|person| person.contributions()) {
+            if one.is_bare() {
+                continue;
+            }
+            if let Some(last) = last(&one).filter(|last| *last < today) {
+                past.push((one.person, one.key, last.plus(1)));
             }
         }
         past
@@ -72,12 +77,13 @@ impl Partition {
         for (person, key, past_on) in past {
             let stood = self.people.get(person).and_then(|handles| {
                 let held = &handles.get(&key.handle)?.contributions;
-                held.get(&key.event, &key.agreement).cloned()
+                held.get(&key.event, &key.agreement, &self.words)?
+                    .unpack((*person, key.handle), &self.words)
             });
             let Some(stood) = stood.filter(|stood| !stood.is_bare()) else {
                 continue;
             };
-            self.close(stood, changes);
+            self.close(&stood, changes);
             let (contributions, people) = expired.entry(*past_on).or_default();
             *contributions += 1;
             *people += u64::from(!self.has_contributions(*person));
@@ -92,27 +98,19 @@ impl Partition {
     }
 
     /// A release that may not be kept takes the place of what stood under its key, and is not kept.
-    pub(super) fn refuse(&mut self, contribution: Contribution, changes: &mut Vec<Change>) {
+    pub(super) fn refuse(&mut self, contribution: &Contribution, changes: &mut Vec<Change>) {
         self.close(contribution, changes);
     }
 
     /// Nothing stands under the key of this contribution but, where it corrects an event, that it does.
-    fn close(&mut self, contribution: Contribution, changes: &mut Vec<Change>) {
+    fn close(&mut self, contribution: &Contribution, changes: &mut Vec<Change>) {
         if let Some(bare) = contribution.bare() {
-            self.release(bare, changes);
+            self.release(&bare, changes);
             return;
         }
-        let handle = contribution.key.handle;
-        for home in self.homes.of(&handle).to_vec() {
-            let key = &contribution.key;
-            let gone = self
-                .handle_mut(home, handle)
-                .is_some_and(|state| state.contributions.remove(&key.event, &key.agreement));
-            if gone {
-                let key = item::contribution_key(home, key);
-                changes.push(Change::Drop(key));
-                self.tidy(home, handle);
-            }
+        let key = &contribution.key;
+        for home in self.homes.of(&key.handle).to_vec() {
+            self.take(home, key, changes);
         }
     }
 }

@@ -104,7 +104,7 @@ fn stands(partition: &Partition) -> BTreeMap<(u8, u8, u8), u8> {
     let all = partition.people().flat_map(|person| {
         person
             .contributions()
-            .map(move |one: &Contribution| {
+            .map(move |one: Contribution| {
                 assert_eq!(one.person, person.pseudonym);
                 let a = u8::from(one.key.agreement.as_str() == "two");
                 let key = (one.key.handle.as_bytes()[0], one.key.event.as_bytes()[0], a);

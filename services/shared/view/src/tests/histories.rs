@@ -116,7 +116,7 @@ fn stands(folded: &[Partition], city: &City, kept: &Kept) -> Result<(), String> 
                 true => {
                     one.is_bare() && one.fields.is_empty() && one.supersedes == whole.supersedes
                 }
-                false => *one == whole,
+                false => one == whole,
             };
             if !says_so {
                 return Err(format!("{key:?} says something else than was released"));
