@@ -370,10 +370,10 @@ impl Place {
             .collect()
     }
 
-    /// Their bodies.
-    pub fn bodies(&self, topic: &str, full_name: &str) -> Vec<Vec<u8>> {
+    /// Every committed record of a partition of a topic.
+    pub fn records_of(&self, topic: &str, partition: i32) -> Vec<Record> {
         use walbrook_eventlog::Ends;
-        let at = TopicPartition::new(self.namespace.name(topic), 0);
+        let at = TopicPartition::new(self.namespace.name(topic), partition);
         let end = self
             .kafka
             .ends()
@@ -387,8 +387,14 @@ impl Place {
             reader
                 .poll(1_000, Duration::from_millis(50), &mut records)
                 .unwrap();
-            (reader.position(&at).unwrap() >= end).then_some(())
+            (reader.position(&at).unwrap_or(0) >= end).then_some(())
         });
+        records
+    }
+
+    /// Their bodies.
+    pub fn bodies(&self, topic: &str, full_name: &str) -> Vec<Vec<u8>> {
+        let records = self.records_of(topic, 0);
         let body = |record: &Record| {
             framing::unframe(record.value.as_deref())
                 .unwrap()

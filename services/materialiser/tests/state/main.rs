@@ -12,7 +12,10 @@
 mod common;
 
 mod drills;
+mod faults;
 mod killed;
+mod planted;
 mod retention;
+mod source;
 mod standby;
 mod versions;
