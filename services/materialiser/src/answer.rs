@@ -4,7 +4,7 @@
 //! (asked for after the request arrived). When nothing newer stands there, the bound is checked again and the answer goes out. Otherwise the
 //! newer agreements are applied and the row is computed and recorded again under the same read id: the last record of a read is the answer's.
 
-use crate::audit::Audit;
+use crate::audit::{Audit, AuditError};
 use crate::board::Board;
 use crate::book::{Book, Known as Agreements};
 use crate::bound::Bound;
@@ -408,10 +408,11 @@ impl Reads {
         next_offset: i64,
     ) -> Result<bool, ReadError> {
         let asked = Monotonic::now();
-        let (recorded, end) = tokio::join!(self.audit.read(record, clock::now()), self.book.end());
+        let record = self.audit.read_record(record, clock::now());
+        let record = record.map_err(AuditError::Encode)?;
+        let end = self.book.end_with(record).await;
         self.metrics.barrier(asked.elapsed());
-        recorded?;
-        let end = end.map_err(ReadError::Barrier)?;
+        let end = end?;
         if end > next_offset {
             self.book.applied_through(end).await;
             // Only a marker, or records that a read before this one waited for, are nothing newer.

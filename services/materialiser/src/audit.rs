@@ -58,20 +58,14 @@ impl Audit {
         }
     }
 
-    /// Writes the record of a read; returns once it is durable.
+    /// The record of a read: to be put on the log with the barrier, or with a transaction that makes it durable with what it discloses.
     ///
     /// # Errors
-    /// When it is not known to be durable: then nothing may be answered.
-    pub async fn read(&self, record: &ReadRecord, now: Instant) -> Result<(), AuditError> {
-        let record = self.record(
-            topics::READS,
-            &record.organisation,
-            ReadRecord::FULL_NAME,
-            framing::frame(self.ids.read, &record.to_vec()?),
-            now,
-        );
-        self.durable(record).await?;
-        Ok(())
+    /// When it cannot be encoded: then nothing may be answered.
+    pub fn read_record(&self, record: &ReadRecord, now: Instant) -> Result<NewRecord, AvroError> {
+        let value = framing::frame(self.ids.read, &record.to_vec()?);
+        let of = (topics::READS, record.organisation.as_str());
+        Ok(self.record(of.0, of.1, ReadRecord::FULL_NAME, value, now))
     }
 
     /// Writes what an officer decided; returns its offset once it is durable.

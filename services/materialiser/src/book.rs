@@ -1,22 +1,21 @@
 //! The agreement half of the control plane, folded from `control.agreements`, and the barrier a read puts before its answer.
 
+use crate::barrier::{Barrier, BarrierError, BarrierQueue};
 use parking_lot::RwLock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use walbrook_domain::Instant;
 use walbrook_domain::control::{ControlFact, PinKind};
 use walbrook_event::{control, framing, headers};
-use walbrook_eventlog::{Ends, LogError, Reader, Record, Severity, TopicPartition};
+use walbrook_eventlog::{LogError, NewRecord, Reader, Record, Severity, TopicPartition};
 use walbrook_policy::Catalogue;
 use walbrook_policy::state::{AgreementBook, Pins};
 use walbrook_runtime::shutdown::Shutdown;
 
 const POLL: Duration = Duration::from_millis(50);
 const POLL_RECORDS: usize = 500;
-const ENDS_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 
 /// Everything below `next_offset` of `control.agreements`.
@@ -62,20 +61,17 @@ pub enum BookError {
     },
 }
 
-/// Where a barrier's answer goes.
-type Waiter = oneshot::Sender<Result<i64, LogError>>;
-
 /// The agreements on record, shared by all reads.
 pub struct Book {
     known: RwLock<Arc<Known>>,
     applied: watch::Sender<i64>,
-    asks: mpsc::Sender<Waiter>,
+    barrier: Barrier,
 }
 
 impl Book {
     /// An empty book, and the far end of its barrier.
     pub fn new(catalogue: Arc<Catalogue>) -> (Arc<Self>, BarrierQueue) {
-        let (asks, queue) = mpsc::channel();
+        let (barrier, queue) = Barrier::new();
         let known = Known {
             book: AgreementBook::new(catalogue),
             pins: Pins::default(),
@@ -85,9 +81,9 @@ impl Book {
         let book = Self {
             known: RwLock::new(Arc::new(known)),
             applied: watch::Sender::new(0),
-            asks,
+            barrier,
         };
-        (Arc::new(book), BarrierQueue(queue))
+        (Arc::new(book), queue)
     }
 
     /// The agreements as applied now.
@@ -99,18 +95,16 @@ impl Book {
     ///
     /// # Errors
     /// When the log does not answer.
-    pub async fn end(&self) -> Result<i64, LogError> {
-        let gone = || {
-            LogError::new(
-                Severity::Transient,
-                "ask for the end",
-                "control.agreements",
-                "the process is stopping",
-            )
-        };
-        let (told, end) = oneshot::channel();
-        self.asks.send(told).map_err(|_| gone())?;
-        end.await.map_err(|_| gone())?
+    pub async fn end(&self) -> Result<i64, BarrierError> {
+        self.barrier.end(None).await
+    }
+
+    /// The same, known once a record is durable that is put on the log meanwhile.
+    ///
+    /// # Errors
+    /// When the record is not known to be durable, or the log does not answer.
+    pub async fn end_with(&self, record: NewRecord) -> Result<i64, BarrierError> {
+        self.barrier.end(Some(record)).await
     }
 
     /// The next unapplied offset, as it moves.
@@ -198,35 +192,4 @@ fn apply(known: &mut Known, record: &Record) -> Result<(), BookError> {
         tracing::error!(offset = record.offset, %illegal, "an agreement record is no legal change");
     }
     Ok(())
-}
-
-/// Barriers that wait to be asked for.
-pub struct BarrierQueue(mpsc::Receiver<Waiter>);
-
-impl BarrierQueue {
-    /// Asks for the end again and again, once for everyone who was waiting when the request was sent. A waiter never joins a request that is
-    /// already under way. Blocks; for a thread.
-    pub fn serve(self, mut ends: Box<dyn Ends>, at: &TopicPartition, stop: &Shutdown) {
-        while !stop.is_requested() {
-            let Ok(first) = self.0.recv_timeout(POLL) else {
-                continue;
-            };
-            let mut waiters = vec![first];
-            waiters.extend(self.0.try_iter());
-            let end = ends.high_watermarks(std::slice::from_ref(at), ENDS_WITHIN);
-            for waiter in waiters {
-                let answer = match &end {
-                    Ok(ends) => Ok(ends.first().copied().unwrap_or(i64::MAX)),
-                    Err(error) => Err(LogError::new(
-                        error.severity,
-                        error.operation,
-                        error.subject.clone(),
-                        error.message.clone(),
-                    )),
-                };
-                // A reader that has gone needs no answer.
-                let _ = waiter.send(answer);
-            }
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! What a reader is told when there is no answer, and why the process stops.
 
 use crate::audit::AuditError;
+use crate::barrier::BarrierError;
 use crate::bound::BoundExceeded;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -119,6 +120,15 @@ pub enum ReadError {
     /// The work on a row ended without a result.
     #[error("the row could not be computed")]
     Work,
+}
+
+impl From<BarrierError> for ReadError {
+    fn from(error: BarrierError) -> Self {
+        match error {
+            BarrierError::Record(error) => ReadError::Record(AuditError::Log(error)),
+            BarrierError::End(error) => ReadError::Barrier(error),
+        }
+    }
 }
 
 impl Coded for ReadError {

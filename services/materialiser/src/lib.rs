@@ -5,7 +5,7 @@
 //! - [`follow`], [`shelf`], [`store`]: the fold of each purpose, in memory and on disk in step with its offset.
 //! - [`versions`], [`voice`], [`board`]: which version of a purpose's views serves, and one that is filled beside it.
 //! - [`keeping`]: how long anything may be kept.
-//! - [`book`]: agreements, and the barrier before each answer.
+//! - [`book`], [`barrier`]: agreements, and what each answer waits for.
 //! - [`bound`]: how a view shows that every ground has reached it, and the receipts in `audit.removals`.
 //! - [`answer`], [`compute`], [`audit`]: a row for one viewer, on record before it is given; [`watch`]: rows as they change.
 //! - [`ledger`]: what stands on record of reads, and of the decisions that rest on them.
@@ -14,6 +14,7 @@
 
 pub mod answer;
 pub mod audit;
+pub mod barrier;
 pub mod board;
 pub mod book;
 pub mod bound;
@@ -64,7 +65,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tonic::transport::Endpoint;
 use walbrook_event::{Plain, Seal};
-use walbrook_eventlog::{Namespace, TopicPartition, topics};
+use walbrook_eventlog::{Appender, Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_proto::view::v1::views_server::ViewsServer;
 use walbrook_runtime::callers::Credential;
@@ -174,6 +175,7 @@ struct Parts<'c> {
     namespace: Namespace,
     kafka: Kafka,
     registry: Registry,
+    appender: Arc<dyn Appender>,
     audit: Arc<Audit>,
     notices: Arc<Notices>,
     seal: Arc<dyn Seal>,
@@ -197,14 +199,15 @@ impl<'c> Parts<'c> {
         let ids = setup::wait_for_schemas(context, &namespace, &registry).await?;
         let notice_ids = notices::wait_for_schemas(context, &namespace, &registry).await?;
         setup::wait_for_topics(context, &namespace, &kafka).await?;
-        let appender = Arc::new(kafka.appender(READS_LINGER)?);
-        let records = Records::new(Arc::clone(&appender) as _, namespace.clone(), notice_ids);
+        let appender: Arc<dyn Appender> = Arc::new(kafka.appender(READS_LINGER)?);
+        let records = Records::new(Arc::clone(&appender), namespace.clone(), notice_ids);
         let at = TopicPartition::new(namespace.name(topics::NOTICES), 0);
         let notices = Notices::new(at, Box::new(kafka.clone()), records, Arc::clone(&clock));
         Ok(Self {
             config,
             context,
-            audit: Arc::new(Audit::new(appender, namespace.clone(), ids)),
+            audit: Arc::new(Audit::new(Arc::clone(&appender), namespace.clone(), ids)),
+            appender,
             notices: Arc::new(notices),
             namespace,
             kafka,
@@ -245,11 +248,11 @@ impl<'c> Parts<'c> {
                     .follow(Box::new(reader), &partition, &stop)
                     .map_err(|error| walbrook_runtime::status::chain(&error))
             });
-        let stop = context.shutdown.clone();
+        let (stop, appender) = (context.shutdown.clone(), Arc::clone(&self.appender));
         context
             .tasks
             .spawn_blocking(Kind::essential("agreement-barrier"), move || {
-                queue.serve(Box::new(ends), &at, &stop);
+                queue.serve(Box::new(ends), &at, &*appender, &stop);
                 Ok::<(), String>(())
             });
         // Ready once everything that stood on the topic when it started is applied; each read has its own barrier all the same.

@@ -44,6 +44,17 @@ struct BatchState {
 }
 
 impl Batch {
+    fn new(count: usize, done: Done) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicUsize::new(count),
+            state: Mutex::new(BatchState {
+                delivered: vec![None; count],
+                failure: None,
+                done: Some(done),
+            }),
+        })
+    }
+
     fn settle(&self, order: usize, result: Result<(TopicPartition, i64), LogError>) {
         {
             let mut state = self.state.lock();
@@ -366,16 +377,20 @@ impl Appender for KafkaAppender {
             done(Ok(Vec::new()));
             return;
         }
-        let batch = Arc::new(Batch {
-            left: AtomicUsize::new(count),
-            state: Mutex::new(BatchState {
-                delivered: vec![None; count],
-                failure: None,
-                done: Some(done),
-            }),
-        });
+        let batch = Batch::new(count, done);
         let placed = records.into_iter().enumerate().map(|(order, record)| {
             let batch = Arc::clone(&batch);
+            (record, Box::new(Place { batch, order }))
+        });
+        self.gate.append(placed);
+    }
+
+    fn append_each(&self, records: Vec<(NewRecord, Done)>) {
+        if records.is_empty() {
+            return;
+        }
+        let placed = records.into_iter().map(|(record, done)| {
+            let (batch, order) = (Batch::new(1, done), 0);
             (record, Box::new(Place { batch, order }))
         });
         self.gate.append(placed);

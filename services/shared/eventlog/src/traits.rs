@@ -159,6 +159,13 @@ pub trait Appender: Send + Sync {
     /// Appends the records, in order within each partition, and calls `done` once all are acknowledged or one failed.
     /// On success the offsets stand in the order of `records`. `done` runs on the adapter's thread and must not block.
     fn append(&self, records: Vec<NewRecord>, done: Done);
+
+    /// The same for records that succeed or fail each by itself, handed over together.
+    fn append_each(&self, records: Vec<(NewRecord, Done)>) {
+        for (record, done) in records {
+            self.append(vec![record], done);
+        }
+    }
 }
 
 /// High watermarks, through a client of its own (`read_uncommitted`).
