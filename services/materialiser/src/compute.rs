@@ -128,6 +128,7 @@ pub fn compute(
             agreements,
             viewer: &ask.viewer,
             query: &query,
+            only: ask.only.as_ref(),
         };
         listed = kept.ranks.page(&asked, &wanted)?;
         match &listed {

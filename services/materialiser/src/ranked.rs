@@ -1,9 +1,12 @@
-//! Everyone's rank, kept for each organisation's role that lists: so that the first page of a long list is not the work of the whole list.
+//! Everyone's rank, kept for each organisation's role that lists: so that the first page of a long list is not the work of the whole list. So are
+//! the values of the few columns that its lists were last put in order or chosen by.
 //!
-//! Only ranks are kept. The rows of a page are computed as always, and one that has another rank than was kept sends the list back to being worked
+//! Nothing else is kept. The rows of a page are computed as always, and one that says another thing than was kept sends the list back to being worked
 //! out whole. What may have changed since the last list is looked at before each: people whom the follower marked, and those for whom time says so.
-//! Ranks stand for an instant and hold until the first moment at which one of them may turn; a list of an earlier instant, of another day than
-//! today, in another order or under a condition is worked out whole.
+//! What is kept stands for an instant and holds until the first moment at which a row may turn; a list of an earlier instant or of another day than
+//! today is worked out whole, and the first list by a column looks at everybody.
+
+mod chosen;
 
 use crate::book::Known as Agreements;
 use crate::shelf::{Held, Shelf};
@@ -11,22 +14,25 @@ use crate::watch::{Marks, Touches, next};
 use parking_lot::{Mutex, RwLockReadGuard};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{Day, Instant, Pseudonym};
 use walbrook_policy::state::AgreementBook;
-use walbrook_view::order::Order;
+use walbrook_view::condition::Condition;
+use walbrook_view::order;
 use walbrook_view::page::Page;
 use walbrook_view::passing::Agenda;
-use walbrook_view::query::{After, Query};
-use walbrook_view::row::Asked;
-use walbrook_view::{IntegrityError, Partition, Person, Value, View, Viewer};
+use walbrook_view::query::Query;
+use walbrook_view::row::{Asked, Row};
+use walbrook_view::{IntegrityError, Known, Partition, Person, View, Viewer};
 
 /// Ranks that nobody has asked for so long are let go.
 const KEPT_FOR: Duration = Duration::from_secs(600);
 /// Roles of which ranks are kept.
 const MOST_ROLES: usize = 128;
+
+/// Columns of which a role's values are kept.
+const MOST_COLUMNS: usize = 8;
 
 /// A place in the list: most points first, then by person.
 type Place = (Reverse<i64>, Pseudonym);
@@ -52,6 +58,8 @@ pub struct Wanted<'a> {
     pub viewer: &'a Viewer,
     /// The question.
     pub query: &'a Query,
+    /// Its condition.
+    pub only: Option<&'a Condition>,
 }
 
 /// A page, and how far each partition was applied.
@@ -72,19 +80,14 @@ impl Ranks {
         asked: &Asked<'_>,
         wanted: &Wanted<'_>,
     ) -> Result<Option<Listed>, IntegrityError> {
-        let order = &wanted.query.order;
         let today = wanted.query.read_at;
-        let plain = *order == Order::default() && wanted.query.only.is_empty();
         let now =
             asked.evaluated_at <= today && asked.evaluated_at.london_day() == today.london_day();
-        if !plain || !now {
+        if !now {
             return Ok(None);
         }
-        let Some(from) = from(wanted.query.after.as_ref()) else {
-            return Ok(None);
-        };
         let ranked = self.of(asked.view, wanted);
-        ranked.lock().page(asked, wanted, from)
+        ranked.lock().page(asked, wanted)
     }
 
     fn of(&self, view: &View, wanted: &Wanted<'_>) -> Arc<Mutex<Ranked>> {
@@ -121,18 +124,6 @@ impl Ranks {
     }
 }
 
-/// Where a page begins; `None`: not at a rank.
-fn from(after: Option<&After>) -> Option<Bound<Place>> {
-    match after {
-        None => Some(Bound::Unbounded),
-        Some(After {
-            key: Some(Value::Int(points)),
-            pseudonym,
-        }) => Some(Bound::Excluded((Reverse(*points), *pseudonym))),
-        Some(_) => None,
-    }
-}
-
 /// What all ranks stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Basis {
@@ -150,9 +141,19 @@ struct Ranked {
     basis: Option<Basis>,
     /// The instant the ranks stand for.
     at: Instant,
-    points: BTreeMap<Pseudonym, i64>,
+    people: BTreeMap<Pseudonym, Ranking>,
     places: BTreeSet<Place>,
     agenda: Agenda,
+    /// What values are kept of, in the order in which they were first asked for.
+    columns: Vec<String>,
+}
+
+/// What is kept of somebody.
+#[derive(Debug, PartialEq, Eq)]
+struct Ranking {
+    points: i64,
+    /// What the row says in each of the columns; where it says nothing of one, that nothing is known.
+    values: Box<[Known]>,
 }
 
 impl Ranked {
@@ -163,25 +164,46 @@ impl Ranked {
             touched: shelf.touches(),
             basis: None,
             at: Instant(0),
-            points: BTreeMap::new(),
+            people: BTreeMap::new(),
             places: BTreeSet::new(),
             agenda: Agenda::default(),
+            columns: Vec::new(),
         }
+    }
+
+    /// Sees to it that the values of these columns are kept; whether they were.
+    fn keeps(&mut self, wanted: &BTreeSet<&str>) -> bool {
+        let kept = |columns: &[String], one: &str| columns.iter().any(|column| column == one);
+        if wanted.iter().all(|one| kept(&self.columns, one)) {
+            return true;
+        }
+        self.columns
+            .retain(|column| !wanted.contains(column.as_str()));
+        let most = MOST_COLUMNS.saturating_sub(wanted.len());
+        let over = self.columns.len().saturating_sub(most);
+        self.columns.drain(..over);
+        self.columns
+            .extend(wanted.iter().map(|one| (*one).to_owned()));
+        false
     }
 
     fn page(
         &mut self,
         asked: &Asked<'_>,
         wanted: &Wanted<'_>,
-        from: Bound<Place>,
     ) -> Result<Option<Listed>, IntegrityError> {
+        let columns = wanted.columns();
+        if columns.len() > MOST_COLUMNS {
+            return Ok(None);
+        }
         let basis = Basis {
             agreements: wanted.agreements.next_offset,
             day: wanted.query.read_at.london_day(),
         };
-        let everyone = self.basis != Some(basis);
+        let kept = self.keeps(&columns);
+        let everyone = !kept || self.basis != Some(basis);
         if everyone {
-            self.points.clear();
+            self.people.clear();
             self.places.clear();
             self.agenda = Agenda::default();
             self.at = asked.evaluated_at;
@@ -225,7 +247,18 @@ impl Ranked {
                 self.look(&stand, &held.state, people, &wanted.agreements.book)?;
             }
         }
-        let listed = self.cut(asked, (from, wanted.query.limit), &guards)?;
+        let (chosen, total, more) = match wanted.from() {
+            Some(from) => self.ranked(from, wanted.limit()),
+            None => self.chosen(wanted),
+        };
+        let rows = self.rows(asked, &chosen, &guards)?;
+        let applied = guards.iter().zip(0..);
+        let listed = rows.map(|rows| Listed {
+            page: Page { rows, total, more },
+            applied: applied
+                .map(|(held, number)| (number, held.next_offset))
+                .collect(),
+        });
         self.basis = listed.is_some().then_some(basis);
         Ok(listed)
     }
@@ -256,7 +289,7 @@ impl Ranked {
                 let mut subjects = one.subjects();
                 subjects.any(|(_, facts)| sources.contains(&facts.organisation))
             };
-            let ranked = self.points.keys().filter(here);
+            let ranked = self.people.keys().filter(here);
             people.extend(ranked.filter(|one| state.person(one).is_some_and(heard)));
         }
         people
@@ -271,25 +304,35 @@ impl Ranked {
     ) -> Result<(), IntegrityError> {
         for person in people {
             let one = state.person(&person);
-            let (points, turns) = match &one {
+            let (ranking, turns) = match &one {
                 None => (None, None),
                 Some(one) => {
                     let row = stand.row(one)?;
-                    let points = row.map(|row| row.points_hundredths);
-                    (points, next(stand, one, book)?)
+                    let ranking = row.map(|row| self.ranking(&row));
+                    (ranking, next(stand, one, book)?)
                 }
             };
             self.agenda.set(person, turns);
-            self.set(person, points);
+            self.set(person, ranking);
         }
         Ok(())
     }
 
-    fn set(&mut self, person: Pseudonym, points: Option<i64>) {
-        let before = match points {
-            Some(points) => self.points.insert(person, points),
-            None => self.points.remove(&person),
+    fn ranking(&self, row: &Row) -> Ranking {
+        let value = |column: &String| order::cell(row, column).unwrap_or(Known::NotKnown(None));
+        Ranking {
+            points: row.points_hundredths,
+            values: self.columns.iter().map(value).collect(),
+        }
+    }
+
+    fn set(&mut self, person: Pseudonym, ranking: Option<Ranking>) {
+        let points = ranking.as_ref().map(|ranking| ranking.points);
+        let before = match ranking {
+            Some(ranking) => self.people.insert(person, ranking),
+            None => self.people.remove(&person),
         };
+        let before = before.map(|before| before.points);
         if before == points {
             return;
         }
@@ -299,50 +342,6 @@ impl Ranked {
         if let Some(points) = points {
             self.places.insert((Reverse(points), person));
         }
-    }
-
-    /// The rows of the page; `None` when one does not have the rank that was kept.
-    fn cut(
-        &self,
-        asked: &Asked<'_>,
-        (from, limit): (Bound<Place>, u32),
-        guards: &[RwLockReadGuard<'_, Held>],
-    ) -> Result<Option<Listed>, IntegrityError> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut places = self.places.range((from, Bound::Unbounded));
-        let mut rows = Vec::new();
-        for (points, person) in places.by_ref().take(limit) {
-            let held = self
-                .shelf
-                .of(person)
-                .and_then(|(number, _)| guards.get(usize::try_from(number).ok()?));
-            let one = held.and_then(|held| held.state.person(person));
-            let row = match &one {
-                Some(one) => asked.row(one)?,
-                None => None,
-            };
-            match row.filter(|row| row.points_hundredths == points.0) {
-                Some(row) => rows.push(row),
-                None => {
-                    tracing::error!(
-                        "a row has another rank than was kept; the list is worked out whole"
-                    );
-                    return Ok(None);
-                }
-            }
-        }
-        let more = places.next().is_some();
-        let applied = guards.iter().zip(0..);
-        Ok(Some(Listed {
-            page: Page {
-                rows,
-                total: self.places.len(),
-                more,
-            },
-            applied: applied
-                .map(|(held, number)| (number, held.next_offset))
-                .collect(),
-        }))
     }
 }
 

@@ -7,10 +7,12 @@ use walbrook_policy::Catalogue;
 use walbrook_policy::class::Who;
 use walbrook_policy::read::Admission;
 use walbrook_policy::state::Pins;
+use walbrook_view::condition::Condition;
+use walbrook_view::order::Order;
 use walbrook_view::page;
 use walbrook_view::{
     Contribution, ContributionKey, Grant, Input, Reading, Retraction, Source, Standing,
-    SubjectFacts,
+    SubjectFacts, Value,
 };
 
 const CONTACT: &str = "housing.RoughSleepingContact";
@@ -88,10 +90,34 @@ enum Step {
     Known(u8),
     Heard(i32),
     Minutes(i64),
-    /// Pages of so many rows.
-    List(u32),
+    /// Pages of so many rows, in one of some orders, of those for whom one of some conditions holds.
+    List(u32, usize, bool, usize),
     Agreed,
 }
+
+/// More of them than are kept at once.
+const COLUMNS: [&str; 12] = [
+    "points_hundredths",
+    "band",
+    "contacts_7d",
+    "contacts_28d",
+    "contacts_365d",
+    "bedded_down_28d",
+    "bedded_down_365d",
+    "days_since_contact",
+    "street_status",
+    "arrears_pence",
+    "housing_concern_days",
+    "transport_365d",
+];
+
+const CONDITIONS: [&str; 5] = [
+    "contacts_28d > 0",
+    "contacts_28d >= 2 and points_hundredths >= 100",
+    "band = \"HIGH\" or contacts_28d = 1",
+    "not (contacts_28d = 1)",
+    "points_hundredths >= 1",
+];
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
@@ -102,7 +128,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (-3..1i32).prop_map(Step::Heard),
         3 => (0..90i64).prop_map(Step::Minutes),
         1 => (600..3_000i64).prop_map(Step::Minutes),
-        4 => (1..4u32).prop_map(Step::List),
+        4 => (1..4u32, 0..COLUMNS.len() + 4, any::<bool>(), 0..CONDITIONS.len() + 2)
+            .prop_map(|(limit, column, down, only)| Step::List(limit, column, down, only)),
         1 => Just(Step::Agreed),
     ]
 }
@@ -221,12 +248,20 @@ impl World {
             }
             Step::Minutes(minutes) => self.now = Instant(self.now.0 + minutes * MINUTE),
             Step::Agreed => self.agreements.next_offset += 1,
-            Step::List(_) => {}
+            Step::List(..) => {}
         }
     }
 
     /// Every page, by ranks and whole.
     fn pages(&self, ranks: &Ranks, limit: u32) -> usize {
+        self.pages_of(ranks, limit, Order::default(), "")
+    }
+
+    /// Every page in an order of those for whom a condition holds, by what is kept and whole.
+    fn pages_of(&self, ranks: &Ranks, limit: u32, order: Order, only: &str) -> usize {
+        let columns = walbrook_view::order::columns(&self.view, &walbrook_view::file::catalogue());
+        let condition =
+            (!only.is_empty()).then(|| Condition::over_outputs(only, &columns).unwrap());
         let viewer = Viewer {
             organisation: COUNCIL.parse().unwrap(),
             role: "housing-options-officer".into(),
@@ -245,6 +280,8 @@ impl World {
         let mut query = Query {
             read_at: self.now,
             limit,
+            order,
+            only: only.to_owned(),
             ..Query::one()
         };
         let mut by_ranks = 0;
@@ -254,13 +291,14 @@ impl World {
                 agreements: &self.agreements,
                 viewer: &viewer,
                 query: &query,
+                only: condition.as_ref(),
             };
             let listed = ranks.page(&asked, &wanted).unwrap();
             let (mut rows, mut applied) = (Vec::new(), Vec::new());
             for (held, number) in self.shelf.partitions().iter().zip(0..) {
                 let held = held.read();
                 applied.push((number, held.next_offset));
-                page::collect(&asked, &held.state, None, &mut rows).unwrap();
+                page::collect(&asked, &held.state, condition.as_ref(), &mut rows).unwrap();
             }
             let limit = usize::try_from(limit).unwrap();
             let whole = page::cut(rows, &query.order, query.after.as_ref(), limit);
@@ -283,8 +321,11 @@ proptest! {
         let ranks = Ranks::default();
         for step in &steps {
             world.step(step);
-            if let Step::List(limit) = step {
-                world.pages(&ranks, *limit);
+            if let Step::List(limit, column, down, only) = *step {
+                let column = COLUMNS.get(column).map(|one| (*one).to_owned());
+                let descending = down && column.is_some();
+                let only = CONDITIONS.get(only).copied().unwrap_or_default();
+                world.pages_of(&ranks, limit, Order { column, descending }, only);
             }
         }
         world.pages(&ranks, 2);
@@ -303,7 +344,7 @@ fn who_was_met_after_the_last_list_is_in_the_next_one() {
 }
 
 #[test]
-fn an_earlier_instant_another_order_and_a_condition_are_worked_out_whole() {
+fn an_earlier_instant_and_what_is_to_come_are_worked_out_whole() {
     let mut world = World::new();
     let ranks = Ranks::default();
     world.step(&Step::Known(1));
@@ -318,7 +359,7 @@ fn an_earlier_instant_another_order_and_a_condition_are_worked_out_whole() {
         reader: "reader".into(),
     };
     let calendar = WorkingCalendar::new([]);
-    let by_ranks = |minutes: i64, query: Query| {
+    let by_ranks = |minutes: i64| {
         let asked = Asked {
             view: &world.view,
             reading: &world.reading,
@@ -330,42 +371,50 @@ fn an_earlier_instant_another_order_and_a_condition_are_worked_out_whole() {
         };
         let query = Query {
             read_at: world.now,
-            ..query
+            ..Query::one()
         };
         let wanted = Wanted {
             shelf: &world.shelf,
             agreements: &world.agreements,
             viewer: &viewer,
             query: &query,
+            only: None,
         };
         ranks.page(&asked, &wanted).unwrap().is_some()
     };
-    assert!(by_ranks(0, Query::one()));
-    assert!(!by_ranks(-60, Query::one()));
-    assert!(
-        !by_ranks(1, Query::one()),
-        "nothing is ranked for later than now"
-    );
-    let chosen = "contacts_28d > 0".to_owned();
-    assert!(!by_ranks(
-        0,
-        Query {
-            only: chosen,
-            ..Query::one()
-        }
-    ));
-    let order = Order {
-        column: Some("contacts_28d".into()),
+    assert!(by_ranks(0));
+    assert!(!by_ranks(-60));
+    assert!(!by_ranks(1), "nothing is ranked for later than now");
+    assert!(by_ranks(0));
+}
+
+#[test]
+fn a_column_that_is_asked_for_anew_looks_at_everybody_and_then_at_nobody_else() {
+    let mut world = World::new();
+    let ranks = Ranks::default();
+    for who in 0..6 {
+        world.step(&Step::Known(who));
+        world.step(&Step::Met(who, who, -60, who % 2 == 0));
+    }
+    let kept = || {
+        let all = ranks.0.lock();
+        let ranked = all.values().next().unwrap().ranked.lock();
+        ranked.columns.clone()
+    };
+    let down = |column: &str| Order {
+        column: Some(column.to_owned()),
         descending: true,
     };
-    assert!(!by_ranks(
-        0,
-        Query {
-            order,
-            ..Query::one()
-        }
-    ));
-    assert!(by_ranks(0, Query::one()));
+    assert_eq!(world.pages_of(&ranks, 2, down("contacts_28d"), ""), 6);
+    assert_eq!(kept(), ["contacts_28d"]);
+    assert_eq!(
+        world.pages_of(&ranks, 2, down("contacts_28d"), "points_hundredths >= 0"),
+        6
+    );
+    for column in &COLUMNS[2..] {
+        world.pages_of(&ranks, 2, down(column), "");
+        assert!(kept().len() <= MOST_COLUMNS && kept().iter().any(|one| one == column));
+    }
 }
 
 /// What the comparison is worth: a change that the follower did not mark is found by it.

@@ -5,6 +5,7 @@ use crate::known::Known;
 use crate::united::{Event, bit};
 use crate::value::{Value, kind_name};
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use walbrook_domain::EventType;
 use walbrook_policy::catalogue::{EventShape, FieldKind, FieldShape, SubjectKind};
 use walbrook_policy::facts::{FieldValue, Fields};
@@ -112,6 +113,11 @@ impl Condition {
         }
     }
 
+    /// Whether it holds over what is known by name. What is not known never makes it hold.
+    pub fn holds_by<'k>(&self, known: impl Fn(&str) -> Option<&'k Known>) -> bool {
+        self.predicate.evaluate(&NamedFields(known, PhantomData)) == Verdict::True
+    }
+
     /// Whether it holds over outputs. What is not known never makes it hold.
     pub fn holds_over(&self, outputs: &Outputs) -> bool {
         self.predicate.evaluate(&OutputFields(outputs)) == Verdict::True
@@ -179,10 +185,22 @@ struct OutputFields<'a>(&'a Outputs);
 
 impl Fields for OutputFields<'_> {
     fn value(&self, name: &str) -> FieldValue<'_> {
-        match self.0.get(name) {
-            Some(Known::Value(value)) => field_value(value),
-            Some(Known::Nothing) => FieldValue::Absent,
-            _ => FieldValue::Missing,
-        }
+        known_value(self.0.get(name))
+    }
+}
+
+struct NamedFields<'k, F>(F, PhantomData<&'k Known>);
+
+impl<'k, F: Fn(&str) -> Option<&'k Known>> Fields for NamedFields<'k, F> {
+    fn value(&self, name: &str) -> FieldValue<'_> {
+        known_value((self.0)(name))
+    }
+}
+
+fn known_value(known: Option<&Known>) -> FieldValue<'_> {
+    match known {
+        Some(Known::Value(value)) => field_value(value),
+        Some(Known::Nothing) => FieldValue::Absent,
+        _ => FieldValue::Missing,
     }
 }

@@ -1,7 +1,6 @@
 //! What a list is asked for beside the view: a condition over the cells of rows, and an order.
 
 use crate::condition::Condition;
-use crate::feature::Outputs;
 use crate::known::Known;
 use crate::model::View;
 use crate::query::After;
@@ -54,21 +53,19 @@ pub struct Order {
 impl Order {
     /// What a row is ordered by; `None`: it has no value there and comes last.
     pub fn key(&self, row: &Row) -> Option<Value> {
-        match self.column.as_deref() {
-            None | Some(POINTS) => Some(Value::Int(row.points_hundredths)),
-            Some(BAND) => Some(Value::Text(row.band.as_str().into())),
-            Some(column) => {
-                let cell = row.cells.iter().find(|cell| cell.column == column)?;
-                cell.known.value().cloned()
-            }
-        }
+        cell(row, self.by())?.value().cloned()
+    }
+
+    /// The column whose value a row is ordered by.
+    pub fn by(&self) -> &str {
+        self.column.as_deref().unwrap_or(POINTS)
     }
 
     /// Compares two rows by key, then by person: no two people are equal.
     pub fn compare(
         &self,
-        (a, a_person): (&Option<Value>, Pseudonym),
-        (b, b_person): (&Option<Value>, Pseudonym),
+        (a, a_person): (Option<&Value>, Pseudonym),
+        (b, b_person): (Option<&Value>, Pseudonym),
     ) -> Ordering {
         let descending = self.column.is_none() || self.descending;
         let keys = match (a, b) {
@@ -90,16 +87,30 @@ impl Order {
     }
 }
 
+/// What a row says in a column; `None`: it has no such column, or the role does not see it.
+pub fn cell(row: &Row, column: &str) -> Option<Known> {
+    match column {
+        POINTS => Some(Known::Value(Value::Int(row.points_hundredths))),
+        BAND => Some(Known::Value(Value::Text(row.band.as_str().into()))),
+        _ => {
+            let cell = row.cells.iter().find(|cell| cell.column == column)?;
+            Some(cell.known.clone())
+        }
+    }
+}
+
 /// Whether a condition over columns holds for a row. What is not known or not shown never makes it hold.
 pub fn holds(condition: &Condition, row: &Row) -> bool {
-    let mut outputs: Outputs = row
-        .cells
-        .iter()
-        .map(|cell| (cell.column.clone(), cell.known.clone()))
-        .collect();
-    let points = Value::Int(row.points_hundredths);
-    outputs.insert(POINTS.to_owned(), Known::Value(points));
-    let band = Value::Text(row.band.as_str().into());
-    outputs.insert(BAND.to_owned(), Known::Value(band));
-    condition.holds_over(&outputs)
+    let points = Known::Value(Value::Int(row.points_hundredths));
+    let band = Known::Value(Value::Text(row.band.as_str().into()));
+    condition.holds_by(|name| match name {
+        POINTS => Some(&points),
+        BAND => Some(&band),
+        _ => {
+            let mut cells = row.cells.iter();
+            cells
+                .find(|cell| cell.column == name)
+                .map(|cell| &cell.known)
+        }
+    })
 }

@@ -40,11 +40,14 @@ pub fn cut(rows: Vec<Row>, order: &Order, after: Option<&After>, limit: usize) -
     let total = rows.len();
     let mut keyed: Vec<_> = rows.into_iter().map(|row| (order.key(&row), row)).collect();
     keyed.sort_by(|(a, a_row), (b, b_row)| {
-        order.compare((a, a_row.pseudonym), (b, b_row.pseudonym))
+        order.compare((a.as_ref(), a_row.pseudonym), (b.as_ref(), b_row.pseudonym))
     });
     let from = after.map_or(0, |after| {
-        let last = (&after.key, after.pseudonym);
-        keyed.partition_point(|(key, row)| order.compare((key, row.pseudonym), last).is_le())
+        let last = (after.key.as_ref(), after.pseudonym);
+        keyed.partition_point(|(key, row)| {
+            let this = (key.as_ref(), row.pseudonym);
+            order.compare(this, last).is_le()
+        })
     });
     let mut rows: Vec<Row> = keyed
         .split_off(from)
