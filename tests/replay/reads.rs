@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use walbrook_auditor::{Checked, Report};
-use walbrook_domain::control::{ControlFact, PinFact, PinKind};
+use walbrook_domain::control::{AgreementFact, ControlFact, PinFact, PinKind, ReaderRevocation};
 use walbrook_domain::{Day, Instant, WorkingCalendar};
 use walbrook_event::framing::{frame, unframe};
 use walbrook_event::headers;
 use walbrook_eventlog::{Headers, NewRecord, Record};
 use walbrook_policy::PolicyState;
-use walbrook_proto::audit::v1::{AnsweredRow, AppliedOffset, PageAgreement, ReadRecord};
+use walbrook_proto::audit::v1::{AnsweredRow, AppliedOffset, PageAgreement, ReadRecord, ToldToo};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_tests::records::{self, CAMDEN};
 use walbrook_view::order::Order;
@@ -319,10 +319,51 @@ fn reads_come_out_the_same() {
     assert!(report.checked(Checked::Rows) > 1);
 }
 
+fn told_too() -> ToldToo {
+    ToldToo {
+        read_id: records::event_id(2).to_string(),
+        reader: "officer-2".to_owned(),
+        case_reference: None,
+    }
+}
+
+#[test]
+fn every_reader_of_a_watch_that_tells_several() {
+    let view = view();
+    let found = crate::clean_runs().find_map(|world| Some((read_of(&world, &view)?, world)));
+    let (mut held, world) = found.expect("a run with rows");
+    held.edit::<ReadRecord>(&spot(READS), |read| {
+        read.operation = "WATCH".to_owned();
+        read.told_too.push(told_too());
+    });
+    let report = held.clone().audit();
+    assert!(report.is_clean(), "{}", listed(&report));
+    // The second of them had no access any more.
+    let revoked = ControlFact::Agreement(AgreementFact::Reader(ReaderRevocation {
+        organisation: CAMDEN.parse().expect("an organisation"),
+        reader: "officer-2".to_owned(),
+        revoked: true,
+        by: "dpo".to_owned(),
+    }));
+    for topic in ["control.policy", "control.agreements"] {
+        held.append(topic, 0, world.city.control(&revoked), 1_790_999_999_500);
+    }
+    held.edit::<ReadRecord>(&spot(READS), |read| read.agreements_next += 1);
+    let report = held.audit();
+    let named = |one: &walbrook_auditor::Difference| {
+        one.check == "read" && one.expected.contains("names the reader's organisation")
+    };
+    assert!(
+        report.differences().iter().any(named),
+        "{}",
+        listed(&report)
+    );
+}
+
 #[test]
 fn every_claim_of_a_read_record() {
     type Change = (&'static str, fn(&mut ReadRecord));
-    let changes: [Change; 19] = [
+    let changes: [Change; 20] = [
         ("organisation without agreement", |read| {
             read.organisation = "ODS:RRV".to_owned()
         }),
@@ -365,6 +406,7 @@ fn every_claim_of_a_read_record() {
             read.query = read.query.replace("read_at=20", "read_at=19")
         }),
         ("operation", |read| read.operation = "BROWSE".to_owned()),
+        ("number of readers", |read| read.told_too.push(told_too())),
     ];
     let clean = read_run();
     for (name, change) in changes {

@@ -259,6 +259,11 @@ impl Reads<'_> {
             role: read.role.clone(),
             reader: read.reader.clone(),
         };
+        if read.operation != "WATCH" && !read.told_too.is_empty() {
+            let expected = "one reader of a read that is no watch";
+            self.report
+                .differ("read", place, expected, read.told_too.len() + 1);
+        }
         if read.operation == counted::COUNT {
             let book = std::mem::replace(&mut self.book, new_book());
             self.counted(place, read, &view, (&book, &viewer), asked_at);
@@ -269,6 +274,15 @@ impl Reads<'_> {
             return;
         };
         let book = std::mem::replace(&mut self.book, new_book());
+        for too in &read.told_too {
+            let reader = too.reader.clone();
+            let viewer = Viewer {
+                reader,
+                ..viewer.clone()
+            };
+            let reading = BookReading::new(&book, &viewer, &view, query.read_at);
+            self.entitled(place, read, &reading);
+        }
         self.answer(
             place,
             read,

@@ -241,8 +241,11 @@ impl Ledger {
                 continue;
             };
             if let Some(read) = read {
-                if let Ok(id) = Uuid::parse_str(&read.read_id) {
-                    batch.insert(&self.reads, id.as_bytes().as_slice(), offset.as_slice());
+                let too = read.told_too.iter().map(|one| &one.read_id);
+                for id in std::iter::once(&read.read_id).chain(too) {
+                    if let Ok(id) = Uuid::parse_str(id) {
+                        batch.insert(&self.reads, id.as_bytes().as_slice(), offset.as_slice());
+                    }
                 }
                 self.shown
                     .note(&mut batch, record.offset, &read, &mut people);

@@ -4,11 +4,13 @@
 //! or the time say that a row may differ. Each stream then has its own record on the log for everything it is told, before it is told. What a
 //! moment costs is what changes at it.
 
+mod company;
 mod core;
 mod stream;
 mod touched;
 
 pub use self::core::{Basis, Core, Cursor, Delta, Look, Place, next};
+use company::Company;
 pub use stream::{Stream, Token};
 pub use touched::{Marks, Touches};
 
@@ -20,7 +22,7 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use walbrook_domain::WorkingCalendar;
 use walbrook_runtime::shutdown::Shutdown;
 use walbrook_runtime::task::{Kind, Tasks};
@@ -30,6 +32,9 @@ use walbrook_view::Viewer;
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 /// What is told at once is worked on at once.
 const SETTLES: Duration = Duration::from_millis(2);
+/// After so many streams were told something, what comes next is gathered so long for each of them: the more are told, the less often.
+const PAUSE_FOR_EACH: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 /// A hub without streams is kept so long: a stream that broke goes on where it was.
 const KEPT_FOR: Duration = Duration::from_secs(600);
 /// Streams of one process.
@@ -120,17 +125,21 @@ impl Watches {
                     None => ReadError::Stopping,
                 };
                 hub.state.write().ended = Some(Arc::new(why));
+                hub.company.disband();
                 hub.moved.send_modify(|_| {});
                 return;
             }
+            let told = hub.tell(&self.reads).await;
             let wait = hub.until_due().min(LOOKS_EVERY);
             tokio::select! {
                 _ = applied.changed() => {}
                 _ = agreed.changed() => {}
                 () = tokio::time::sleep(wait) => {}
+                () = hub.behind.notified() => {}
                 () = self.stop.requested() => {}
             }
-            tokio::time::sleep(SETTLES).await;
+            let pause = (PAUSE_FOR_EACH * told).clamp(SETTLES, LONGEST_PAUSE);
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -173,6 +182,9 @@ pub struct Hub {
     seats: Mutex<Seats>,
     state: RwLock<State>,
     moved: watch::Sender<u64>,
+    company: Company,
+    /// A stream joined the company behind the last look.
+    behind: Notify,
     /// What streams were last woken for, and when: the look, and the agreements.
     told: Mutex<((u64, i64), Monotonic)>,
 }
@@ -198,6 +210,8 @@ impl Hub {
                 ended: None,
             }),
             moved: watch::Sender::new(0),
+            company: Company::default(),
+            behind: Notify::new(),
             told: Mutex::new(((0, -1), Monotonic::now())),
         }
     }

@@ -210,6 +210,99 @@ async fn a_watch_tells_what_changes_to_whom_it_concerns_and_goes_on_from_its_tok
     drop(place);
 }
 
+/// Everybody of one borough and role who is told the same at the same moment stands on one record.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_in_step_are_told_with_one_record_that_names_each() {
+    let (mut place, running) = served().await;
+    let mut officers = Vec::new();
+    for number in 1..=3 {
+        let caller = TokenRequest::new(CAMDEN, &format!("officer-{number}"), OFFICER);
+        let mut client = Client::new(&running, caller, "").await;
+        client.until(&[1, 2, 3], |_| true).await;
+        officers.push(client);
+    }
+    // The first change may find one of them on its way into step.
+    let mut together = None;
+    for event in 60..80 {
+        let (back, ()) = blocking(place, move |place| {
+            let contact = place.contact(1, event, 20, CAMDEN);
+            place.commit(vec![contact]);
+        })
+        .await;
+        let mut ids = Vec::new();
+        for officer in &mut officers {
+            officer
+                .until(&[1, 2, 3], |answer| told(answer) == [1])
+                .await;
+            ids.push(officer.read_ids.last().unwrap().clone());
+        }
+        let (back, reads) = blocking(back, |place| place.read::<ReadRecord>(topics::READS)).await;
+        place = back;
+        let named = |read: &ReadRecord| -> Vec<(String, String)> {
+            let first = (read.read_id.clone(), read.reader.clone());
+            let too = read.told_too.iter();
+            let too = too.map(|one| (one.read_id.clone(), one.reader.clone()));
+            std::iter::once(first).chain(too).collect()
+        };
+        for (number, id) in (1..).zip(&ids) {
+            let reader = format!("officer-{number}");
+            let own = reads.iter().flat_map(named).filter(|one| one.0 == *id);
+            assert_eq!(
+                own.map(|one| one.1).collect::<Vec<_>>(),
+                [reader],
+                "once on record"
+            );
+        }
+        together = reads.into_iter().find(|read| {
+            let named = named(read);
+            ids.iter().all(|id| named.iter().any(|one| one.0 == *id))
+        });
+        if together.is_some() {
+            break;
+        }
+    }
+    let record = together.expect("they were never told with one record");
+    assert_eq!((record.told_too.len(), record.answered.len()), (2, 1));
+    assert_eq!(
+        (record.operation.as_str(), record.outcome.as_str()),
+        ("WATCH", "ANSWERED")
+    );
+    // Whoever was told too may act on it.
+    let decision = RecordDecisionRequest {
+        view: VIEW.into(),
+        context: context(),
+        read_id: record.told_too[1].read_id.clone(),
+        decision: "CONTACT".into(),
+        reason: "AGREES_WITH_ROW".into(),
+        ..RecordDecisionRequest::default()
+    };
+    let request = running.request(CAMDEN, OFFICER, decision);
+    running
+        .client
+        .clone()
+        .record_decision(request)
+        .await
+        .unwrap();
+    // One whose token is over ends, and the others go on.
+    let soon = officer(CAMDEN).lifetime(Duration::from_secs(2));
+    let mut short = Client::new(&running, soon, "").await;
+    short.until(&[1, 2, 3], |_| true).await;
+    assert_eq!(reason(&short.end().await), "TOKEN_EXPIRED");
+    let (place, ()) = blocking(place, |place| {
+        let contact = place.contact(2, 89, 20, CAMDEN);
+        place.commit(vec![contact]);
+    })
+    .await;
+    for officer in &mut officers {
+        officer
+            .until(&[1, 2, 3], |answer| told(answer) == [2])
+            .await;
+    }
+    drop((officers, short));
+    running.stop().await;
+    drop(place);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_ends_with_the_entitlement_with_the_token_and_with_the_process() {
     let (place, running) = served().await;

@@ -15,7 +15,7 @@ use crate::report::Checked;
 type Whose = (String, String, Vec<u8>);
 
 /// What a read answered, as far as a decision refers to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Answer {
     organisation: String,
     purpose: String,
@@ -47,6 +47,9 @@ impl Decided {
                 .map(|row| (row.person_pseudonym, row.row_sha256))
                 .collect(),
         };
+        for too in read.told_too {
+            self.reads.insert(too.read_id, answer.clone());
+        }
         self.reads.insert(read.read_id, answer);
     }
 

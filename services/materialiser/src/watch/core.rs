@@ -62,6 +62,14 @@ pub struct Delta {
     pub cursor: Cursor,
 }
 
+impl Delta {
+    /// Whose row left, as bytes.
+    pub fn left_bytes(&self) -> Vec<Vec<u8>> {
+        let left = self.left.iter();
+        left.map(|one| one.as_bytes().to_vec()).collect()
+    }
+}
+
 #[derive(Debug)]
 struct Seen {
     /// `None`: it left.
@@ -364,6 +372,8 @@ impl Core {
                 person: Pseudonym::new([u8::MAX; 16]),
             };
             delta.cursor.place = delta.cursor.place.max(last);
+            // Whoever leaves from now on leaves after it: streams that began at different looks stand at one place.
+            delta.cursor.began = delta.cursor.place.version;
         }
         Some((delta, basis))
     }

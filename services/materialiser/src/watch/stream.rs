@@ -1,5 +1,6 @@
 //! One watch: what it is told is on record first, and it ends when it may be told no more.
 
+use super::company::{Member, Stand, To};
 use super::{Basis, Cursor, Delta, Hub, Place, Seat, Watches};
 use crate::answer::Ask;
 use crate::clock::timestamp;
@@ -8,9 +9,9 @@ use crate::convert;
 use crate::error::ReadError;
 use std::sync::Arc;
 use std::time::{Instant as Monotonic, SystemTime};
-use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
 use tonic::Status;
-use walbrook_domain::{AgreementId, AgreementVersion, Pseudonym};
+use walbrook_domain::{AgreementId, AgreementVersion, Instant, Pseudonym};
 use walbrook_proto::audit::v1::ReadRecord;
 use walbrook_proto::view::v1 as proto;
 use walbrook_view::canon::{Reader, Writer};
@@ -18,7 +19,7 @@ use walbrook_view::query::Query;
 use walbrook_view::{BookReading, Reading as _};
 
 /// People told of at once: the message stays well under what a client takes.
-const MOST_TOLD: usize = 500;
+pub(super) const MOST_TOLD: usize = 500;
 /// How often agreements may change while one answer is put on record.
 const MOST_ROUNDS: usize = 20;
 const TOKEN_VERSION: u8 = 1;
@@ -71,14 +72,16 @@ pub struct Stream {
     cursor: Option<Cursor>,
     /// Of which agreements the reader was told how sources stand.
     told: Option<i64>,
-    to: Sender<Result<proto::WatchRowsResponse, Status>>,
+    /// Where it stands once everything is told.
+    stand: Option<Stand>,
+    to: To,
 }
 
 /// The next answer and what it stands on.
-struct Next {
-    delta: Delta,
-    basis: Arc<Basis>,
-    entitlements: Vec<(AgreementId, AgreementVersion)>,
+pub(super) struct Next {
+    pub(super) delta: Delta,
+    pub(super) basis: Arc<Basis>,
+    pub(super) entitlements: Vec<(AgreementId, AgreementVersion)>,
 }
 
 impl Stream {
@@ -88,7 +91,7 @@ impl Stream {
         seat: Seat,
         (ask, expires_at): (Ask, SystemTime),
         token: Option<Token>,
-        to: Sender<Result<proto::WatchRowsResponse, Status>>,
+        to: To,
     ) -> Self {
         let own = token.filter(|token| token.hub == seat.id);
         Self {
@@ -98,6 +101,7 @@ impl Stream {
             ask,
             expires_at,
             told: None,
+            stand: None,
             to,
         }
     }
@@ -122,9 +126,15 @@ impl Stream {
                 continue;
             }
             let left = self.expires_at.duration_since(SystemTime::now());
+            let company = self.joined();
+            if company.is_some() && moved.has_changed().unwrap_or(true) {
+                // The company may have been told already of what moved since this stream looked.
+                self.seat.behind.notify_one();
+            }
             tokio::select! {
                 // Looks are taken every second at least, so the bound, the agreements and the end of the token are asked about as often.
-                _ = moved.changed() => {}
+                _ = moved.changed(), if company.is_none() => {}
+                cursor = returned(company) => self.cursor = cursor.or(self.cursor),
                 () = tokio::time::sleep(left.unwrap_or_default()) => {}
                 () = self.to.closed() => return Ok(()),
                 () = self.watches.stop().requested() => {
@@ -132,6 +142,15 @@ impl Stream {
                 }
             }
         }
+    }
+
+    /// Goes on with the others of the hub, if it is in step; where it is sent back to.
+    fn joined(&mut self) -> Option<oneshot::Receiver<Cursor>> {
+        let stand = self.stand.take()?;
+        let asked = (self.ask.clone(), self.expires_at);
+        let (member, returned) = Member::new(asked, stand, self.to.clone());
+        self.seat.company.join(member);
+        Some(returned)
     }
 
     /// Tells what came since, once it is on record. Returns whether there is more.
@@ -157,6 +176,7 @@ impl Stream {
             let nothing = next.delta.rows.is_empty() && next.delta.left.is_empty();
             if !ends && nothing && !first && !next.delta.whole && self.told == Some(agreements_next)
             {
+                self.stand = stand(&next);
                 return Ok(false);
             }
             let mut ask = self.ask.clone();
@@ -176,10 +196,12 @@ impl Stream {
                 .check(Monotonic::now())
                 .map_err(ReadError::from)?;
             let more = next.delta.more;
+            let in_step = stand(&next);
             let answer = self.answer(ask, next, through.wall);
             // A client that reads slowly holds this stream back; what changes meanwhile is told as it is by then.
             let _ = self.to.send(Ok(answer)).await;
             self.told = Some(agreements_next);
+            self.stand = in_step;
             return Ok(more);
         }
         Err(ReadError::Changing.into())
@@ -218,12 +240,7 @@ impl Stream {
         }
     }
 
-    fn answer(
-        &mut self,
-        ask: Ask,
-        next: Next,
-        through: walbrook_domain::Instant,
-    ) -> proto::WatchRowsResponse {
+    fn answer(&mut self, ask: Ask, next: Next, through: Instant) -> proto::WatchRowsResponse {
         let Next { delta, basis, .. } = next;
         let served = &self.seat.served;
         self.cursor = Some(delta.cursor);
@@ -231,12 +248,7 @@ impl Stream {
             hub: self.seat.id,
             cursor: delta.cursor,
         };
-        let mut facts = proto::AnswerFacts {
-            read_id: ask.read_id,
-            evaluated_at: Some(timestamp(basis.at)),
-            grounds_applied_through: Some(timestamp(through)),
-            ..proto::AnswerFacts::default()
-        };
+        let mut facts = facts(&ask, basis.at, through);
         if delta.whole || self.told != Some(basis.agreements.next_offset) {
             let book = &basis.agreements.book;
             let reading = BookReading::new(book, &ask.viewer, &served.view, basis.at);
@@ -247,11 +259,7 @@ impl Stream {
         }
         proto::WatchRowsResponse {
             rows: delta.rows.iter().map(|row| convert::row(row)).collect(),
-            left: delta
-                .left
-                .iter()
-                .map(|one| one.as_bytes().to_vec())
-                .collect(),
+            left: delta.left_bytes(),
             whole: delta.whole,
             more: delta.more,
             resume_token: token.text(),
@@ -260,8 +268,38 @@ impl Stream {
     }
 }
 
+/// Where a stream stands that is told all of this; `None`: there is more.
+fn stand(next: &Next) -> Option<Stand> {
+    let stand = || Stand {
+        cursor: next.delta.cursor,
+        agreements_next: next.basis.agreements.next_offset,
+        on: next.basis.at.london_day(),
+        entitlements: next.entitlements.clone(),
+    };
+    (!next.delta.more).then(stand)
+}
+
+/// The cursor that the company sends a stream back with; never, where it has not joined.
+async fn returned(company: Option<oneshot::Receiver<Cursor>>) -> Option<Cursor> {
+    match company {
+        // Without a word the hub has ended: the stream sees why.
+        Some(company) => company.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// What one answer rests on.
+pub(super) fn facts(ask: &Ask, at: Instant, through: Instant) -> proto::AnswerFacts {
+    proto::AnswerFacts {
+        read_id: ask.read_id.clone(),
+        evaluated_at: Some(timestamp(at)),
+        grounds_applied_through: Some(timestamp(through)),
+        ..proto::AnswerFacts::default()
+    }
+}
+
 /// The record of one answer.
-fn record(hub: &Hub, ask: &Ask, next: &Next, through: walbrook_domain::Instant) -> ReadRecord {
+pub(super) fn record(hub: &Hub, ask: &Ask, next: &Next, through: Instant) -> ReadRecord {
     let (delta, stands) = (&next.delta, &next.basis);
     let ends = next.entitlements.is_empty();
     let (outcome, reason) = if ends {
@@ -285,12 +323,7 @@ fn record(hub: &Hub, ask: &Ask, next: &Next, through: walbrook_domain::Instant) 
             .filter(|_| told)
             .map(|row| answered(row))
             .collect(),
-        left: delta
-            .left
-            .iter()
-            .filter(|_| told)
-            .map(|one| one.as_bytes().to_vec())
-            .collect(),
+        left: if told { delta.left_bytes() } else { Vec::new() },
         query: query.to_string(),
         reads_next: stands.reads_next,
         ..basis(
