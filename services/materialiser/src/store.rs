@@ -4,16 +4,22 @@
 //! Everything stands in one keyspace: whatever of the end of its files is lost, what is left is the state of one moment. A store of
 //! another format, another topic or other views is emptied and filled from the log again; so is one that was deleted, or is damaged.
 
+mod error;
 mod page;
 mod rewrite;
 
-use crate::damage::{is_damage, no_folder_among_tables};
+pub use error::StoreError;
+
+use crate::damage::no_folder_among_tables;
 use crate::notices::Causes;
+use fjall::compaction::Leveled;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use page::{Page, Pages};
+use page::{Head, Page, Pages};
 use parking_lot::Mutex;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use walbrook_domain::Day;
 use walbrook_view::canon::{CanonError, Reader};
@@ -21,62 +27,16 @@ use walbrook_view::{Change, Partition};
 
 /// What is on its way to tables stands in memory up to this size; pages are few and long, so little is gained by more.
 const WRITE_BUFFER_BYTES: u64 = 8 << 20;
+/// So many tables may stand before they are brought into one order: the more, the fewer times each page is written.
+const L0_TABLES: u8 = 8;
 /// Tables are read once, at a start.
 const CACHE_BYTES: u64 = 2 << 20;
 
-/// The store failed.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The disk, or the store on it.
-    #[error("cannot {operation} the view store {path}: make room or mend the disk and start the process again; when it stays so, delete the folder: it is filled from the log again", path = path.display())]
-    Disk {
-        /// What was being done.
-        operation: &'static str,
-        /// The store.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: fjall::Error,
-    },
-    /// The folder cannot be emptied.
-    #[error("cannot empty the view store {path}", path = path.display())]
-    Folder {
-        /// The store.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The folder is not the one that was opened.
-    #[error("the view store {path} was taken away while it was in use; start the process again: it is filled from the log", path = path.display())]
-    Gone {
-        /// The store.
-        path: PathBuf,
-    },
-    /// An item is damaged.
-    #[error("the view store {path} is damaged", path = path.display())]
-    Item {
-        /// The store.
-        path: PathBuf,
-        /// What.
-        #[source]
-        source: CanonError,
-    },
-}
-
-impl StoreError {
-    /// Whether what stands in the folder cannot be used, whatever the disk has room for: it is to be filled from the log again.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            StoreError::Disk { source, .. } => is_damage(source),
-            StoreError::Item { .. } => true,
-            StoreError::Folder { .. } | StoreError::Gone { .. } => false,
-        }
-    }
-}
-
 /// A removal that is still to be written to the audit log, by key.
 pub type Owed = (Vec<u8>, Vec<u8>);
+
+/// Reads a page and says its head.
+type ReadPage<'r> = &'r mut dyn FnMut(&[u8]) -> Result<Head, CanonError>;
 
 /// The store.
 pub struct Store {
@@ -122,7 +82,11 @@ impl Store {
             .cache_size(CACHE_BYTES)
             .open()
             .map_err(disk)?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(WRITE_BUFFER_BYTES);
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(WRITE_BUFFER_BYTES)
+                .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(L0_TABLES)))
+        };
         let items = database.keyspace("view", options).map_err(disk)?;
         let has_left = items.get(LEFT).map_err(disk)?.is_some();
         let inode = inode(path).map_err(|source| disk(source.into()))?;
@@ -191,11 +155,7 @@ impl Store {
     }
 
     /// Goes through the pages of a partition in order.
-    fn read_pages(
-        &self,
-        partition: i32,
-        read: &mut dyn FnMut(&[u8]) -> Result<(i64, u32), CanonError>,
-    ) -> Result<Pages, StoreError> {
+    fn read_pages(&self, partition: i32, read: ReadPage<'_>) -> Result<Pages, StoreError> {
         let mut pages = Pages::default();
         let prefix = page_prefix(partition);
         for guard in self.items.prefix(prefix) {
@@ -218,11 +178,13 @@ impl Store {
         all: &'p mut BTreeMap<i32, Pages>,
         partition: i32,
     ) -> Result<&'p mut Pages, StoreError> {
-        if !all.contains_key(&partition) {
-            let head = &mut |page: &[u8]| page::head(&mut Reader::new(page, "page"));
-            all.insert(partition, self.read_pages(partition, head)?);
+        match all.entry(partition) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => {
+                let head = &mut |page: &[u8]| page::head(&mut Reader::new(page, "page"));
+                Ok(new.insert(self.read_pages(partition, head)?))
+            }
         }
-        Ok(all.entry(partition).or_default())
     }
 
     /// Writes what a batch changed, the offset behind it and what is owed to the audit log, all or nothing.

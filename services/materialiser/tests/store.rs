@@ -433,6 +433,30 @@ fn pages_are_written_anew_while_more_comes_and_say_the_same_at_every_moment() {
 }
 
 #[test]
+fn records_that_come_one_by_one_do_not_stay_on_a_page_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &FINGERPRINT).unwrap();
+    let mut state = Partition::default();
+    let mut changes = Vec::new();
+    for offset in 0..20_500 {
+        state.apply(again(offset, 30_000), &mut changes);
+        let one = std::mem::take(&mut changes);
+        store.commit(0, offset + 1, one, Vec::new()).unwrap();
+        store.tidy(0, &state).unwrap();
+    }
+    let pages = || store.keyspace().prefix([0, 0, 0, 0, 0]).count();
+    assert!(pages() > 20_000, "they were written anew too soon");
+    for offset in 20_500..21_500 {
+        state.apply(again(offset, 30_000), &mut changes);
+        let one = std::mem::take(&mut changes);
+        store.commit(0, offset + 1, one, Vec::new()).unwrap();
+        store.tidy(0, &state).unwrap();
+    }
+    assert!(pages() < 1_500, "{} pages", pages());
+    assert!(store.restore(0).unwrap() == (state, 21_500));
+}
+
+#[test]
 fn a_page_that_is_not_there_is_missed() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), &FINGERPRINT).unwrap();

@@ -71,7 +71,10 @@ impl Page {
 }
 
 /// The head of a page: the offset behind it, and how many changes it has.
-pub(super) fn head(page: &mut Reader<'_>) -> Result<(i64, u32), CanonError> {
+pub(super) type Head = (i64, u32);
+
+/// Reads the head of a page.
+pub(super) fn head(page: &mut Reader<'_>) -> Result<Head, CanonError> {
     Ok((page.int()?, u32::from_be_bytes(page.fixed()?)))
 }
 
@@ -85,7 +88,7 @@ pub(super) enum Read<'p> {
 pub(super) fn read(
     bytes: &[u8],
     change: &mut dyn FnMut(Read<'_>) -> Result<(), CanonError>,
-) -> Result<(i64, u32), CanonError> {
+) -> Result<Head, CanonError> {
     let mut page = Reader::new(bytes, "page");
     let head = head(&mut page)?;
     for _ in 0..head.1 {
@@ -106,7 +109,7 @@ pub(super) fn read(
 }
 
 /// Applies a page to the state before it.
-pub(super) fn restore(state: &mut Partition, bytes: &[u8]) -> Result<(i64, u32), CanonError> {
+pub(super) fn restore(state: &mut Partition, bytes: &[u8]) -> Result<Head, CanonError> {
     read(bytes, &mut |change| match change {
         Read::Put(key, value) => state.restore(key, value),
         Read::Drop(key) => state.forget(key),
@@ -137,8 +140,13 @@ impl Pages {
         self.changes
     }
 
+    /// How many pages there are.
+    pub(super) fn count(&self) -> u64 {
+        self.held.len() as u64
+    }
+
     /// Takes a page in; not one that leaves a gap.
-    pub(super) fn add(&mut self, number: u64, (next_offset, changes): (i64, u32)) -> bool {
+    pub(super) fn add(&mut self, number: u64, (next_offset, changes): Head) -> bool {
         if !self.held.is_empty() && number != self.next {
             return false;
         }

@@ -6,7 +6,7 @@ use super::{Store, StoreError, page_key, word_key};
 use walbrook_domain::Pseudonym;
 use walbrook_view::Partition;
 
-/// Changes that may be on pages beside what stands, whatever that is.
+/// Changes that may be on pages beside what stands, and pages that there may be, whatever stands.
 const SLACK: u64 = 20_000;
 /// Items written anew in one batch: more than a batch of records changes in a partition, so that it comes to an end.
 const AT_ONCE: usize = 8_192;
@@ -29,7 +29,9 @@ impl Store {
         let mut all = self.pages.lock();
         let pages = self.known(&mut all, partition)?;
         let stands = u64::try_from(state.held()).unwrap_or(u64::MAX);
-        let is_due = pages.changes() > stands.saturating_mul(2).saturating_add(SLACK);
+        // Of records that come one by one each has a page: a start would look for as many.
+        let is_due = pages.changes() > stands.saturating_mul(2).saturating_add(SLACK)
+            || pages.count() > (stands / 16).saturating_add(SLACK);
         let Some(anew) = pages.anew.or_else(|| {
             is_due.then(|| Anew {
                 from: pages.next(),

@@ -1,6 +1,7 @@
 //! Under whom each handle's records stand.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use walbrook_domain::{HandlePseudonym, Pseudonym};
 
 /// A handle stands under one person but for the moment of a change of links.
@@ -11,9 +12,29 @@ enum Home {
     Several(Box<[Pseudonym]>),
 }
 
+/// A handle pseudonym is an HMAC under a key that nobody outside has: its first bytes are as good as any hash of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct First(u64);
+
+impl Hasher for First {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some((first, _)) = bytes.split_first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {
+        // How long it is: all are as long.
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The homes of all handles. Asked for one handle, never gone through: no order follows from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Homes(HashMap<HandlePseudonym, Home>);
+pub(super) struct Homes(HashMap<HandlePseudonym, Home, BuildHasherDefault<First>>);
 
 impl Homes {
     /// Under whom a handle stands, in order.
