@@ -28,16 +28,16 @@ impl Town {
                 Monotonic::now() < deadline,
                 "positions do not pass {policy_next}: {committed:?}"
             );
+            std::thread::sleep(PAUSE);
         }
     }
 
-    fn positions(&self) -> Vec<Option<CommittedStamp>> {
+    fn positions(&self, client: &mut impl Positions) -> Vec<Option<CommittedStamp>> {
         let group = self.city.topic("broker");
         let asked: Vec<TopicPartition> = (0..self.city.partitions)
             .map(|number| TopicPartition::new(self.city.topic(topics::LINKS), number))
             .collect();
-        let mut positions = self.kafka.positions();
-        let committed = positions.committed(&group, &asked, false, PATIENCE);
+        let committed = client.committed(&group, &asked, false, PATIENCE);
         let read = committed.expect("positions").into_iter();
         read.map(|entry| CommittedStamp::parse(entry.offset?, &entry.metadata).ok())
             .collect()
@@ -45,12 +45,14 @@ impl Town {
 
     fn wait_positions(&self, what: &str, is_so: impl Fn(&[Option<CommittedStamp>]) -> bool) {
         let deadline = Monotonic::now() + PATIENCE;
+        let mut client = self.kafka.positions();
         loop {
-            let positions = self.positions();
+            let positions = self.positions(&mut client);
             if is_so(&positions) {
                 return;
             }
             assert!(Monotonic::now() < deadline, "{what}: {positions:?}");
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -85,7 +87,8 @@ impl Town {
         while let Err(error) = runtime.block_on(admin.forget_group(&group)) {
             assert!(Monotonic::now() < deadline, "{error}");
         }
-        assert!(self.positions().iter().all(Option::is_none));
+        let left = self.positions(&mut self.kafka.positions());
+        assert!(left.iter().all(Option::is_none));
     }
 
     /// Waits until every raw event is decided and committed.
@@ -108,6 +111,7 @@ impl Town {
                 return;
             }
             assert!(Monotonic::now() < deadline, "{committed:?} of {wanted:?}");
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -123,7 +127,7 @@ impl Town {
                 Monotonic::now() < deadline,
                 "p={partition} is not taken over"
             );
-            std::thread::yield_now();
+            std::thread::sleep(PAUSE);
         }
     }
 

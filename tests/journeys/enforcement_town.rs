@@ -2,6 +2,8 @@
 
 #[path = "enforcement_decided.rs"]
 mod decided;
+#[path = "enforcement_standing.rs"]
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -39,6 +41,8 @@ use walbrook_tests::shelf::Shelf;
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two looks: what is waited for needs the processor more.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// One namespace.
 pub struct Town {
@@ -424,53 +428,6 @@ impl Town {
             .env("TOWN_SLICE", slice_offsets.to_string())
             .start()
             .expect("a process")
-    }
-
-    fn read_all(&self, plain: &str, partitions: i32) -> Vec<Record> {
-        let mut ends = self.kafka.ends().expect("ends");
-        let mut all = Vec::new();
-        for partition in 0..partitions {
-            let at = TopicPartition::new(self.city.topic(plain), partition);
-            let end = ends
-                .high_watermarks(std::slice::from_ref(&at), PATIENCE)
-                .expect("an end")[0];
-            let mut reader = self.kafka.reader().expect("a reader");
-            reader.assign(&[(at.clone(), 0)]).expect("assigned");
-            let deadline = Monotonic::now() + PATIENCE;
-            while reader.position(&at).unwrap_or(0) < end {
-                reader
-                    .poll(10_000, Duration::from_millis(50), &mut all)
-                    .expect("polled");
-                assert!(
-                    Monotonic::now() < deadline,
-                    "{at} is not readable up to {end}"
-                );
-            }
-        }
-        all
-    }
-
-    /// What stands now.
-    pub fn shelf(&self) -> Shelf {
-        Shelf::of(&self.read_all(&topics::shared(PURPOSE), self.city.partitions))
-    }
-
-    /// Waits until what stands is as described, and returns it.
-    pub fn wait(&self, what: &str, is_so: impl Fn(&Shelf) -> bool) -> Shelf {
-        let deadline = Monotonic::now() + PATIENCE;
-        loop {
-            let shelf = self.shelf();
-            if is_so(&shelf) {
-                return shelf;
-            }
-            assert!(
-                Monotonic::now() < deadline,
-                "{what}: not within {PATIENCE:?}; {} contributions, {} releases, {} retractions",
-                shelf.contributions.len(),
-                shelf.releases,
-                shelf.retractions
-            );
-        }
     }
 
     fn key(&self) -> PurposeKey {
