@@ -1,6 +1,6 @@
 //! The local store of one purpose: applied offset and state of each partition, always of the same moment.
 //!
-//! A batch of changes and the offset behind it are one [`page`], so a process killed at any point goes on from the offset that its state stands at.
+//! A batch of changes and the offset behind it are one page, so a process killed at any point goes on from the offset that its state stands at.
 //! Everything stands in one keyspace: whatever of the end of its files is lost, what is left is the state of one moment. A store of
 //! another format, another topic or other views is emptied and filled from the log again; so is one that was deleted, or is damaged.
 
