@@ -26,7 +26,7 @@ struct Shelf(Mutex<Vec<NewRecord>>);
 
 impl Shelf {
     /// Writes it into the log that is held.
-    fn into_log(&self, held: &mut Held) {
+    fn write_into(&self, held: &mut Held) {
         for record in self.0.lock().expect("unpoisoned").drain(..) {
             held.append(CHECKPOINTS, 0, record, 0);
         }
@@ -67,7 +67,7 @@ fn signed_run() -> Held {
     let shelf = Arc::new(Shelf::default());
     let heads = notary(&shelf).round(&mut held.clone(), Instant(1));
     assert_eq!(heads.expect("signed"), LOGS);
-    shelf.into_log(&mut held);
+    shelf.write_into(&mut held);
     held
 }
 
@@ -194,7 +194,7 @@ impl Growing {
         }
         let signed = self.notary.round(&mut self.held, Instant(4));
         assert!(signed.expect("signed") > 0);
-        self.shelf.into_log(&mut self.held);
+        self.shelf.write_into(&mut self.held);
     }
 }
 
