@@ -223,7 +223,10 @@ impl Hub {
         calendar: &WorkingCalendar,
     ) -> Result<(), walbrook_view::IntegrityError> {
         let (now, agreed) = (clock::now(), agreements.next_offset);
+        // Asked before anything is looked at: rows state no newer bound than they show.
+        let through = self.served.bound.check(Monotonic::now()).ok();
         let look = Look {
+            through: through.map(|through| through.wall),
             served: &self.served,
             touched: &self.touched,
             viewer: &self.viewer,

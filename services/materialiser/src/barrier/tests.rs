@@ -2,6 +2,7 @@
 
 use super::*;
 use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
 use walbrook_eventlog::Headers;
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -11,8 +12,8 @@ const WITHIN: Duration = Duration::from_secs(20);
 struct Held {
     records: Vec<(NewRecord, Done)>,
     asked: usize,
-    /// The end that is answered from now on; `None`: the question waits.
-    end: Option<Result<i64, ()>>,
+    /// What the next questions are answered with; without one a question waits.
+    ends: VecDeque<Result<i64, ()>>,
 }
 
 #[derive(Clone, Default)]
@@ -47,11 +48,11 @@ impl Log {
         });
     }
 
-    fn answers(&self, end: Option<Result<i64, ()>>) {
-        self.until("never", |held| {
-            held.end = end;
-            Some(())
-        });
+    /// So many questions are answered with this.
+    fn answers(&self, times: usize, end: Result<i64, ()>) {
+        let (held, moved) = &*self.0;
+        held.lock().ends.extend(std::iter::repeat_n(end, times));
+        moved.notify_all();
     }
 }
 
@@ -70,7 +71,7 @@ impl Ends for Log {
             held.asked += 1;
             Some(())
         });
-        let end = self.until("the end may be told", |held| held.end);
+        let end = self.until("the end may be told", |held| held.ends.pop_front());
         end.map(|end| vec![end]).map_err(|()| stopping())
     }
 }
@@ -123,9 +124,11 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.stop.request();
-        self.log.answers(Some(Ok(0)));
+        self.log.answers(10, Ok(0));
         if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
+            let joined = thread.join();
+            // A test that fails says why by itself.
+            assert!(joined.is_ok() || std::thread::panicking());
         }
     }
 }
@@ -137,15 +140,15 @@ async fn who_comes_while_a_wave_is_under_way_is_asked_for_anew() {
     place.log.asked(1);
     // It began after the question of the wave under way.
     let (second, third) = (place.read(2), place.read(3));
-    place.log.answers(Some(Ok(10)));
+    place.log.answers(1, Ok(10));
     let done = place.log.record(1);
-    place.log.answers(None);
     assert!(!first.is_finished(), "its record is not durable");
     done(durable());
     assert_eq!(first.await.unwrap().unwrap(), 10);
     place.log.asked(2);
     assert!(!second.is_finished() && !third.is_finished());
-    place.log.answers(Some(Ok(11)));
+    // However many waves they come in.
+    place.log.answers(2, Ok(11));
     for key in [2, 3] {
         place.log.record(key)(durable());
     }
@@ -163,7 +166,7 @@ async fn one_record_that_fails_takes_no_other_with_it() {
         let barrier = Arc::clone(&place.barrier);
         async move { barrier.end(None).await }
     });
-    place.log.answers(Some(Ok(10)));
+    place.log.answers(4, Ok(10));
     place.log.record(1)(durable());
     assert_eq!(first.await.unwrap().unwrap(), 10);
     place.log.record(2)(Err(stopping()));
@@ -179,7 +182,7 @@ async fn one_record_that_fails_takes_no_other_with_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_end_nobody_is_answered() {
     let place = Place::new();
-    place.log.answers(Some(Err(())));
+    place.log.answers(1, Err(()));
     let read = place.read(1);
     place.log.record(1)(durable());
     assert!(matches!(read.await.unwrap(), Err(BarrierError::End(_))));

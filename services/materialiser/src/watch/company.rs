@@ -165,6 +165,7 @@ impl Hub {
         let (delta, basis) = self
             .since(Some(stand.cursor), super::stream::MOST_TOLD)
             .ok()??;
+        let through = basis.through?.min(through.wall);
         let agreements = &basis.agreements;
         let same = agreements.next_offset == stand.agreements_next
             && basis.at.london_day() == stand.on
@@ -177,7 +178,7 @@ impl Hub {
                 basis,
                 entitlements,
             },
-            through.wall,
+            through,
         ))
     }
 
@@ -204,7 +205,7 @@ impl Hub {
         let agreements_next = next.basis.agreements.next_offset;
         let recorded = reads.put_on_record(&record, agreements_next).await;
         let bound = self.served.bound.check(Monotonic::now());
-        let (Ok(true), Ok(through)) = (recorded, bound) else {
+        let (Ok(true), Ok(_)) = (recorded, bound) else {
             for (member, _) in asks {
                 member.goes_alone();
             }
@@ -229,7 +230,7 @@ impl Hub {
             facts: None,
         };
         let told = asks.into_iter().map(|(mut member, room)| {
-            let facts = facts(&member.ask, next.basis.at, through.wall);
+            let facts = facts(&member.ask, next.basis.at, through);
             room.send(Ok(proto::WatchRowsResponse {
                 facts: Some(facts),
                 ..answer.clone()

@@ -45,6 +45,8 @@ pub struct Basis {
     pub at: Instant,
     /// Next offset of `audit.reads` that marks of disputed cells do not stand on.
     pub reads_next: i64,
+    /// Through when grounds were applied when the look began; `None`: that was not shown then.
+    pub through: Option<Instant>,
 }
 
 /// What came after a place.
@@ -109,6 +111,8 @@ pub struct Look<'a> {
     pub due: Vec<Pseudonym>,
     /// What is disputed.
     pub disputes: Arc<Disputes>,
+    /// Through when grounds are applied.
+    pub through: Option<Instant>,
 }
 
 /// What was found.
@@ -165,6 +169,7 @@ impl Core {
             applied,
             at: look.now,
             reads_next: look.disputes.as_of(),
+            through: look.through,
         };
         Ok(Looked { basis, found })
     }

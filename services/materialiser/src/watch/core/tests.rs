@@ -39,6 +39,7 @@ fn looked(at: Instant, found: Vec<(u8, Option<i64>)>) -> Looked {
             applied: Vec::new(),
             at,
             reads_next: 0,
+            through: None,
         },
         found: found
             .map(|(n, points)| (person(n), points.map(|points| row(n, points)), None))
