@@ -84,6 +84,11 @@ impl Held {
         self.ends[&(topic.to_owned(), partition)]
     }
 
+    /// A partition without records, where there is none.
+    pub fn open(&mut self, topic: &str, partition: i32) {
+        self.ends.entry((topic.to_owned(), partition)).or_insert(0);
+    }
+
     /// Appends a record at the end of a partition.
     pub fn append(&mut self, topic: &str, partition: i32, record: NewRecord, timestamp_ms: i64) {
         let at = (topic.to_owned(), partition);

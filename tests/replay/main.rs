@@ -28,6 +28,7 @@ mod world;
 
 mod clean;
 mod decided;
+mod delivered;
 mod disputed;
 mod glass;
 mod held;

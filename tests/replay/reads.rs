@@ -9,6 +9,7 @@ use walbrook_event::framing::{frame, unframe};
 use walbrook_event::headers;
 use walbrook_eventlog::{Headers, NewRecord, Record};
 use walbrook_policy::PolicyState;
+use walbrook_policy::state::AgreementBook;
 use walbrook_proto::audit::v1::{AnsweredRow, AppliedOffset, PageAgreement, ReadRecord, ToldToo};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_tests::records::{self, CAMDEN};
@@ -122,7 +123,23 @@ pub(crate) fn asking<T>(
     (organisation, glass_broken): (&str, bool),
     work: impl FnOnce(&Asked<'_>) -> T,
 ) -> T {
-    let viewer = viewer(organisation);
+    let calls: By = |book, viewer, view, at| BookReading::new(book, viewer, view, at);
+    let by = (calls, glass_broken);
+    asking_by(held, view, (&viewer(organisation), by), |asked, _| {
+        work(asked)
+    })
+}
+
+/// How agreements are asked.
+pub(crate) type By = for<'b> fn(&'b AgreementBook, &Viewer, &View, Instant) -> BookReading<'b>;
+
+/// The same for one way of delivery.
+pub(crate) fn asking_by<T>(
+    held: &Held,
+    view: &View,
+    (viewer, (by, glass_broken)): (&Viewer, (By, bool)),
+    work: impl FnOnce(&Asked<'_>, &BookReading<'_>) -> T,
+) -> T {
     let mut state = PolicyState::new(records::catalogue());
     for record in &held.records[&("control.agreements".to_owned(), 0)] {
         let (_, body) = unframe(record.value.as_deref()).expect("the wire format");
@@ -145,8 +162,8 @@ pub(crate) fn asking<T>(
         )
     });
     let calendar = WorkingCalendar::new(holidays);
-    let reading = BookReading::new(state.book(), &viewer, view, ASKED_AT);
-    work(&Asked {
+    let reading = by(state.book(), viewer, view, ASKED_AT);
+    let asked = Asked {
         view,
         reading: &reading,
         evaluated_at: ASKED_AT,
@@ -154,7 +171,8 @@ pub(crate) fn asking<T>(
         glass_broken,
         disputes: None,
         calendar: &calendar,
-    })
+    };
+    work(&asked, &reading)
 }
 
 /// What a materialiser answers and writes, from the parts both use.

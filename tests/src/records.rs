@@ -89,6 +89,7 @@ view = "rough_sleeping_risk"
 mode = "case"
 scope = ["own-subjects"]
 beyond_scope = "break-glass"
+delivery = "topic"
 "#
     )
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
-use walbrook_domain::{Pseudonym, Purpose};
+use walbrook_domain::{Day, Pseudonym, Purpose};
 use walbrook_eventlog::{Record, murmur2_partition, topics};
 use walbrook_proto::audit::v1::ReadRecord;
 use walbrook_view::cohort::Groups;
 use walbrook_view::explain::Explanation;
+use walbrook_view::reading::BookReading;
 use walbrook_view::wire::{Needs, SharedRecord, SharedSchema, read};
 use walbrook_view::{Asked, Input, Partition, Row, page};
 
@@ -153,6 +154,11 @@ impl<'a> Folds<'a> {
         let topic = topics::shared(&self.purpose);
         let partition = murmur2_partition(pseudonym.as_bytes(), self.log.partitions(&topic));
         Some(&self.folds.get(&(topic, partition))?.state)
+    }
+
+    /// The last day on which anything of a person may be kept, as agreements have it.
+    pub fn keep_until(&self, reading: &BookReading<'_>, pseudonym: &Pseudonym) -> Option<Day> {
+        reading.keep_until(&self.state(pseudonym)?.person(pseudonym)?)
     }
 
     /// A person's row as asked; `None` when there is nothing to show.

@@ -13,8 +13,9 @@ use walbrook_event::dataset::{DatasetSchema, is_foreign};
 use walbrook_event::framing::unframe;
 use walbrook_event::headers;
 use walbrook_eventlog::{Namespace, Record, topics};
+use walbrook_policy::agreement::{Agreement, Delivery};
 use walbrook_proto::avro::AvroRecord as _;
-use walbrook_proto::control::v1::PinSet;
+use walbrook_proto::control::v1::{AgreementProposed, AgreementSigned, PinSet};
 
 use crate::error::AuditError;
 use crate::source::{LogSource, Stretch};
@@ -74,20 +75,73 @@ pub fn gather(
         }
     }
 
+    // Rows on topics stand with their disclosures: an end is asked for before the reads' end, and a later one after it.
+    let views = views(source)?;
+    let mut delivered = first(source, &views, visit)?;
     let mut spans = first(source, &said, visit)?;
+    further(source, &mut delivered, visit)?;
+    spans.extend(delivered);
     let mut open = first(source, &demanded, visit)?;
     spans.extend(first(source, &[topics::DECISIONS.to_owned()], visit)?);
-    for span in &mut open {
-        span.end = source.end(&span.topic, span.partition)?.max(span.settled);
-    }
-    let rest: Vec<Stretch> = open
-        .iter()
-        .map(|span| span.stretch(span.settled, span.end))
-        .collect();
-    source.read_all(&rest, visit)?;
+    further(source, &mut open, visit)?;
     spans.extend(open);
     spans.extend(first(source, &causes, visit)?);
     Ok(spans)
+}
+
+/// Reads on to an end that is asked for now.
+fn further(
+    source: &mut dyn LogSource,
+    spans: &mut [Span],
+    visit: &mut dyn FnMut(Record),
+) -> Result<(), AuditError> {
+    for span in spans.iter_mut() {
+        span.end = source.end(&span.topic, span.partition)?.max(span.settled);
+    }
+    let rest: Vec<Stretch> = spans
+        .iter()
+        .map(|span| span.stretch(span.settled, span.end))
+        .collect();
+    source.read_all(&rest, visit)
+}
+
+/// The topics of organisations' rows: of every view that a version of an agreement ever delivered, for everybody who ever signed.
+fn views(source: &mut dyn LogSource) -> Result<Vec<String>, AuditError> {
+    let (mut named, mut signed) = (BTreeSet::new(), BTreeSet::new());
+    let agreements = [topics::AGREEMENTS.to_owned()];
+    first(source, &agreements, &mut |record| {
+        let kind = record.headers.text(headers::TYPE);
+        let Ok((_, body)) = unframe(record.value.as_deref()) else {
+            return;
+        };
+        if kind == Some(AgreementProposed::FULL_NAME)
+            && let Ok(one) = AgreementProposed::decode_exact(body)
+            && let Ok(agreement) = Agreement::read(&one.text)
+        {
+            let readers = agreement.readers.into_iter();
+            let delivered = readers.filter(|reader| reader.delivery == Delivery::Topic);
+            named.extend(delivered.map(|reader| reader.view));
+        } else if kind == Some(AgreementSigned::FULL_NAME)
+            && let Ok(one) = AgreementSigned::decode_exact(body)
+        {
+            signed.insert(one.party);
+        }
+    })?;
+    let mut found = Vec::new();
+    for (view, party) in named
+        .iter()
+        .flat_map(|view| signed.iter().map(move |party| (view, party)))
+    {
+        let topic = party
+            .split_once(':')
+            .and_then(|organisation| topics::view(view, organisation));
+        if let Some(topic) = topic
+            && source.partitions(&topic)? > 0
+        {
+            found.push(topic);
+        }
+    }
+    Ok(found)
 }
 
 /// The datasets of others that are registered now: their topics are in no table.

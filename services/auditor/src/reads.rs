@@ -4,6 +4,7 @@
 mod answered;
 mod counted;
 mod decided;
+mod delivered;
 mod disputed;
 mod glass;
 
@@ -32,6 +33,7 @@ use crate::log::{Log, Place, decode, header_text, printable};
 use crate::report::{Checked, Report};
 use answered::Listing;
 use decided::Decided;
+use delivered::{DELIVER, Disclosed};
 
 /// The words of a read record's outcome.
 const ANSWERED: &str = "ANSWERED";
@@ -55,6 +57,7 @@ struct Reads<'a> {
     decided: Decided,
     glasses: Glasses,
     disputes: Arc<Disputes>,
+    disclosed: Disclosed,
     /// Offsets of disputes, and when they were made.
     changed: Vec<(i64, Instant)>,
     report: &'a mut Report,
@@ -91,6 +94,7 @@ pub fn check(log: &Log, policy: &[ControlRecord], now: Option<Instant>, report: 
         decided: Decided::default(),
         glasses: Glasses::default(),
         disputes: Arc::default(),
+        disclosed: Disclosed::default(),
         changed: Vec::new(),
         report,
     };
@@ -127,7 +131,8 @@ pub fn check(log: &Log, policy: &[ControlRecord], now: Option<Instant>, report: 
     let now = now.or(newest).unwrap_or(Instant(0));
     reads.glasses_owed(now);
     reads.disputes_owed(now);
-    let views = reads.views;
+    let (views, disclosed) = (reads.views, reads.disclosed);
+    delivered::check(log, &disclosed, report);
     crate::notices::check(log, policy, (&views, &needs), report);
     removals(log, report);
 }
@@ -263,6 +268,14 @@ impl Reads<'_> {
             let expected = "one reader of a read that is no watch";
             self.report
                 .differ("read", place, expected, read.told_too.len() + 1);
+        }
+        if read.operation == DELIVER {
+            if let Some(query) = self.query(place, read, asked_at) {
+                let book = std::mem::replace(&mut self.book, new_book());
+                self.delivered(place, read, &view, (&book, &viewer), &query);
+                self.book = book;
+            }
+            return;
         }
         if read.operation == counted::COUNT {
             let book = std::mem::replace(&mut self.book, new_book());

@@ -74,6 +74,8 @@ pub enum Checked {
     Notices,
     /// What fell of shown rows and has no notice yet: in progress, and no difference.
     NoticesOwed,
+    /// Rows and tombstones on topics of organisations, each with its disclosure.
+    Delivered,
     /// Removal records.
     Removals,
     /// Signed tree heads whose root was computed again.
@@ -116,6 +118,7 @@ impl Checked {
             Checked::RowsNotDerived => "rows not derived",
             Checked::Notices => "notices, told and acknowledged",
             Checked::NoticesOwed => "notices not written yet",
+            Checked::Delivered => "rows delivered to topics",
             Checked::Removals => "removals",
             Checked::Checkpoints => "checkpoints",
         }

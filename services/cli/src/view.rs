@@ -11,6 +11,7 @@ mod glass;
 mod notices;
 mod rows;
 mod sheet;
+mod topics;
 mod watch;
 mod why;
 pub(crate) mod words;
@@ -26,6 +27,7 @@ pub use files::{CheckArgs, ExplainArgs, ShowArgs};
 pub use glass::GlassArgs;
 pub use notices::{AcknowledgeArgs, NoticesArgs};
 pub use rows::{GetArgs, ListArgs};
+pub use topics::TopicsArgs;
 pub use watch::WatchArgs;
 pub use why::WhyArgs;
 
@@ -60,6 +62,8 @@ pub enum ViewCommand {
     Acknowledge(AcknowledgeArgs),
     /// Disputed cells: say that an event behind one is of another person or wrong, list what is disputed, and answer it
     Dispute(DisputeArgs),
+    /// The organisation's own topics that rows are delivered to: whose rows, how many stand, and whether they are delivered now
+    Topics(TopicsArgs),
     /// Check view files: every fault by file, line and reason, a feature that no agreement feeds among them
     Check(CheckArgs),
     /// Show a view file as a document: who stands in it, its columns and rules, who sees what, what is not known yet
@@ -84,6 +88,7 @@ pub async fn run(args: ViewArgs) -> Result<Exit, Failure> {
         ViewCommand::Notices(args) => notices::list(args).await,
         ViewCommand::Acknowledge(args) => notices::acknowledge(args).await,
         ViewCommand::Dispute(args) => dispute::run(args).await,
+        ViewCommand::Topics(args) => topics::run(args).await,
         ViewCommand::Check(args) => files::check(&args),
         ViewCommand::Show(args) => files::show(&args),
         ViewCommand::Explain(args) => files::explain(&args),

@@ -14,6 +14,7 @@ mod watch;
 use crate::answer::{Reads, Served};
 use crate::identity::Identity;
 use crate::notices::Notices;
+use crate::publish::topic::Topics;
 use crate::watch::Watches;
 use form::Faults;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub struct Service {
     watches: Watches,
     identity: Identity,
     notices: Arc<Notices>,
+    topics: Arc<Topics>,
     /// Held from looking at what is on record to the record that rests on it.
     turn: tokio::sync::Mutex<()>,
 }
@@ -39,13 +41,14 @@ impl Service {
         reads: Arc<Reads>,
         watches: Watches,
         identity: Identity,
-        notices: Arc<Notices>,
+        (notices, topics): (Arc<Notices>, Arc<Topics>),
     ) -> Self {
         Self {
             reads,
             watches,
             identity,
             notices,
+            topics,
             turn: tokio::sync::Mutex::default(),
         }
     }

@@ -10,6 +10,7 @@
 //! - [`answer`], [`compute`], [`audit`]: a row for one viewer, on record before it is given; [`watch`]: rows as they change.
 //! - [`ledger`]: what stands on record of reads, and of the decisions that rest on them.
 //! - [`notices`]: who is told that something fell of a row they were shown.
+//! - [`publish`]: rows on topics of organisations' own, each with the record of its disclosure.
 //! - [`grpc`], [`convert`], [`token`], [`identity`]: the edges.
 
 pub mod answer;
@@ -34,6 +35,7 @@ pub mod keeping;
 pub mod ledger;
 pub mod metrics;
 pub mod notices;
+pub mod publish;
 pub mod ranked;
 mod serve;
 pub mod setup;
@@ -127,6 +129,7 @@ pub async fn run_by(
     let board = Arc::new(Board::default());
     for (purpose, files) in setup::by_purpose(files) {
         parts.serve_purpose(&purpose, files, (&book, &ledger, &board))?;
+        parts.deliver(&purpose, &board, &book);
     }
     let reads = Reads::new(
         board,
@@ -155,7 +158,12 @@ pub async fn run_by(
     );
     let notices = Arc::clone(&parts.notices);
     notices::start(&context, &notices, &ledger, (&reads, &parts.metrics))?;
-    let service = Service::new(reads, watches, parts.identity()?, notices);
+    let service = Service::new(
+        reads,
+        watches,
+        parts.identity()?,
+        (notices, Arc::new(parts.topics())),
+    );
     Services::new(verifier)
         .with(ViewsServer::new(service))
         .serve(

@@ -38,6 +38,9 @@ pub struct Metrics {
     notices: Counter,
     notices_open: Gauge,
     notices_overdue: Gauge,
+    delivered: Family<Topic, Counter>,
+    left: Family<Topic, Counter>,
+    delivery_waits: Family<Topic, Gauge>,
 }
 
 fn latency() -> Histogram {
@@ -60,6 +63,9 @@ impl Metrics {
             notices: Counter::default(),
             notices_open: Gauge::default(),
             notices_overdue: Gauge::default(),
+            delivered: Family::default(),
+            left: Family::default(),
+            delivery_waits: Family::default(),
         };
         metrics.register(|registry| {
             let own = own.clone();
@@ -114,6 +120,21 @@ impl Metrics {
                 "view_notices_overdue",
                 "Notices that nobody has acknowledged in time",
                 own.notices_overdue,
+            );
+            registry.register(
+                "view_delivered_rows",
+                "Rows written to topics of organisations",
+                own.delivered,
+            );
+            registry.register(
+                "view_delivered_tombstones",
+                "Tombstones written to topics of organisations",
+                own.left,
+            );
+            registry.register(
+                "view_delivery_waits",
+                "Partitions of topics to which nothing new is delivered, because the grounds bound is not shown or the view's file is not pinned",
+                own.delivery_waits,
             );
         });
         own
@@ -179,6 +200,25 @@ impl Metrics {
     pub fn notices(&self, open: i64, overdue: i64) {
         self.notices_open.set(open);
         self.notices_overdue.set(overdue);
+    }
+
+    /// Rows and tombstones were written to a topic.
+    pub fn delivered(&self, topic: &str, rows: usize, left: usize) {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        self.delivered
+            .get_or_create(&topic_label(topic))
+            .inc_by(count(rows));
+        self.left
+            .get_or_create(&topic_label(topic))
+            .inc_by(count(left));
+    }
+
+    /// So many partitions of topics of a purpose wait.
+    pub fn delivery_waits(&self, purpose: &str, waits: i64) {
+        let shared = walbrook_eventlog::topics::shared(purpose);
+        self.delivery_waits
+            .get_or_create(&topic_label(&shared))
+            .set(waits);
     }
 
     /// A row was withheld.

@@ -164,7 +164,7 @@ impl Reads<'_> {
         }
     }
 
-    fn row(&mut self, place: &Place, asked: &Asked<'_>, answered: &AnsweredRow) {
+    pub(super) fn row(&mut self, place: &Place, asked: &Asked<'_>, answered: &AnsweredRow) {
         self.report.count(Checked::Rows, 1);
         let row = Pseudonym::try_from(answered.person_pseudonym.as_slice())
             .ok()
@@ -189,7 +189,7 @@ impl Reads<'_> {
     }
 
     /// Nobody is told that a row left which stands.
-    fn left(&mut self, place: &Place, read: &ReadRecord, asked: &Asked<'_>) {
+    pub(super) fn left(&mut self, place: &Place, read: &ReadRecord, asked: &Asked<'_>) {
         for person in &read.left {
             let person = Pseudonym::try_from(person.as_slice()).ok();
             if person.is_none_or(|person| self.folds.row(asked, &person).is_some()) {

@@ -137,6 +137,8 @@ pub struct Place {
     pub glass_holds_s: u32,
     /// How long the agreement lets anything be kept.
     pub retention_days: u32,
+    /// The agreement delivers rows to topics.
+    pub delivered: bool,
 }
 
 impl Place {
@@ -216,6 +218,7 @@ impl Place {
             policy_end: 0,
             glass_holds_s: 3_600,
             retention_days: 3_650,
+            delivered: false,
         }
     }
 
@@ -303,7 +306,10 @@ impl Place {
     /// The agreement signed by these, and the view file pinned.
     pub fn agree(&mut self, parties: &[&str]) {
         let retention = format!("retention_days = {}", self.retention_days);
-        let document = AGREEMENT.replace("retention_days = 3650", &retention);
+        let mut document = AGREEMENT.replace("retention_days = 3650", &retention);
+        if self.delivered {
+            document.push_str("delivery = \"topic\"\n");
+        }
         let text = Agreement::read(&document).unwrap().canonical_text();
         let sha256 = walbrook_policy::agreement::sha256(&text);
         let view = std::fs::read_to_string(views_dir().join("rough_sleeping_risk.toml")).unwrap();

@@ -13,6 +13,7 @@
 //! - [`feeding`]: whether agreements can feed a view.
 //! - [`passing`]: when a row changes because time passes.
 //! - [`row`]: the row, its canonical encoding and hash; [`explain`]: the events behind it; [`decision`]: what officers decided because of it.
+//! - [`delivered`]: a row as it stands on a topic of an organisation's own.
 //! - [`glass`]: reads beyond scope under break-glass, and their review.
 //! - [`dispute`]: events that somebody disputes, and the cells they are marked in.
 //! - [`cohort`]: counts of people in groups, and never a row.
@@ -25,6 +26,7 @@ pub mod clock;
 pub mod cohort;
 pub mod condition;
 pub mod decision;
+pub mod delivered;
 pub mod dispute;
 mod document;
 pub mod explain;

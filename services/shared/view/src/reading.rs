@@ -216,6 +216,15 @@ impl BookReading<'_> {
             .min()
     }
 
+    /// The last day on which anything of a person may be kept, if nothing new comes; `None`: nothing of them may be shown.
+    pub fn keep_until(&self, person: &Person<'_>) -> Option<Day> {
+        let last = person.contributions().filter_map(|one| {
+            let entitled = self.entitlement(&one.key.agreement)?;
+            entitled.keep_until(self.book, &self.facts(person, &one))
+        });
+        last.max()
+    }
+
     /// What the agreements ask of a contribution.
     fn facts<'c>(
         &self,

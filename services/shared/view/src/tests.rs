@@ -4,6 +4,7 @@ mod area;
 mod children;
 mod clocks;
 mod cohort;
+mod delivered;
 mod disputes;
 mod explained;
 mod files;

@@ -1,5 +1,6 @@
 //! Whose rows stand on `view.<view>.<organisation>`: an organisation has one topic of a view, and one role of it sees what stands there.
 
+use super::{ContributionFacts, Entitlement, kept_until};
 use crate::agreement::{Delivery, Mode};
 use crate::state::{AgreementBook, History};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +79,25 @@ pub fn recipients(
         .into_iter()
         .filter_map(|one| Some((one.clone(), delivered(book, one, of, today)?)))
         .collect()
+}
+
+impl Entitlement {
+    /// The last day on which a contribution may be kept, by the retention of the versions that count and its own last day; `None`: it may not be
+    /// shown at all.
+    pub fn keep_until(
+        &self,
+        book: &AgreementBook,
+        contribution: &ContributionFacts<'_>,
+    ) -> Option<Day> {
+        self.readable(book, contribution).ok()?;
+        let history = book.agreement(contribution.agreement)?;
+        let released = history.edition(contribution.version)?;
+        let (current, _) = history.in_force(contribution.source, self.today).ok()?;
+        let kept = [&self.edition, released, current]
+            .into_iter()
+            .map(|edition| kept_until(&edition.agreement, contribution.occurred_on));
+        kept.chain(contribution.not_after).min()
+    }
 }
 
 #[cfg(test)]
