@@ -391,9 +391,9 @@ impl Reads {
             }
             let (record, done) = work(Arc::clone(&agreements), through.wall).await?;
             if self.put_on_record(&record, agreements.next_offset).await? {
-                // Refuses when the bound is over by now. What the answer states is what it was worked out from, as its record says: a round
-                // that ended meanwhile has applied what is not in it.
-                served.bound.check(Monotonic::now())?;
+                // What the answer states is what it was worked out from, as its record says: a round that ended meanwhile has applied what is
+                // not in it. So it is the age of the former that is asked again.
+                served.bound.still(through, Monotonic::now())?;
                 return Ok((done, through.wall));
             }
         }

@@ -70,16 +70,29 @@ impl Bound {
     /// # Errors
     /// When it is not: nothing may be answered.
     pub fn check(&self, now: Monotonic) -> Result<Through, BoundExceeded> {
-        let through = *self.through.read();
+        let shown = *self.through.read();
+        let through = shown.ok_or_else(|| self.exceeded())?;
+        self.still(through, now)?;
+        Ok(through)
+    }
+
+    /// Whether what was worked out under this instant may be told at `now`: a newer one that was reached meanwhile is not in it.
+    ///
+    /// # Errors
+    /// When it is too old.
+    pub fn still(&self, through: Through, now: Monotonic) -> Result<(), BoundExceeded> {
         // A machine that slept, or was stopped with its clocks, has a monotonic clock that knows nothing of it.
         let limit = i64::try_from(self.limit.as_micros()).unwrap_or(i64::MAX);
-        let passed = |through: &Through| (self.wall)().micros() - through.wall.micros();
-        through
-            .filter(|through| now.saturating_duration_since(through.monotonic) <= self.limit)
-            .filter(|through| passed(through) <= limit)
-            .ok_or(BoundExceeded {
-                limit_ms: self.limit.as_millis(),
-            })
+        let passed = (self.wall)().micros() - through.wall.micros();
+        let kept =
+            now.saturating_duration_since(through.monotonic) <= self.limit && passed <= limit;
+        kept.then_some(()).ok_or_else(|| self.exceeded())
+    }
+
+    const fn exceeded(&self) -> BoundExceeded {
+        BoundExceeded {
+            limit_ms: self.limit.as_millis(),
+        }
     }
 
     /// A round that began then is complete.

@@ -226,7 +226,7 @@ impl Hub {
         // Asked before anything is looked at: rows state no newer bound than they show.
         let through = self.served.bound.check(Monotonic::now()).ok();
         let look = Look {
-            through: through.map(|through| through.wall),
+            through,
             served: &self.served,
             touched: &self.touched,
             viewer: &self.viewer,

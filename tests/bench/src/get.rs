@@ -91,9 +91,9 @@ struct Town {
 }
 
 impl Town {
-    fn cpu(&self) -> Result<[f64; 2], NoFigure> {
+    fn cpu(&self) -> Result<(f64, f64), NoFigure> {
         let [client, materialiser] = self.pids;
-        Ok([cpu::seconds(client)?, cpu::seconds(materialiser)?])
+        Ok((cpu::seconds(client)?, cpu::seconds(materialiser)?))
     }
 }
 
@@ -119,8 +119,8 @@ pub async fn run(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, No
         let before = town.cpu()?;
         let reads = open_loop(&town, (per_second, seconds * 1_000), &mut rng).await?;
         let (after, count) = (town.cpu()?, f64::from(u32::try_from(reads.len())?));
-        let [client, materialiser] =
-            std::array::from_fn(|at| (after[at] - before[at]) * 1e6 / count);
+        let a_read = |(after, before): (f64, f64)| (after - before) * 1e6 / count;
+        let (client, materialiser) = (a_read((after.0, before.0)), a_read((after.1, before.1)));
         eprintln!(
             "{NAME} run {number}: p50 {:.2} ms, p99 {:.2} ms of {} reads; µs of processor a read: client {client:.0}, materialiser {materialiser:.0}",
             at(&reads, 50),

@@ -67,6 +67,25 @@ fn a_bound_refuses_until_it_is_shown_and_again_once_it_is_too_old() {
     assert_eq!(late.unwrap_err(), BoundExceeded { limit_ms: 10_000 });
 }
 
+/// A read whose record took long: rounds went on meanwhile, but its rows were worked out before them.
+#[test]
+fn what_was_worked_out_too_long_ago_is_refused_though_a_newer_round_is_complete() {
+    let limit = Duration::from_secs(10);
+    let bound = Bound::new(limit).by(|| Instant(5));
+    let began = Monotonic::now();
+    let at = |monotonic| Through {
+        wall: Instant(5),
+        monotonic,
+    };
+    bound.complete(at(began));
+    let under = bound.check(began).unwrap();
+    bound.complete(at(began + limit));
+    let later = began + limit + Duration::from_millis(1);
+    assert!(bound.check(later).is_ok());
+    assert!(bound.still(under, began + limit).is_ok());
+    assert!(bound.still(under, later).is_err());
+}
+
 /// The monotonic clock of a machine that slept for an hour, or was stopped and resumed with its clocks, did not move.
 #[test]
 fn a_machine_that_slept_refuses_until_a_round_is_shown_again() {

@@ -8,6 +8,7 @@ use crate::answer::Served;
 use crate::audit::Audit;
 use crate::board::Board;
 use crate::book::{Book, Known as Agreements};
+use crate::bound::Through;
 use crate::clock;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
@@ -246,7 +247,7 @@ impl Publisher {
             lane.done(step);
             return Ok(true);
         }
-        let looked = (through.ok().map(|through| through.wall), disputes.as_of());
+        let looked = (through.ok(), disputes.as_of());
         self.disclose(owned, now, of, (&viewer, &plain), (step, looked))?;
         Ok(true)
     }
@@ -258,7 +259,7 @@ impl Publisher {
         now: &Now,
         of: &Of<'_>,
         (viewer, plain): (&Viewer, &str),
-        (step, (through, reads_next)): (Step, (Option<Instant>, i64)),
+        (step, (through, reads_next)): (Step, (Option<Through>, i64)),
     ) -> Result<(), PublishError> {
         let view = &of.served.view;
         let (mut shape, mut entitlements) = (None, Vec::new());
@@ -275,13 +276,13 @@ impl Publisher {
             shape: shape.as_ref().map(|(shape, id)| (&**shape, *id)),
             agreements: (&now.agreements, &entitlements),
             now: now.at,
-            through,
+            through: through.map(|through| through.wall),
             reads_next,
         };
         let (mut records, record) = disclosure.records(&step)?;
         records.push(self.audit.read_record(&record, now.at)?);
         let writer = (view.name.clone(), of.number);
-        let ready = || self.may_commit(now, of);
+        let ready = || self.may_commit(now, of, through);
         match self.write(owned, &writer, records, ready) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
@@ -338,7 +339,7 @@ impl Publisher {
     }
 
     /// The last look before rows are visible: no newer agreement, the bound kept, the view still the one that serves.
-    fn may_commit(&self, now: &Now, of: &Of<'_>) -> bool {
+    fn may_commit(&self, now: &Now, of: &Of<'_>, through: Option<Through>) -> bool {
         let applied = now.agreements.next_offset;
         let asked = self.runtime.block_on(async {
             let end = self.book.end().await.ok()?;
@@ -349,7 +350,8 @@ impl Publisher {
             }
             Some(())
         });
-        let kept = of.role.is_none() || of.served.bound.check(Monotonic::now()).is_ok();
+        let fresh = |through| of.served.bound.still(through, Monotonic::now()).is_ok();
+        let kept = of.role.is_none() || through.is_some_and(fresh);
         let same_day = clock::now().london_day() == now.at.london_day();
         asked.is_some() && kept && same_day && self.board.serves(of.served)
     }

@@ -7,6 +7,7 @@
 use super::stream::{Next, facts, record};
 use super::{Cursor, Hub, Token};
 use crate::answer::{Ask, Reads};
+use crate::bound::Through;
 use crate::convert;
 use parking_lot::Mutex;
 use std::time::{Instant as Monotonic, SystemTime};
@@ -160,12 +161,12 @@ impl Hub {
     }
 
     /// What comes next for streams that stand so; `None`: each of them goes on alone.
-    fn together(&self, stand: &Stand) -> Option<(Next, walbrook_domain::Instant)> {
-        let through = self.served.bound.check(Monotonic::now()).ok()?;
+    fn together(&self, stand: &Stand) -> Option<(Next, Through)> {
         let (delta, basis) = self
             .since(Some(stand.cursor), super::stream::MOST_TOLD)
             .ok()??;
-        let through = basis.through?.min(through.wall);
+        let through = basis.through?;
+        self.served.bound.still(through, Monotonic::now()).ok()?;
         let agreements = &basis.agreements;
         let same = agreements.next_offset == stand.agreements_next
             && basis.at.london_day() == stand.on
@@ -187,7 +188,7 @@ impl Hub {
         &self,
         mut asks: Vec<(Member, Room)>,
         next: &Next,
-        through: walbrook_domain::Instant,
+        through: Through,
         reads: &Reads,
     ) -> Option<Vec<Member>> {
         for (member, _) in &mut asks {
@@ -200,12 +201,12 @@ impl Hub {
             reader: member.ask.viewer.reader.clone(),
             case_reference: member.ask.case_reference.clone(),
         });
-        let mut record = record(self, &first.0.ask, next, through);
+        let mut record = record(self, &first.0.ask, next, through.wall);
         record.told_too = too.collect();
         let agreements_next = next.basis.agreements.next_offset;
         let recorded = reads.put_on_record(&record, agreements_next).await;
-        let bound = self.served.bound.check(Monotonic::now());
-        let (Ok(true), Ok(_)) = (recorded, bound) else {
+        let bound = self.served.bound.still(through, Monotonic::now());
+        let (Ok(true), Ok(())) = (recorded, bound) else {
             for (member, _) in asks {
                 member.goes_alone();
             }
@@ -230,7 +231,7 @@ impl Hub {
             facts: None,
         };
         let told = asks.into_iter().map(|(mut member, room)| {
-            let facts = facts(&member.ask, next.basis.at, through);
+            let facts = facts(&member.ask, next.basis.at, through.wall);
             room.send(Ok(proto::WatchRowsResponse {
                 facts: Some(facts),
                 ..answer.clone()

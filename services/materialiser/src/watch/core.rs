@@ -3,6 +3,7 @@
 use super::touched::{Marks, Touches};
 use crate::answer::Served;
 use crate::book::Known as Agreements;
+use crate::bound::Through;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub struct Basis {
     /// Next offset of `audit.reads` that marks of disputed cells do not stand on.
     pub reads_next: i64,
     /// Through when grounds were applied when the look began; `None`: that was not shown then.
-    pub through: Option<Instant>,
+    pub through: Option<Through>,
 }
 
 /// What came after a place.
@@ -112,7 +113,7 @@ pub struct Look<'a> {
     /// What is disputed.
     pub disputes: Arc<Disputes>,
     /// Through when grounds are applied.
-    pub through: Option<Instant>,
+    pub through: Option<Through>,
 }
 
 /// What was found.

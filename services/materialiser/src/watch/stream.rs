@@ -160,18 +160,17 @@ impl Stream {
                 return Err(ReadError::TokenExpired.into());
             }
             let served = Arc::clone(&self.seat.served);
-            let through = served
+            served
                 .bound
                 .check(Monotonic::now())
                 .map_err(ReadError::from)?;
             let Some(next) = self.next()? else {
                 return Ok(false);
             };
-            let Some(shown) = next.basis.through else {
+            // Rows state no newer bound than the look that they come from.
+            let Some(through) = next.basis.through else {
                 return Ok(false);
             };
-            // Rows state no newer bound than the look that they come from.
-            let through = shown.min(through.wall);
             let agreements_next = next.basis.agreements.next_offset;
             if !served.is_allowed(&next.basis.agreements) {
                 return Err(ReadError::NotPinned.into());
@@ -187,7 +186,7 @@ impl Stream {
             let mut ask = self.ask.clone();
             ask.read_id = uuid::Uuid::new_v4().to_string();
             ask.evaluated_at = next.basis.at;
-            let record = record(&self.seat, &ask, &next, through);
+            let record = record(&self.seat, &ask, &next, through.wall);
             let reads = self.watches.reads();
             if !reads.put_on_record(&record, agreements_next).await? {
                 self.await_look().await?;
@@ -198,11 +197,11 @@ impl Stream {
             }
             served
                 .bound
-                .check(Monotonic::now())
+                .still(through, Monotonic::now())
                 .map_err(ReadError::from)?;
             let more = next.delta.more;
             let in_step = stand(&next);
-            let answer = self.answer(ask, next, through);
+            let answer = self.answer(ask, next, through.wall);
             // A client that reads slowly holds this stream back; what changes meanwhile is told as it is by then.
             let _ = self.to.send(Ok(answer)).await;
             self.told = Some(agreements_next);
