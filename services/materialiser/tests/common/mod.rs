@@ -9,6 +9,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+pub mod delivered;
 pub mod made;
 pub mod running;
 

@@ -11,10 +11,10 @@ use walbrook_proto::view::v1::*;
 use walbrook_testkit::process::{Launch, Running as Child};
 
 /// Numbers that follow from a seed.
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
-    fn below(&mut self, most: u64) -> u64 {
+    pub fn below(&mut self, most: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -26,7 +26,7 @@ impl Chance {
     }
 }
 
-fn any(chance: &mut Chance) -> Step {
+pub fn any(chance: &mut Chance) -> Step {
     let person = 1 + chance.small(PEOPLE);
     if chance.below(6) == 0 {
         return Step::Withdrew { person };

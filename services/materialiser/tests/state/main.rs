@@ -1,4 +1,5 @@
-//! State and recovery on real Kafka: stores that are deleted, damaged or full, retention, a standby, versions that take each other's places, kill -9.
+//! State and recovery on real Kafka: stores that are deleted, damaged or full, retention, a standby, versions that take each other's places,
+//! topics that two processes deliver to, kill -9.
 
 #![allow(
     clippy::expect_used,
@@ -11,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod delivered;
 mod drills;
 mod faults;
 mod killed;

@@ -74,6 +74,13 @@ fn contacts(steps: &[Step], person: u8) -> BTreeMap<u8, u8> {
     last
 }
 
+/// Who has something to be shown at the end.
+pub fn shown_people(steps: &[Step]) -> Vec<u8> {
+    let mut all: Vec<u8> = (1..=PEOPLE).collect();
+    all.retain(|person| must(steps, *person).is_some());
+    all
+}
+
 /// Contacts in 28 days and in a year, and days since the last one; `None`: nothing to show.
 type Shown = Option<[i64; 3]>;
 
