@@ -204,7 +204,7 @@ fn what_a_disclosure_lies_about_is_found() {
 }
 
 /// What is planted where a row stands, and what it is.
-type Lie = (&'static str, fn(&mut Held, &Spot));
+type Planted = (&'static str, fn(&mut Held, &Spot));
 
 /// Where the first row stands.
 fn row(held: &Held) -> Spot {
@@ -215,7 +215,7 @@ fn row(held: &Held) -> Spot {
 fn what_stands_on_a_topic_against_its_disclosures_is_found() {
     let run = delivered_run();
     let spot = row(&run);
-    let lies: [Lie; 7] = [
+    let lies: [Planted; 7] = [
         ("a row without a disclosure", |held, spot| {
             let id = read_id(900);
             let one = stands(&[9; 16], &id, Some((&[1; 32], &[0])));
