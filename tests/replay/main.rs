@@ -8,6 +8,8 @@
     reason = "a test and its helpers fail by panicking"
 )]
 
+#[path = "../simulation/copies.rs"]
+mod copies;
 #[allow(dead_code, reason = "shared with the simulation, which uses the rest")]
 #[path = "../simulation/disk.rs"]
 mod disk;
@@ -110,11 +112,14 @@ fn committed(world: &World, plain: &str) -> usize {
 /// The run's log as the auditor reads it.
 fn source(world: &World) -> impl LogSource + use<> {
     let table = walbrook_eventlog::topics::table(&world.city.namespace, world::PARTITIONS);
+    let later = (2..=copies::LAST).map(|one| copies::partitions(world, one)[0].topic.clone());
+    let later: Vec<_> = later.collect();
     let counts = move |name: &str| {
-        table
-            .iter()
-            .find(|topic| topic.name == name)
+        let of_table = table.iter().find(|topic| topic.name == name);
+        let is_later = later.iter().any(|topic| **topic == *name);
+        of_table
             .map(|topic| topic.partitions)
+            .or(is_later.then_some(world::PARTITIONS))
     };
     LiveSource::new(
         world.city.namespace.clone(),

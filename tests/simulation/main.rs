@@ -14,7 +14,9 @@
 
 mod bench;
 mod checker;
+mod copies;
 mod disk;
+mod generations;
 mod group;
 mod memory;
 #[cfg(feature = "planted-faults")]
@@ -46,6 +48,7 @@ fn run_of(seed: u64, manner: Manner) -> Result<World, Broken> {
     }
     world.settle()?;
     checker::check(&world)?;
+    generations::check(&world)?;
     disk::check(&world)?;
     Ok(world)
 }
@@ -91,10 +94,26 @@ fn none_is_broken_where_the_clocks_of_the_log_differ() {
 }
 
 #[test]
+fn none_is_broken_where_the_shared_topic_goes_from_generation_to_generation() {
+    run_all(0..200, Manner::Generations);
+}
+
+/// The generation that is in force at the end of each history.
+#[test]
+fn histories_come_to_later_generations() {
+    let of = |seed| run_of(seed, Manner::Generations).unwrap().stage();
+    let last = (0..12).filter_map(of).map(|stage| stage.in_force());
+    let last: Vec<u32> = last.collect();
+    println!("{last:?}");
+    assert!(last.len() > 8 && last.iter().any(|one| *one == copies::LAST), "{last:?}");
+}
+
+#[test]
 #[ignore = "ten thousand histories take minutes: `make nightly`"]
 fn no_promise_is_broken_in_10_000_histories() {
     run_all(500..10_500, Manner::Usual);
     run_all(200..1_200, Manner::ClocksApart);
+    run_all(200..1_200, Manner::Generations);
 }
 
 /// The log's clock was set back between an event, released as was right, and a suspension that bears an earlier time; then the agreement was resumed.

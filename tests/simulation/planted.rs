@@ -12,9 +12,9 @@ fn caught(fault: PlantedFault) -> Option<(u64, String)> {
     // What another log left behind was made without faults.
     crate::disk::foreign();
     plant(Some(fault));
-    // A seed is two histories.
-    let histories =
-        (0..SEEDS).flat_map(|seed| [(seed, Manner::Usual), (seed, Manner::ClocksApart)]);
+    // A seed is three histories.
+    let manners = [Manner::Usual, Manner::ClocksApart, Manner::Generations];
+    let histories = (0..SEEDS).flat_map(|seed| manners.map(|manner| (seed, manner)));
     let found = histories.into_iter().find_map(|(seed, manner)| {
         match std::panic::catch_unwind(|| run_of(seed, manner).map(drop)) {
             Ok(Ok(())) => None,

@@ -1,6 +1,7 @@
 //! A broker process of the simulation: its view of the control plane, and members that run the broker's own machine. What a machine asks for is
 //! done here one thing at a time, so that anything may happen between any two.
 
+use crate::copies::Copies;
 use crate::disk::Disk;
 use crate::group::Group;
 pub use crate::memory::SimClients;
@@ -25,6 +26,7 @@ use walbrook_broker::enforce::member::last_page;
 use walbrook_broker::enforce::planted::{PlantedFault, planted};
 use walbrook_broker::enforce::snapshot::Snapshots;
 use walbrook_broker::enforce::stamp::CommittedStamp;
+use walbrook_broker::generations::copier::{self, GROUP};
 use walbrook_domain::Instant;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
 use walbrook_eventlog::{
@@ -97,6 +99,8 @@ pub struct Process {
     pub members: Vec<SimMember>,
     /// What it keeps through its death, unless the seed loses it.
     pub disk: Disk,
+    /// What it copies to the next generation.
+    pub copies: Copies,
     /// How far its clock is off, ms.
     pub skew_ms: i64,
     elapsed: Duration,
@@ -162,6 +166,7 @@ impl Process {
             clients: SimClients(log.clone()),
             members,
             disk,
+            copies: Copies::default(),
             skew_ms: 0,
             elapsed: Duration::ZERO,
         }
@@ -278,6 +283,13 @@ impl SimMember {
                 Ok(world.log.stable_ends(&asked))
             } else {
                 world.log.clone().high_watermarks(&asked, Duration::ZERO)
+            }),
+            Effect::AskCopied(asked) => Input::Copied(if world.fails() {
+                Err(fault(Severity::Transient))
+            } else {
+                let (mut ends, mut positions) = (world.log.clone(), world.log.clone());
+                let group = world.setting.namespace.name(GROUP);
+                copier::compare(&asked, &group, &mut ends, &mut positions)
             }),
             Effect::Apply { .. } => Input::Applied(self.apply(feed, world)),
             Effect::Hold => {

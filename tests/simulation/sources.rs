@@ -135,6 +135,8 @@ pub enum Manner {
     #[allow(dead_code, reason = "what the replay tests run")]
     /// Everything, and the log's clock is never set back further than the audit of the epoch allows for: it goes by the log's times.
     Audited,
+    /// The same, and the shared topic goes from generation to generation.
+    Generations,
 }
 
 pub struct Sources {
@@ -189,6 +191,16 @@ impl Sources {
         assert_eq!(log.stable_ends(&[at]), [founding_end()]);
     }
 
+    /// Whether something of the control plane is open.
+    pub const fn writes_control(&self) -> bool {
+        self.control.open.is_some()
+    }
+
+    /// The control plane says something; it is acknowledged later.
+    pub fn say(&mut self, city: &City, fact: &ControlFact) {
+        self.control.begin(vec![city.control(fact)]);
+    }
+
     fn acknowledge_control(&mut self) {
         for (_, offset) in self.control.commit() {
             self.policy_end = self.policy_end.max(offset + 1);
@@ -220,7 +232,7 @@ impl Sources {
     pub fn jump(&mut self, log: &MemoryLog, ms: i64) {
         self.now_ms += match self.manner {
             Manner::Usual | Manner::ClocksApart => ms,
-            Manner::Audited => ms / 20,
+            Manner::Audited | Manner::Generations => ms / 20,
         };
         log.set_now_ms(self.now_ms);
     }
@@ -263,7 +275,7 @@ impl Sources {
 
     const fn agreements_from(&self) -> u32 {
         match self.manner {
-            Manner::Usual | Manner::Audited => 17,
+            Manner::Usual | Manner::Audited | Manner::Generations => 17,
             Manner::ClocksApart => 14,
         }
     }
@@ -384,7 +396,7 @@ impl Sources {
         self.suspended = !self.suspended;
         let council = records::organisation(CAMDEN);
         let turned = match self.manner {
-            Manner::Usual | Manner::Audited => CONSENTED,
+            Manner::Usual | Manner::Audited | Manner::Generations => CONSENTED,
             Manner::ClocksApart => DUTY,
         };
         ControlFact::Agreement(AgreementFact::Standing(StandingChange {

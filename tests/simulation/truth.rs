@@ -65,6 +65,12 @@ pub struct Linked {
 }
 
 impl Truth {
+    /// The generation of the shared topic that is in force.
+    pub fn generation(&self) -> u32 {
+        let stage = self.state.pins().stage(records::PURPOSE);
+        stage.map_or(1, |stage| stage.in_force())
+    }
+
     /// For one p; nothing is applied yet.
     pub fn new(world: &World, number: i32) -> Self {
         let policy: Vec<ControlRecord> = world

@@ -52,6 +52,9 @@ pub struct World {
     /// A process that hangs, and until which step.
     stalled: (usize, usize),
     steps: usize,
+    /// What becomes of generations of the shared topic, where a history has any; apart from everything else, too.
+    pub generation_chance: ChaCha8Rng,
+    manner: Manner,
 }
 
 impl World {
@@ -62,10 +65,16 @@ impl World {
     pub fn of(seed: u64, manner: Manner) -> Self {
         let city = City::new("sim", PARTITIONS);
         let table = topics::table(&city.namespace, PARTITIONS);
+        let later = (2..=crate::copies::LAST).map(|generation| {
+            city.topic(&walbrook_eventlog::chain::topic(records::PURPOSE, generation))
+        });
+        let later: Vec<String> = later.collect();
+        let later = later.iter().map(|name| (name.as_str(), PARTITIONS));
         let log = MemoryLog::new(
             table
                 .iter()
-                .map(|topic| (topic.name.as_str(), topic.partitions)),
+                .map(|topic| (topic.name.as_str(), topic.partitions))
+                .chain(later),
         );
         log.set_now_ms(START_MS);
         let mut setting = records::setting(&city);
@@ -90,6 +99,8 @@ impl World {
             disks: Vec::new(),
             stalled: (0, 0),
             steps: 0,
+            generation_chance: ChaCha8Rng::seed_from_u64(seed ^ 0x6e4),
+            manner,
         };
         world.sources.found(&world.city, &world.log);
         world.log.do_all_late();
@@ -114,6 +125,9 @@ impl World {
     /// One small thing happens.
     pub fn step(&mut self) {
         self.steps += 1;
+        if self.manner == Manner::Generations {
+            self.generation_step();
+        }
         match self.chance.random_range(0..10_000) {
             0..350 => self.sources.input(&self.city, &self.log),
             350..750 => self.sources.go_on(),
@@ -127,6 +141,18 @@ impl World {
             3_112..3_150 => self.jump(),
             3_150..3_200 => self.stall(),
             _ => self.member(),
+        }
+    }
+
+    fn generation_step(&mut self) {
+        match self.generation_chance.random_range(0..10_000) {
+            0..25 => self.turn_generation(true),
+            25..600 => {
+                let process = self.generation_chance.random_range(0..self.processes.len());
+                let member = self.generation_chance.random_range(0..2);
+                self.copy(process, member, 0.03);
+            }
+            _ => {}
         }
     }
 
@@ -256,6 +282,9 @@ impl World {
             for process in &mut self.processes {
                 process.feed(usize::MAX);
             }
+            if self.manner == Manner::Generations {
+                self.copy_what_is_left()?;
+            }
             if self.is_at_rest() {
                 return Ok(());
             }
@@ -286,6 +315,7 @@ impl World {
     fn is_at_rest(&self) -> bool {
         self.group.is_stable()
             && self.log.unwritten_markers() == 0
+            && (self.manner != Manner::Generations || self.generations_rest())
             && (0..PARTITIONS).all(|number| self.is_done(number))
     }
 

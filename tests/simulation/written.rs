@@ -3,7 +3,8 @@
 use crate::world::{Broken, World};
 use std::collections::BTreeMap;
 use walbrook_event::framing::unframe;
-use walbrook_eventlog::{InputPosition, Record, topics};
+use crate::generations::is_mark;
+use walbrook_eventlog::{InputPosition, Record, chain, topics};
 use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_tests::records::PURPOSE;
@@ -22,10 +23,15 @@ pub struct Written {
 /// When something stands outside of one, or without a page in it (P7).
 pub fn transactions(world: &World) -> Result<BTreeMap<i32, Vec<Written>>, Broken> {
     let mut by_id: BTreeMap<u64, Vec<Record>> = BTreeMap::new();
-    let shared = world.city.topic(&topics::shared(PURPOSE));
-    for (record, id) in world.log.committed_in_transactions(&shared) {
-        let id = id.ok_or("a shared record stands outside of any transaction")?;
-        by_id.entry(id).or_default().push(record);
+    for generation in 1..=crate::copies::LAST {
+        let shared = world.city.topic(&chain::topic(PURPOSE, generation));
+        for (mut record, id) in world.log.committed_in_transactions(&shared) {
+            let id = id.ok_or("a shared record stands outside of any transaction")?;
+            if chain::copied_from(&record).is_none() && !is_mark(&record) {
+                record.offset = chain::position(generation, record.offset);
+                by_id.entry(id).or_default().push(record);
+            }
+        }
     }
     let positions: BTreeMap<u64, Vec<InputPosition>> =
         world.log.committed_positions().into_iter().collect();

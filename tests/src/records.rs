@@ -334,7 +334,8 @@ impl City {
     }
 }
 
-fn pin(kind: PinKind, name: &str, schema_id: i32, content: &str) -> ControlFact {
+/// A pin.
+pub fn pin(kind: PinKind, name: &str, schema_id: i32, content: &str) -> ControlFact {
     ControlFact::Pin(PinFact {
         kind,
         name: name.into(),

@@ -18,6 +18,8 @@ pub struct Demand {
     pub ordinal: u64,
     /// Midnight UTC of the decision day, ms.
     pub day_ms: i64,
+    /// The generation of the purpose's topic on which it must stand.
+    pub generation: u32,
     /// What it must be.
     pub what: What,
 }

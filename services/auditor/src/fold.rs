@@ -55,7 +55,7 @@ impl<'a> Folds<'a> {
             if applied.topic != topic && !applied.topic.ends_with(&format!(".{topic}")) {
                 return Err("an offset of another topic".to_owned());
             }
-            if applied.next_offset > self.log.end(&topic, applied.partition) {
+            if !self.log.reaches(&topic, applied.partition, applied.next_offset) {
                 return Err(format!(
                     "{topic}[{}] only ends at {}",
                     applied.partition,

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use walbrook_event::dataset::{DatasetSchema, is_foreign};
 use walbrook_event::framing::unframe;
 use walbrook_event::headers;
-use walbrook_eventlog::{Namespace, Record, topics};
+use walbrook_eventlog::{Namespace, Record, chain, topics};
 use walbrook_policy::agreement::{Agreement, Delivery};
 use walbrook_proto::avro::AvroRecord as _;
 use walbrook_proto::control::v1::{AgreementProposed, AgreementSigned, PinSet};
@@ -74,6 +74,8 @@ pub fn gather(
             demanded.push(topic);
         }
     }
+
+    demanded.extend(later_generations(source)?);
 
     // Rows on topics stand with their disclosures: an end is asked for before the reads' end, and a later one after it.
     let views = views(source)?;
@@ -157,6 +159,21 @@ fn datasets(source: &mut dyn LogSource) -> Result<BTreeSet<String>, AuditError> 
             found.insert(schema.dataset().to_owned());
         }
     })?;
+    Ok(found)
+}
+
+/// The generations of purposes' topics beyond the first: they are in no table.
+fn later_generations(source: &mut dyn LogSource) -> Result<Vec<String>, AuditError> {
+    let mut found = Vec::new();
+    for purpose in topics::PURPOSES {
+        for generation in chain::FIRST + 1.. {
+            let topic = chain::topic(purpose, generation);
+            if source.partitions(&topic)? == 0 {
+                break;
+            }
+            found.push(topic);
+        }
+    }
     Ok(found)
 }
 

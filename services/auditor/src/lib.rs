@@ -25,6 +25,7 @@ pub mod dry_run;
 pub mod error;
 pub mod fold;
 pub mod gather;
+pub mod generations;
 pub mod grpc;
 pub mod links;
 mod live;

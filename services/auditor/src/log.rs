@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use walbrook_event::seal::{Plain, Seal};
 use walbrook_event::{framing, headers};
-use walbrook_eventlog::{Namespace, Record, topics};
+use walbrook_eventlog::{Namespace, Record, TopicPartition, chain, topics};
 use walbrook_proto::avro::AvroRecord;
 
 use crate::error::AuditError;
 use crate::gather::{Span, gather};
+use crate::generations;
 use crate::report::Report;
 use crate::source::LogSource;
 
@@ -20,6 +21,8 @@ pub struct Log {
     namespace: Option<Namespace>,
     records: BTreeMap<String, Vec<Vec<Record>>>,
     spans: BTreeMap<(String, i32), Span>,
+    /// Copies and marks of each generation of a purpose's topic, by partition, as they stand there.
+    copies: BTreeMap<(String, u32), Vec<Vec<Record>>>,
     seam: Seam,
 }
 
@@ -69,6 +72,11 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((purpose, chain::FIRST)) = chain::parse(&self.topic) {
+            let (generation, offset) = chain::split(self.offset);
+            let topic = chain::topic(purpose, generation);
+            return write!(f, "{topic}[{}]@{offset}", self.partition);
+        }
         write!(f, "{}[{}]@{}", self.topic, self.partition, self.offset)
     }
 }
@@ -83,17 +91,26 @@ impl Log {
         progress: &mut dyn FnMut(&Record),
     ) -> Result<Self, AuditError> {
         let mut records: BTreeMap<String, Vec<Vec<Record>>> = BTreeMap::new();
-        let spans = gather(source, &mut |record| {
+        let mut copies: BTreeMap<(String, u32), Vec<Vec<Record>>> = BTreeMap::new();
+        let spans = gather(source, &mut |mut record| {
             progress(&record);
-            let partitions = records.entry(record.at.topic.to_string()).or_default();
-            let at = usize::try_from(record.at.partition).unwrap_or(0);
-            if partitions.len() <= at {
-                partitions.resize_with(at + 1, Vec::new);
+            let topic = record.at.topic.to_string();
+            if let Some((purpose, generation)) = chain::parse(&topic) {
+                if generations::is_beside(&record, generation) {
+                    let of = copies.entry((purpose.to_owned(), generation)).or_default();
+                    return put(of, record);
+                }
+                // One history under the name of the first generation.
+                record.offset = chain::position(generation, record.offset);
+                record.at = TopicPartition::new(topics::shared(purpose), record.at.partition);
             }
-            if let Some(partition) = partitions.get_mut(at) {
-                partition.push(record);
-            }
+            put(records.entry(record.at.topic.to_string()).or_default(), record);
         })?;
+        for (topic, partitions) in &mut records {
+            if chain::parse(topic).is_some() {
+                partitions.iter_mut().for_each(|all| all.sort_by_key(|one| one.offset));
+            }
+        }
         let spans = spans
             .into_iter()
             .map(|span| ((span.topic.clone(), span.partition), span))
@@ -102,6 +119,7 @@ impl Log {
             namespace: Some(source.namespace().clone()),
             records,
             spans,
+            copies,
             seam: Seam::default(),
         })
     }
@@ -154,6 +172,7 @@ impl Log {
             .keys()
             .map(|(topic, _)| topic.clone())
             .filter(|topic| topic.starts_with(prefix))
+            .filter(|topic| chain::parse(topic).is_none_or(|(_, number)| number == chain::FIRST))
             .collect();
         names.dedup();
         names
@@ -177,6 +196,28 @@ impl Log {
             .map_or(0, |span| span.end)
     }
 
+    /// Whether a position was read up to: of a purpose's topic the end of its generation.
+    pub fn reaches(&self, topic: &str, partition: i32, position: i64) -> bool {
+        let Some((purpose, chain::FIRST)) = chain::parse(topic) else {
+            return position <= self.end(topic, partition);
+        };
+        let (generation, offset) = chain::split(position);
+        let of = chain::topic(purpose, generation);
+        self.spans.contains_key(&(of.clone(), partition)) && offset <= self.end(&of, partition)
+    }
+
+    /// Whether a topic was there to be read.
+    pub fn partition_is_known(&self, topic: &str) -> bool {
+        self.spans.contains_key(&(topic.to_owned(), 0))
+    }
+
+    /// Copies and marks of a partition of a generation, by offset.
+    pub fn copies(&self, purpose: &str, generation: u32, partition: i32) -> &[Record] {
+        let at = usize::try_from(partition).unwrap_or(usize::MAX);
+        let of = self.copies.get(&(purpose.to_owned(), generation));
+        of.and_then(|of| of.get(at)).map_or(&[], Vec::as_slice)
+    }
+
     /// The newest timestamp of any record, ms.
     pub fn newest_ms(&self) -> i64 {
         let partitions = self.records.values().flatten();
@@ -184,11 +225,33 @@ impl Log {
         last.map(|record| record.timestamp_ms).max().unwrap_or(0)
     }
 
+    /// Whether everything that demands a record was read, too.
+    pub fn is_settled(&self, record: &Record) -> bool {
+        let (topic, partition) = (&record.at.topic, record.at.partition);
+        match chain::parse(topic) {
+            None => record.offset < self.settled(topic, partition),
+            Some((purpose, _)) => {
+                let (generation, offset) = chain::split(record.offset);
+                offset < self.settled(&chain::topic(purpose, generation), partition)
+            }
+        }
+    }
+
     /// Below this offset everything must be accounted for.
     pub fn settled(&self, topic: &str, partition: i32) -> i64 {
         self.spans
             .get(&(topic.to_owned(), partition))
             .map_or(0, |span| span.settled)
+    }
+}
+
+fn put(partitions: &mut Vec<Vec<Record>>, record: Record) {
+    let at = usize::try_from(record.at.partition).unwrap_or(0);
+    if partitions.len() <= at {
+        partitions.resize_with(at + 1, Vec::new);
+    }
+    if let Some(partition) = partitions.get_mut(at) {
+        partition.push(record);
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Checked {
     SubjectRecords,
     /// Heartbeats paired with a page.
     Heartbeats,
+    /// Records copied to a new generation of a purpose's topic, each held against its source.
+    Copies,
     /// Records of open data.
     OpenRecords,
     /// Quarantined records.
@@ -100,6 +102,7 @@ impl Checked {
             Checked::Retractions => "retractions",
             Checked::SubjectRecords => "subject records",
             Checked::Heartbeats => "heartbeats",
+            Checked::Copies => "records copied to a new generation",
             Checked::OpenRecords => "open records",
             Checked::Quarantined => "quarantined records",
             Checked::Resubmissions => "quarantined events sent again",

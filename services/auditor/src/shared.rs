@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use walbrook_domain::{EventId, HandlePseudonym, Pseudonym};
 use walbrook_event::framing::unframe;
 use walbrook_event::headers::{self, ReleaseEnvelope};
-use walbrook_eventlog::Record;
+use walbrook_eventlog::{Record, chain};
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::shared::v1::{Heartbeat, Retraction, SubjectRecord};
 
@@ -44,13 +44,12 @@ impl SharedTopics<'_> {
     pub fn topic(&mut self, topic: &str) {
         for partition in 0..self.log.partitions(topic) {
             let mut order: HashMap<Vec<u8>, Order> = HashMap::new();
-            let settled = self.log.settled(topic, partition);
             let log = self.log;
             for record in log.records(topic, partition) {
                 match self.record(topic, record) {
                     Some((demand, handle)) => self.ordered(record, &demand, handle, &mut order),
                     // Beyond the first pass its page may not have been read.
-                    None if record.offset >= settled => {}
+                    None if !self.log.is_settled(record) => {}
                     None => self.report.differ(
                         "release",
                         Place::of(record),
@@ -94,6 +93,15 @@ impl SharedTopics<'_> {
                 Place::of(record),
                 "the order of its pages",
                 "a retraction and a release the other way round",
+            );
+        }
+        if topics_of_a_purpose(record) {
+            let (generation, _) = chain::split(record.offset);
+            self.report.equal(
+                "generation",
+                Place::of(record),
+                demand.generation,
+                generation,
             );
         }
         self.report.equal(
@@ -342,6 +350,10 @@ impl SharedTopics<'_> {
             self.schema(schema_id, name, record);
         }
     }
+}
+
+fn topics_of_a_purpose(record: &Record) -> bool {
+    chain::parse(&record.at.topic).is_some()
 }
 
 /// The trace id of a W3C `traceparent`.

@@ -14,7 +14,7 @@ use crate::pseudonyms::Pseudonyms;
 use crate::report::Report;
 use crate::shared::SharedTopics;
 use crate::walk::{Shared, Walk};
-use crate::{checkpoints, quarantine};
+use crate::{checkpoints, generations, quarantine};
 
 /// What an audit may be given beside the log.
 #[derive(Debug, Default)]
@@ -72,6 +72,7 @@ pub fn verify(log: &Log, options: &Options) -> Found {
         pseudonyms,
         report,
     );
+    generations::check(log, &policy, report);
     quarantine::check(log, quarantined, report);
     pseudonyms.check_across_purposes(report);
     crate::reads::check(log, &policy, options.now, report);

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use walbrook_domain::control::ControlRecord;
 use walbrook_domain::{Handle, Instant};
+use walbrook_eventlog::chain::Generations;
 use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::identity::v1::LinkRecord;
 
 use crate::control::Control;
+use crate::generations;
 use crate::demanded::{Demand, Demands, Key, What};
 use crate::links::{Change, Link, Links};
 use crate::log::{Log, Place, decode};
@@ -53,6 +55,8 @@ pub struct Walk<'a, 'b> {
     pub(crate) chain: Chain,
     pub(crate) group: Group,
     pub(crate) queue: Queue,
+    /// The generations that the page's transaction writes to.
+    generations: Generations,
 }
 
 /// What the pages of one transaction must settle.
@@ -147,6 +151,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             chain: Chain::default(),
             group: Group::default(),
             queue: Queue::default(),
+            generations: Generations::default(),
         }
     }
 
@@ -296,6 +301,16 @@ impl<'a, 'b> Walk<'a, 'b> {
             self.shared.report,
         );
         self.follow_queue(page, place);
+        self.generations = generations::of_page(page);
+        let in_force = generations::in_force(self.control.state());
+        if self.generations != in_force {
+            self.shared.report.differ(
+                "generation",
+                place,
+                format!("the generations in force at its stamp ({in_force})"),
+                &self.generations,
+            );
+        }
         let Some(now) = decided_at(page) else { return };
         self.group.page = Some((place.clone(), now));
         let report = &mut *self.shared.report;
@@ -377,6 +392,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             page: page.clone(),
             ordinal,
             day_ms: Self::day_ms(now),
+            generation: self.generations.of(topic.strip_prefix("shared.").unwrap_or_default()),
             what,
         };
         self.shared.demands.add(topic, key, demand);

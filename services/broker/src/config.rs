@@ -1,5 +1,6 @@
 //! The broker's own settings, beside the common ones.
 
+use crate::generations::keeper::Rule;
 use std::path::PathBuf;
 use walbrook_runtime::config::{Common, Section, Settings};
 
@@ -10,6 +11,8 @@ pub struct Config {
     pub views_dir: PathBuf,
     /// Members of the enforcement group in this process, one thread each.
     pub enforce_threads: usize,
+    /// When a new generation of a purpose's topic is begun.
+    pub generations: Rule,
     /// Under which address other broker processes reach this one, where that is not the one it listens on.
     pub advertise: Option<http::Uri>,
 }
@@ -35,6 +38,9 @@ impl Settings for Config {
             .path("views_dir")
             .unwrap_or_else(|| PathBuf::from("deploy/views"));
         let enforce_threads = section.integer("enforce_threads", 1..=64, 1);
+        let percent = section.integer("generation_superseded_percent", 1..=100, 50);
+        let least_offsets =
+            section.integer("generation_least_offsets", 1..=i64::MAX, 1_000_000);
         let advertise = match section.text("advertise") {
             None => None,
             Some(text) => {
@@ -50,6 +56,10 @@ impl Settings for Config {
         Some(Self {
             views_dir,
             enforce_threads: usize::try_from(enforce_threads?).ok()?,
+            generations: Rule {
+                percent: u8::try_from(percent?).ok()?,
+                least_offsets: least_offsets?,
+            },
             advertise,
         })
     }

@@ -53,6 +53,9 @@ pub enum ControlError {
         "the log did not confirm the change; send the same request again with the same idempotency key"
     )]
     NotWritten,
+    /// A generation of the topic is being filled or switched to.
+    #[error("a generation of this purpose's topic is under way: wait until it is in use (`walbrook generation list`)")]
+    UnderWay,
     /// Identity does not answer.
     #[error(
         "identity does not answer, and the person's record is found through it; send the same request again"
@@ -74,7 +77,7 @@ impl Coded for ControlError {
                 Illegal::SignedAlready { .. } => Code::Exists,
                 _ => Code::Stale,
             },
-            ControlError::Stale { .. } | ControlError::KeyReused => Code::Stale,
+            ControlError::Stale { .. } | ControlError::KeyReused | ControlError::UnderWay => Code::Stale,
             ControlError::NotFound { .. } => Code::NotFound,
             ControlError::Denied(_) => Code::Denied,
             ControlError::Busy => Code::Exhausted,
@@ -89,6 +92,7 @@ impl Coded for ControlError {
             ControlError::Invalid(_) => "REQUEST_INVALID",
             ControlError::Document(_) => "AGREEMENT_FAULTY",
             ControlError::Stale { .. } => "VERSION_STALE",
+            ControlError::UnderWay => "GENERATION_UNDER_WAY",
             ControlError::Illegal(illegal) => match illegal {
                 Illegal::VersionNotNext { .. }
                 | Illegal::GroundVersion { .. }

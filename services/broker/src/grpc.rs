@@ -2,6 +2,7 @@
 
 mod agreements;
 pub mod datasets;
+mod generations;
 mod grounds;
 mod schedules;
 
@@ -11,6 +12,7 @@ use crate::control::core::{Draft, Receipt};
 use crate::control::removals::Removals;
 use crate::control::writer::Desk;
 use crate::error::ControlError;
+use crate::generations::keeper::Places;
 use std::str::FromStr;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -46,6 +48,8 @@ pub struct Service {
     pub handles: Arc<dyn Handles>,
     /// Where datasets of others come to stand.
     pub datasets: Arc<dyn datasets::Admission>,
+    /// Where generations of purposes' topics stand.
+    pub generations: Arc<Places>,
     /// What views removed.
     pub removals: Removals,
     /// What time it is.
@@ -267,6 +271,20 @@ impl Control for Service {
         )?;
         let listed = self.registered().map_err(|error| status(&error))?;
         Ok(Response::new(listed))
+    }
+
+    async fn begin_generation(
+        &self,
+        request: Request<proto::BeginGenerationRequest>,
+    ) -> Result<Response<proto::ControlReceipt>, Status> {
+        self.next_generation(request).await
+    }
+
+    async fn list_generations(
+        &self,
+        request: Request<proto::ListGenerationsRequest>,
+    ) -> Result<Response<proto::ListGenerationsResponse>, Status> {
+        self.all_generations(request).await
     }
 
     async fn get_receipt(

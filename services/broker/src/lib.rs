@@ -4,6 +4,7 @@ pub mod config;
 pub mod control;
 pub mod enforce;
 pub mod error;
+pub mod generations;
 pub mod grpc;
 mod identity;
 pub mod quarantine;
@@ -17,6 +18,7 @@ use crate::control::removals::{self, Removals};
 use crate::control::snapshot::Snapshot;
 use crate::control::writer::{self, Desk, Parts, Role};
 use crate::error::{JournalError, StartError};
+use crate::generations::keeper::{Keeper, Places};
 use std::sync::Arc;
 use std::time::Duration;
 use walbrook_domain::Instant;
@@ -96,6 +98,7 @@ pub async fn run_sealed(
         seal,
     )?;
     context.readiness.ready(CONTRACTS);
+    let generations = keep_generations(&context, &kafka, &namespace, &config, &desk);
     let service = grpc::Service {
         desk: desk.clone(),
         catalogue,
@@ -108,6 +111,7 @@ pub async fn run_sealed(
             registry: Registry::new(&context.common.registry.to_string()),
             kafka: kafka.clone(),
         }),
+        generations,
         removals,
         clock: now,
     };
@@ -130,6 +134,36 @@ pub async fn run_sealed(
         )
         .await?;
     Ok(())
+}
+
+/// Looks after generations of purposes' topics.
+fn keep_generations(
+    context: &Context,
+    kafka: &Kafka,
+    namespace: &Namespace,
+    config: &Config,
+    desk: &Desk,
+) -> Arc<Places> {
+    let common = &context.common;
+    let places = Arc::new(Places {
+        kafka: kafka.clone(),
+        namespace: namespace.clone(),
+        partitions: common.partitions,
+        copies: (common.kafka.replication, common.kafka.min_insync),
+    });
+    let keeper = Keeper {
+        desk: desk.clone(),
+        places: Arc::clone(&places),
+        rule: config.generations,
+    };
+    let stop = context.shutdown.clone();
+    context
+        .tasks
+        .spawn(Kind::essential("generation-keeper"), async move {
+            keeper.run(stop).await;
+            Ok::<(), String>(())
+        });
+    places
 }
 
 /// The machine's clock, µs.

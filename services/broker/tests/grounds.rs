@@ -25,6 +25,7 @@ use walbrook_broker::control::registrar;
 use walbrook_broker::control::removals::Removals;
 use walbrook_broker::control::writer::{self, Desk, Parts};
 use walbrook_broker::error::ControlError;
+use walbrook_broker::generations::keeper::Places;
 use walbrook_broker::grpc::{Handles, Service};
 use walbrook_domain::control::{AgreementFact, AgreementProposed, ControlFact};
 use walbrook_domain::{Handle, Instant};
@@ -133,9 +134,9 @@ impl House {
         let asked = Arc::clone(&stop);
         let (writer, desk) = writer::writer(Parts {
             snapshot: None,
-            clients: Arc::new(kafka),
+            clients: Arc::new(kafka.clone()),
             format: Format {
-                namespace,
+                namespace: namespace.clone(),
                 schemas: Arc::new(ids),
             },
             catalogue: Arc::clone(&catalogue),
@@ -161,6 +162,12 @@ impl House {
             catalogue,
             handles: Arc::new(Records(records.collect())),
             datasets: Arc::new(NoPlaces),
+            generations: Arc::new(Places {
+                kafka,
+                namespace,
+                partitions: 1,
+                copies: (1, 1),
+            }),
             removals: Removals::default(),
             clock: now,
         };

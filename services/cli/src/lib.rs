@@ -16,6 +16,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod export;
 mod failure;
+pub mod generation;
 pub mod ground;
 pub mod heartbeat;
 pub mod identity;
@@ -61,6 +62,8 @@ pub enum Command {
     Agreement(agreement::AgreementArgs),
     /// What organisations publish: check, publish and show their schedules
     Schedule(schedule::ScheduleArgs),
+    /// New generations of purposes' topics: begin one, see how they stand
+    Generation(generation::GenerationArgs),
     /// Record that a person agrees, refuses, or takes it back
     Consent(consent::ConsentArgs),
     /// Record what stands in the way: objections, opt-outs, holds, restrictions, recalls, erasures, revoked readers
@@ -128,6 +131,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Topics(args) => cluster::topics::run(args).await,
         Command::Agreement(args) => agreement::run(args).await,
         Command::Schedule(args) => schedule::run(args).await,
+        Command::Generation(args) => generation::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ground(args) => ground::run(args).await,
         Command::Receipt(args) => consent::receipt::run(args).await,

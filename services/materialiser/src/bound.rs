@@ -7,6 +7,7 @@
 use crate::audit::{Audit, AuditError};
 use crate::clock;
 use crate::metrics::Metrics;
+use crate::setup::{Written, topic_of};
 use crate::shelf::Shelf;
 use crate::voice::Voice;
 use parking_lot::RwLock;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
 use walbrook_eventlog::position::Position;
-use walbrook_eventlog::{Committed, Ends, LogError, Positions, TopicPartition, topics};
+use walbrook_eventlog::{Committed, Ends, LogError, Positions, TopicPartition, chain, topics};
 use walbrook_proto::audit::v1::Removal;
 use walbrook_runtime::shutdown::Shutdown;
 
@@ -168,7 +169,9 @@ pub struct Rounds {
     pub policy: TopicPartition,
     /// `control.links`, all partitions in order.
     pub links: Vec<TopicPartition>,
-    /// The shared topic, all partitions in order.
+    /// The purpose.
+    pub purpose: String,
+    /// The first generation of its topic, all partitions in order.
     pub shared: Vec<TopicPartition>,
     /// Ends, through a client of its own.
     pub ends: Box<dyn Ends>,
@@ -215,12 +218,13 @@ impl Rounds {
         };
         let mut round = Round::new(policy_end, links_ends);
         let mut patience = Patience::new();
-        loop {
+        let written = loop {
             let committed =
                 self.positions
                     .committed(&self.group, &self.links, false, ASK_WITHIN)?;
             if round.broker_is_past(&committed) {
-                break;
+                // What p's before the switch have still to write comes before the end of the generation that the view must have passed.
+                break Written::of(&self.purpose, &committed).newest;
             }
             if stop.is_requested() {
                 return Ok(());
@@ -231,8 +235,8 @@ impl Rounds {
                     "the grounds bound waits for the broker to pass control.policy and control.links");
             }
             std::thread::sleep(PAUSE_WITHIN_ROUND);
-        }
-        let shared_ends = self.ends.high_watermarks(&self.shared, ASK_WITHIN)?;
+        };
+        let shared_ends = self.shared_ends(written)?;
         round.shared_ends(shared_ends.clone());
         let applied = self.shelf.applied();
         let mut patience = Patience::new();
@@ -252,6 +256,17 @@ impl Rounds {
         self.state(&ends)?;
         self.stated.1 = removed_before;
         Ok(())
+    }
+
+    /// The ends of a generation's topic, as positions.
+    fn shared_ends(&mut self, generation: u32) -> Result<Vec<i64>, LogError> {
+        let shared = self.shared.iter();
+        let asked: Vec<_> = shared
+            .map(|at| TopicPartition::new(topic_of(&at.topic, generation), at.partition))
+            .collect();
+        let ends = self.ends.high_watermarks(&asked, ASK_WITHIN)?;
+        let positions = ends.into_iter();
+        Ok(positions.map(|end| chain::position(generation, end)).collect())
     }
 
     /// Puts on record what is complete now and was not before: the receipt of every cause up to there.

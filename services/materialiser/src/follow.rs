@@ -1,5 +1,6 @@
 //! Follows `shared.<purpose>`: reads committed records, folds them, and keeps the store in step.
 
+mod chained;
 mod sweep;
 
 use crate::audit::{Audit, AuditError};
@@ -7,18 +8,19 @@ use crate::clock::now;
 use crate::keeping::Keeping;
 use crate::metrics::Metrics;
 use crate::notices::Causes;
+use crate::setup::topic_of;
 use crate::shelf::Shelf;
 use crate::store::{Owed, Store, StoreError, owed_for, owed_key};
 use crate::trace;
 use crate::versions::{Version, Versions, VersionsError};
 use crate::voice::Voice;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Day;
 use walbrook_event::{Found, Seal, framing, headers};
-use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition};
+use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition, chain};
 use walbrook_proto::audit::v1::Removal;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::shared::v1 as records;
@@ -69,8 +71,10 @@ pub type SchemaText = Box<dyn Fn(i32) -> Result<Option<String>, String> + Send>;
 pub struct Follower {
     /// Where it says whether it follows.
     pub part: &'static str,
-    /// Full topic name.
+    /// Full name of the first generation's topic.
     pub topic: Arc<str>,
+    /// The generation that the state was begun in: copies in later ones are of what it has.
+    pub began_in: u32,
     /// The state.
     pub shelf: Arc<Shelf>,
     /// The store behind it.
@@ -106,7 +110,18 @@ pub struct Follower {
     /// Words seen.
     pub names: Names,
     /// Records of a batch by partition: kept for the next one, so that its room is not given back and asked for again each time.
-    pub inputs: Vec<Vec<(i64, Input)>>,
+    pub inputs: Vec<Vec<Applied>>,
+}
+
+/// A record to be applied: where it stands, what it is named by as a cause, and what it says.
+pub type Applied = (i64, i64, Input);
+
+fn unreadable(record: &Record, problem: impl Into<String>) -> FollowError {
+    FollowError::Record {
+        at: record.at.to_string(),
+        offset: record.offset,
+        problem: problem.into(),
+    }
 }
 
 impl Follower {
@@ -152,27 +167,36 @@ impl Follower {
             .partitions()
             .iter()
             .zip(0..)
-            .map(|(held, number)| (self.at(number), held.read().next_offset))
+            .map(|(held, number)| {
+                let (generation, offset) = chain::split(held.read().next_offset);
+                (self.at(generation, number), offset)
+            })
             .collect();
         Ok(self.reader.assign(&starts)?)
     }
 
-    fn at(&self, partition: i32) -> TopicPartition {
-        TopicPartition::new(Arc::clone(&self.topic), partition)
+    fn at(&self, generation: u32, partition: i32) -> TopicPartition {
+        TopicPartition::new(topic_of(&self.topic, generation), partition)
     }
 
     fn batch(&mut self, records: &[Record], stop: &Shutdown) -> Result<(), FollowError> {
         let mut inputs = std::mem::take(&mut self.inputs);
         inputs.resize_with(self.shelf.partitions().len(), Vec::new);
-        self.read(records, &mut inputs, stop)?;
         let shelf = Arc::clone(&self.shelf);
-        let all: Vec<TopicPartition> = (0..).take(inputs.len()).map(|of| self.at(of)).collect();
-        let positions = self.reader.positions(&all);
+        let held = shelf.partitions().iter();
+        let generations: Vec<u32> = held.map(|of| chain::split(of.read().next_offset).0).collect();
+        let ended = self.read(records, (&mut inputs, &generations), stop)?;
+        let all = (0..).zip(&generations);
+        let all: Vec<TopicPartition> = all.map(|(of, generation)| self.at(*generation, of)).collect();
+        let positions = self.reader.positions(&all).into_iter().zip(&generations);
         let mut owed = false;
         let of_partitions = inputs.iter_mut().zip(positions).zip(0..);
-        for (held, ((inputs, position), number)) in shelf.partitions().iter().zip(of_partitions) {
-            // Markers and aborted records move the position on without a record.
-            let position = position.unwrap_or(0);
+        for (held, ((inputs, (position, generation)), number)) in
+            shelf.partitions().iter().zip(of_partitions)
+        {
+            // Markers and aborted records move the position on without a record; so does the end of a generation.
+            let position = chain::position(*generation, position.unwrap_or(0));
+            let position = ended.get(&number).copied().unwrap_or(position);
             let behind = held.read().next_offset;
             if inputs.is_empty() && position <= behind {
                 continue;
@@ -181,11 +205,11 @@ impl Follower {
             let mut removals = Vec::new();
             let next_offset = {
                 let mut held = held.write();
-                for (offset, input) in inputs.drain(..) {
+                for (place, cause, input) in inputs.drain(..) {
                     if let Some(removed) = held.state.apply(input, &mut changes) {
-                        removals.push((offset, removed));
+                        removals.push((cause, removed));
                     }
-                    held.next_offset = offset + 1;
+                    held.next_offset = place + 1;
                 }
                 held.next_offset = held.next_offset.max(position);
                 shelf.mark(number, &changes);
@@ -200,33 +224,43 @@ impl Follower {
         if owed {
             self.settle()?;
         }
+        if !ended.is_empty() {
+            self.start()?;
+        }
         self.metrics.followed(&shelf.topic, records.len());
         Ok(())
     }
 
-    /// What the records say, by partition.
+    /// What the records say, by partition; and where partitions go on whose generation is ended.
     fn read(
         &mut self,
         records: &[Record],
-        inputs: &mut [Vec<(i64, Input)>],
+        (inputs, generations): (&mut [Vec<Applied>], &[u32]),
         stop: &Shutdown,
-    ) -> Result<(), FollowError> {
+    ) -> Result<BTreeMap<i32, i64>, FollowError> {
         let (agreements, today) = (self.keeping.agreements(), self.keeping.today());
+        let mut ended = BTreeMap::new();
         for record in records {
+            let of = usize::try_from(record.at.partition);
+            let of = of.unwrap_or(usize::MAX);
+            let generation = generations.get(of).copied().unwrap_or(chain::FIRST);
+            let Some(cause) = self.cause(generation, record) else {
+                continue;
+            };
             let headers = record.headers.iter();
             let found: Found<'_> = headers.map(|header| (header.name, header.value)).collect();
+            if let Some(next) = chained::goes_on_at(record, &found)? {
+                ended.insert(record.at.partition, next);
+                continue;
+            }
             let input = trace::applying(&found).in_scope(|| self.input(record, &found, stop))?;
             let input = self.keeping.admit(input, &agreements, today);
-            let of = usize::try_from(record.at.partition);
-            let of = of.ok().and_then(|of| inputs.get_mut(of));
-            let of = of.ok_or_else(|| FollowError::Record {
-                at: record.at.to_string(),
-                offset: record.offset,
-                problem: "the topic had no such partition at the start".to_owned(),
+            let of = inputs.get_mut(of).ok_or_else(|| {
+                unreadable(record, "the topic had no such partition at the start")
             })?;
-            of.push((record.offset, input));
+            of.push((chain::position(generation, record.offset), cause, input));
         }
-        Ok(())
+        Ok(ended)
     }
 
     fn keep(
@@ -325,11 +359,7 @@ impl Follower {
         found: &Found<'_>,
         stop: &Shutdown,
     ) -> Result<Input, FollowError> {
-        let unreadable = |problem: String| FollowError::Record {
-            at: record.at.to_string(),
-            offset: record.offset,
-            problem,
-        };
+        let unreadable = |problem: String| unreadable(record, problem);
         let kind = found.text(headers::TYPE).unwrap_or_default();
         let (schema_id, body) = framing::unframe(record.value.as_deref())
             .map_err(|error| unreadable(error.to_string()))?;
@@ -337,6 +367,7 @@ impl Follower {
             records::Retraction::FULL_NAME,
             records::SubjectRecord::FULL_NAME,
             records::Heartbeat::FULL_NAME,
+            records::GenerationBegun::FULL_NAME,
         ];
         let release = !internal.contains(&kind);
         let is_needed = release

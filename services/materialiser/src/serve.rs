@@ -16,7 +16,7 @@ use crate::follow::Follower;
 use crate::keeping::Keeping;
 use crate::ledger::Ledger;
 use crate::notices::{Causes, Source};
-use crate::setup::{self, ViewFile};
+use crate::setup::{self, ViewFile, Written};
 use crate::shelf::Shelf;
 use crate::versions::{Files, Version, Versions};
 use crate::voice::{Said, Voice};
@@ -25,12 +25,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use tokio::sync::oneshot;
 use walbrook_domain::Purpose;
-use walbrook_eventlog::{TopicPartition, topics};
+use walbrook_eventlog::{Positions, TopicPartition, topics};
 use walbrook_runtime::readiness::Readiness;
 use walbrook_runtime::shutdown::Shutdown;
 use walbrook_runtime::task::Kind;
 use walbrook_view::order;
 
+const ASK_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks whether a new version may take its place.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
@@ -242,7 +243,11 @@ impl Parts<'_> {
     ) -> Result<Working, MaterialiserError> {
         let fingerprint = lane.fingerprint(self, &files);
         let ends = self.kafka.ends()?;
-        let (store, held) = setup::restore(&version, &fingerprint, ends, &lane.shared)?;
+        let (group, links) = (self.namespace.name("broker"), self.partitions(topics::LINKS));
+        let committed = self.kafka.positions().committed(&group, &links, false, ASK_WITHIN)?;
+        let written = Written::of(lane.purpose.as_str(), &committed);
+        let shared = (lane.shared.as_slice(), written);
+        let (store, held, began_in) = setup::restore(&version, &fingerprint, ends, shared)?;
         let causes = Arc::new(store.causes());
         let looks = self.metrics.looks(&lane.topic);
         let shelf = Arc::new(Shelf::new(lane.topic.clone(), held).counted(looks));
@@ -252,6 +257,7 @@ impl Parts<'_> {
         let follower = Follower {
             part: lane.part,
             topic: self.namespace.name(&lane.topic).into(),
+            began_in,
             shelf: Arc::clone(&shelf),
             store,
             version: version.clone(),
@@ -277,9 +283,10 @@ impl Parts<'_> {
             shelf: Arc::clone(&shelf),
             voice: Arc::clone(&voice),
             views: names,
-            group: self.namespace.name("broker"),
+            group,
             policy: self.single(topics::POLICY),
-            links: self.partitions(topics::LINKS),
+            links,
+            purpose: lane.purpose.to_string(),
             shared: lane.shared.clone(),
             ends: Box::new(self.kafka.ends()?),
             positions: Box::new(self.kafka.positions()),

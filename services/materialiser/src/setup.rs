@@ -10,9 +10,11 @@ use crate::versions::{Files, Version, Versions};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use walbrook_domain::{Day, Purpose, WorkingCalendar};
-use walbrook_eventlog::{Ends, Namespace, TopicPartition, topics};
+use walbrook_eventlog::position::Position;
+use walbrook_eventlog::{Committed, Ends, Namespace, TopicPartition, chain, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
 use walbrook_policy::Catalogue;
 use walbrook_proto::audit::v1::{
@@ -199,8 +201,39 @@ pub fn part(purpose: &Purpose) -> &'static str {
     }
 }
 
-/// Opens the store of a version and restores its states. A store that is ahead of the log belongs to another log and is emptied; a damaged
-/// one is deleted, and filled again too.
+/// The generations of a purpose's topic that partition numbers write to, by what they committed: the oldest and the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// A state begun here has everything that comes after.
+    pub oldest: u32,
+    /// Nothing is written beyond it.
+    pub newest: u32,
+}
+
+impl Written {
+    /// By the broker group's positions of every p.
+    pub fn of(purpose: &str, committed: &[Committed]) -> Self {
+        let each = committed.iter().map(|p| {
+            let position = p.metadata.parse::<Position>();
+            position.map_or(chain::FIRST, |position| position.generations.of(purpose))
+        });
+        Self {
+            oldest: each.clone().min().unwrap_or(chain::FIRST),
+            newest: each.max().unwrap_or(chain::FIRST),
+        }
+    }
+}
+
+/// The full name of a generation's topic; `first` is the first one's.
+pub fn topic_of(first: &Arc<str>, generation: u32) -> Arc<str> {
+    if generation == chain::FIRST {
+        return Arc::clone(first);
+    }
+    format!("{first}.g{generation}").into()
+}
+
+/// Opens the store of a version and restores its states, and the generation they were begun in. A store that is ahead of the log belongs to
+/// another log and is emptied; a damaged one is deleted, and filled again too.
 ///
 /// # Errors
 /// When the disk or the log fails: nothing of the purpose can be served then.
@@ -208,21 +241,19 @@ pub fn restore(
     version: &Version,
     fingerprint: &[u8; 32],
     mut ends: impl Ends,
-    shared: &[TopicPartition],
-) -> Result<(Store, Vec<Held>), MaterialiserError> {
+    (shared, written): (&[TopicPartition], Written),
+) -> Result<(Store, Vec<Held>, u32), MaterialiserError> {
     let path = version.store();
-    let ends = ends.high_watermarks(shared, ENDS_WITHIN)?;
     let opened = unwound(|| {
         Store::open(&path, fingerprint).and_then(|store| {
-            let held = held(&store, shared)?;
-            Ok((store, held))
+            let (held, began_in) = held(&store, shared, written)?;
+            Ok((store, held, began_in))
         })
     });
     match opened {
-        Some(Ok((store, held))) => {
-            let fits = |(held, end): (&Held, &i64)| held.next_offset <= *end;
-            if held.iter().zip(&ends).all(fits) {
-                return Ok((store, held));
+        Some(Ok((store, held, began_in))) => {
+            if fits(&held, &mut ends, shared, written)? {
+                return Ok((store, held, began_in));
             }
             tracing::warn!(store = %path.display(), "the view store is ahead of the log: it is another log's, and is filled again");
         }
@@ -237,18 +268,47 @@ pub fn restore(
     }
     version.delete_store()?;
     let store = Store::open(&path, fingerprint)?;
-    let held = held(&store, shared)?;
-    Ok((store, held))
+    let (held, began_in) = held(&store, shared, written)?;
+    Ok((store, held, began_in))
 }
 
-fn held(store: &Store, shared: &[TopicPartition]) -> Result<Vec<Held>, StoreError> {
-    shared
+/// Whether states stand nowhere behind the end of their partition.
+fn fits(
+    held: &[Held],
+    ends: &mut impl Ends,
+    shared: &[TopicPartition],
+    written: Written,
+) -> Result<bool, MaterialiserError> {
+    let places: Vec<(u32, i64)> = held.iter().map(|one| chain::split(one.next_offset)).collect();
+    if places.iter().any(|(generation, _)| *generation > written.newest) {
+        return Ok(false);
+    }
+    let asked: Vec<TopicPartition> = shared
         .iter()
-        .map(|at| {
-            let (state, next_offset) = store.restore(at.partition)?;
-            Ok(Held { state, next_offset })
+        .zip(&places)
+        .map(|(at, (generation, _))| {
+            TopicPartition::new(topic_of(&at.topic, *generation), at.partition)
         })
-        .collect()
+        .collect();
+    let found = ends.high_watermarks(&asked, ENDS_WITHIN)?;
+    Ok(places.iter().zip(found).all(|((_, offset), end)| *offset <= end))
+}
+
+fn held(
+    store: &Store,
+    shared: &[TopicPartition],
+    written: Written,
+) -> Result<(Vec<Held>, u32), StoreError> {
+    let restored = shared.iter().map(|at| store.restore(at.partition));
+    let restored: Vec<_> = restored.collect::<Result<_, StoreError>>()?;
+    let is_fresh = restored.iter().all(|(_, next_offset)| *next_offset == 0);
+    let began_in = store.began_in(if is_fresh { written.oldest } else { chain::FIRST })?;
+    let first = chain::position(began_in, 0);
+    let each = restored.into_iter().map(|(state, next_offset)| Held {
+        state,
+        next_offset: next_offset.max(first),
+    });
+    Ok((each.collect(), began_in))
 }
 
 /// Looks schemas up at the registry, from a thread.

@@ -53,6 +53,8 @@ pub struct Store {
 const FINGERPRINT: &[u8] = b"fingerprint";
 /// The London day on which everything in the folder was last written anew.
 const WRITTEN_ON: &[u8] = b"written-on";
+/// The generation of the purpose's topic that the state was begun in.
+const BEGAN_IN: &[u8] = b"began-in";
 /// That something was taken out since: its bytes may still stand in a file.
 const LEFT: &[u8] = b"left";
 
@@ -282,6 +284,20 @@ impl Store {
             .items
             .insert(WRITTEN_ON, today.0.to_be_bytes().as_slice());
         noted.map_err(|source| self.disk("write", source))
+    }
+
+    /// The generation of the purpose's topic that the state was begun in; noted the first time, as `now`.
+    ///
+    /// # Errors
+    /// When the disk fails, or what was noted is damaged.
+    pub fn began_in(&self, now: u32) -> Result<u32, StoreError> {
+        if let Some(noted) = self.get(BEGAN_IN)? {
+            let noted = <[u8; 4]>::try_from(noted.as_slice()).map(u32::from_be_bytes);
+            return noted.map_err(|_| self.damaged(CanonError { what: "generation" }));
+        }
+        let noted = self.items.insert(BEGAN_IN, now.to_be_bytes().as_slice());
+        noted.map_err(|source| self.disk("write", source))?;
+        Ok(now)
     }
 
     /// Whether something was taken out since everything in the folder was written anew, on another day than this. What is taken out of a

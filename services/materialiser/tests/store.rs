@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use walbrook_domain::*;
 use walbrook_eventlog::{Ends, LogError, TopicPartition};
-use walbrook_materialiser::setup;
+use walbrook_materialiser::setup::{self, Written};
 use walbrook_materialiser::store::Store;
 use walbrook_materialiser::versions::{Version, Versions};
 use walbrook_view::{Contribution, ContributionKey, Input, Partition, Retraction};
@@ -176,7 +176,13 @@ impl Ends for EndsAt {
 
 fn restored(version: &Version, end: i64) -> (Partition, i64) {
     let shared = [TopicPartition::new("t", 0)];
-    let (store, mut held) = setup::restore(version, &FINGERPRINT, EndsAt(end), &shared).unwrap();
+    let written = Written {
+        oldest: 1,
+        newest: 1,
+    };
+    let shared = (shared.as_slice(), written);
+    let (store, mut held, _) =
+        setup::restore(version, &FINGERPRINT, EndsAt(end), shared).unwrap();
     drop(store);
     let held = held.remove(0);
     (held.state, held.next_offset)

@@ -169,7 +169,7 @@ fn method(path: &str) -> &'static str {
 }
 
 /// The methods of the control service: what calls are counted by.
-const METHODS: [&str; 13] = [
+const METHODS: [&str; 15] = [
     "Propose",
     "Sign",
     "SetStanding",
@@ -183,6 +183,8 @@ const METHODS: [&str; 13] = [
     "ListSchedules",
     "RegisterDataset",
     "ListDatasets",
+    "BeginGeneration",
+    "ListGenerations",
 ];
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use walbrook_domain::{
 use walbrook_event::Projection;
 use walbrook_event::dataset::{DatasetSchema, is_foreign};
 use walbrook_event::raw::SubjectKind;
+use walbrook_eventlog::chain::{self, Generations};
 use walbrook_policy::agreement::Kind;
 use walbrook_policy::catalogue::Catalogue;
 use walbrook_policy::facts::{EventFacts, Subject};
@@ -42,6 +43,8 @@ pub struct Book {
     compiled: Compiled,
     /// Purposes of each organisation's subject records, made with the tables.
     purposes: BTreeMap<Organisation, Vec<Purpose>>,
+    /// The generations that are in force.
+    generations: Generations,
 }
 
 impl Book {
@@ -57,6 +60,7 @@ impl Book {
             paired: HashMap::new(),
             compiled: Compiled::default(),
             purposes: BTreeMap::new(),
+            generations: Generations::default(),
         }
     }
 
@@ -80,6 +84,11 @@ impl Book {
             }
             Change::Pin(PinKind::DecisionRules, _) => {
                 self.widenings.push((record.offset, Widening::Rules));
+            }
+            Change::Pin(PinKind::Generation, purpose) => {
+                let stage = self.state.pins().stage(&purpose);
+                let in_force = stage.map_or(chain::FIRST, |stage| stage.in_force());
+                self.generations.set(&purpose, in_force);
             }
             Change::Key(_) | Change::Reader(..) | Change::Pin(..) | Change::Schedule(_) => {}
         }
@@ -370,6 +379,14 @@ impl ControlView for Book {
                 is_foreign(name) && pin.sha256 == *schema_sha256 && of_dataset(pin)
             })
             .map(|(id, name, _)| (id, name.to_owned()))
+    }
+
+    fn generations(&self) -> Generations {
+        self.generations.clone()
+    }
+
+    fn generation(&self, purpose: &Purpose) -> u32 {
+        self.generations.of(purpose.as_str())
     }
 
     fn record_schema(&self, full_name: &str) -> Option<i32> {

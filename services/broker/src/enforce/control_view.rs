@@ -8,6 +8,7 @@ use walbrook_domain::{
 };
 use walbrook_event::Projection;
 use walbrook_event::raw::SubjectKind;
+use walbrook_eventlog::chain::Generations;
 use walbrook_policy::facts::{EventFacts, Subject};
 use walbrook_policy::outcome::Reason;
 pub use walbrook_policy::state::{GroundChange, SubjectGrounds};
@@ -151,6 +152,10 @@ pub trait ControlView {
     fn event_schema(&self, schema_id: i32) -> Option<Arc<PinnedEvent>>;
     /// Registry id and full name of the schema that is registered for a dataset of others with this text.
     fn dataset_schema(&self, dataset: &str, schema_sha256: &[u8; 32]) -> Option<(i32, String)>;
+    /// The generations of the purposes' topics that are in force.
+    fn generations(&self) -> Generations;
+    /// The generation of one purpose's topic that is in force.
+    fn generation(&self, purpose: &Purpose) -> u32;
     /// The registry id pinned for an internal record, by its full name.
     fn record_schema(&self, full_name: &str) -> Option<i32>;
 }

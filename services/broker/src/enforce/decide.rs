@@ -109,6 +109,7 @@ impl Partition {
             links_next: self.links.next_offset(),
             next_page: self.stamp.next_page,
             cursor: plan.cursor.clone(),
+            generations: control.generations(),
         };
         let before = self
             .topics
@@ -161,11 +162,22 @@ impl Partition {
         work.transaction.positions.push(InputPosition {
             at: TopicPartition::new(links, self.number),
             next_offset: stamp.links_next,
-            metadata: stamp.metadata(),
+            metadata: self.metadata(&stamp),
         });
         work.transaction.stamp = stamp;
         self.last_decided_at = now;
         Ok(work.transaction)
+    }
+
+    /// What is committed beside `control.links[p]`: the position, and what stands now.
+    fn metadata(&self, stamp: &Stamp) -> String {
+        let mut metadata = stamp.metadata();
+        let (mut mark, live) = (" live=", self.standing.live());
+        for (purpose, count) in live.filter(|(_, count)| *count > 0) {
+            metadata.push_str(&format!("{mark}{purpose}:{count}"));
+            mark = ",";
+        }
+        metadata
     }
 
     fn decide_topic(
@@ -336,7 +348,7 @@ impl Partition {
         let listed = self.subject_records(work, handle, link)?;
         if plain && !purposes.is_empty() {
             let made_from = MadeFrom(Some((Arc::clone(link), in_care)));
-            self.standing.of_mut(handle).made_from = made_from;
+            self.standing.made_from(handle, made_from);
         }
         Ok(listed)
     }
@@ -413,7 +425,7 @@ impl Partition {
             mask: grant.mask,
             not_after: grant.not_after,
         };
-        self.standing.of_mut(handle).releases.insert(name, released);
+        self.standing.release(handle, name, released);
         Ok(Some(written))
     }
 
@@ -461,7 +473,7 @@ impl Partition {
         let record = work.writer.retraction(handle, removal, reason)?;
         work.transaction.records.push(record);
         work.transaction.retractions += 1;
-        self.standing.of_mut(handle).remove(removal);
+        self.standing.remove(handle, removal);
         let handle_pseudonym = work.writer.key(&removal.purpose)?.handle(handle);
         Ok(PageRetraction {
             purpose: removal.purpose.to_string(),

@@ -20,6 +20,7 @@ use walbrook_domain::{
 use walbrook_event::framing::unframe;
 use walbrook_event::raw::SubjectKind;
 use walbrook_event::{control, headers};
+use walbrook_eventlog::chain::Generations;
 use walbrook_eventlog::{LogError, Reader, Record, Severity, TopicPartition};
 use walbrook_policy::facts::{EventFacts, Subject};
 use walbrook_policy::state::Grounds;
@@ -324,6 +325,14 @@ impl ControlView for Moving<'_> {
 
     fn dataset_schema(&self, dataset: &str, schema_sha256: &[u8; 32]) -> Option<(i32, String)> {
         self.0.read().dataset_schema(dataset, schema_sha256)
+    }
+
+    fn generations(&self) -> Generations {
+        self.0.read().generations()
+    }
+
+    fn generation(&self, purpose: &Purpose) -> u32 {
+        self.0.read().generation(purpose)
     }
 
     fn record_schema(&self, full_name: &str) -> Option<i32> {

@@ -6,19 +6,21 @@ use super::decide::Entropy;
 use super::feed::Feed;
 use super::lane::{LaneError, Past};
 use super::machine::{
-    Applied, Around, Built, Effect, Input, Machine, Polled, SettleStep, Settlement,
+    Applied, Around, Built, Copied, Effect, Input, Machine, Polled, SettleStep, Settlement,
 };
 use super::metrics::EnforceMetrics;
 use super::snapshot::Snapshots;
 use super::stamp::CommittedStamp;
-use std::collections::BTreeMap;
+use crate::generations::copier::{self, GROUP};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
 use walbrook_eventlog::{
-    Ends, GroupGeneration, GroupReader, LogError, NewRecord, Reader, Severity, TopicPartition,
-    Transactor, topics,
+    Ends, GroupGeneration, GroupReader, LogError, NewRecord, Positions, Reader, Severity,
+    TopicPartition, Transactor, topics,
 };
 use walbrook_runtime::readiness::Readiness;
 
@@ -47,6 +49,30 @@ pub struct Shared {
     pub clock: fn() -> Instant,
     /// Where snapshots of p are kept, if anywhere.
     pub snapshots: Option<Box<dyn Snapshots>>,
+    /// The partition numbers that this process works on.
+    pub owned: Owned,
+}
+
+/// The partition numbers that members of a process work on, as each of them says.
+#[derive(Debug, Default)]
+pub struct Owned(Mutex<(usize, BTreeMap<usize, Vec<i32>>)>);
+
+impl Owned {
+    /// One more member: its place here.
+    fn enter(&self) -> usize {
+        let mut all = self.0.lock();
+        all.0 += 1;
+        all.0
+    }
+
+    fn say(&self, member: usize, numbers: Vec<i32>) {
+        self.0.lock().1.insert(member, numbers);
+    }
+
+    /// All of them, ascending.
+    pub fn numbers(&self) -> BTreeSet<i32> {
+        self.0.lock().1.values().flatten().copied().collect()
+    }
 }
 
 /// What a thread that built p sends back.
@@ -110,7 +136,10 @@ pub struct Member {
     group: Box<dyn GroupReader>,
     links: Box<dyn Reader>,
     ends: Box<dyn Ends>,
+    positions: Box<dyn Positions>,
     entropy: Box<dyn Entropy + Send>,
+    /// Its place among the process's members.
+    place: usize,
     hands: BTreeMap<i32, Hand>,
     reports: (Sender<Report>, Receiver<Report>),
     started: Monotonic,
@@ -129,6 +158,8 @@ impl Member {
     ) -> Result<Self, LogError> {
         let links = shared.clients.reader()?;
         let ends = shared.clients.ends()?;
+        let positions = shared.clients.positions()?;
+        let place = shared.owned.enter();
         let now = Monotonic::now();
         Ok(Self {
             machine: Machine::new(Arc::clone(&shared.setting)),
@@ -136,7 +167,9 @@ impl Member {
             group,
             links,
             ends,
+            positions,
             entropy,
+            place,
             hands: BTreeMap::new(),
             reports: channel(),
             started: now,
@@ -217,6 +250,7 @@ impl Member {
                 self.marks.asked = Some(Monotonic::now());
                 Input::Ends(self.ends.high_watermarks(&asked, REQUEST_PATIENCE))
             }
+            Effect::AskCopied(asked) => Input::Copied(self.ask_copied(&asked)),
             Effect::Apply { policy, wait } => self.apply(policy, wait)?,
             Effect::ReadPast { number, wanted } => Input::Past(self.read_past(number, &wanted)),
             Effect::Write(number, records) => Input::Wrote(self.write(number, records)),
@@ -269,6 +303,7 @@ impl Member {
         self.say_readiness();
         self.measure_lag();
         self.hands.retain(|number, _| self.machine.knows(*number));
+        self.shared.owned.say(self.place, self.machine.numbers());
         let mut polled = Polled::default();
         let events = &mut polled.events;
         match self
@@ -300,6 +335,11 @@ impl Member {
             polled.built.push((report.number, report.attempt, result));
         }
         Ok(Input::Polled(polled))
+    }
+
+    fn ask_copied(&mut self, asked: &[TopicPartition]) -> Result<Copied, LogError> {
+        let group = self.shared.setting.namespace.name(GROUP);
+        copier::compare(asked, &group, self.ends.as_mut(), self.positions.as_mut())
     }
 
     fn apply(&mut self, policy: i64, wait: Duration) -> Result<Input, LogError> {

@@ -3,6 +3,7 @@
 use super::control_view::{ControlView, Grant, Setting};
 use super::error::Stop;
 use super::incoming::Readable;
+use super::planted::{PlantedFault, planted};
 use super::standing::Removal;
 use super::template::{KindOf, Own, Templates};
 use sha2::{Digest, Sha256};
@@ -13,7 +14,7 @@ use walbrook_event::PurposeKey;
 use walbrook_event::dataset::{self, RECORD_FIELD};
 use walbrook_event::framing::frame;
 use walbrook_event::headers::{self, Pairs};
-use walbrook_eventlog::{NewRecord, topics};
+use walbrook_eventlog::{NewRecord, chain, topics};
 use walbrook_proto::avro::AvroRecord;
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
@@ -75,6 +76,20 @@ impl<'a> Writer<'a> {
         now_ms.div_euclid(DAY_MS) * DAY_MS
     }
 
+    /// The topic of a purpose at the batch's epoch, and the name before its subjects: all generations have those of the first.
+    fn shared_topic(&self, purpose: &Purpose) -> (String, String) {
+        let namespace = &self.setting.namespace;
+        let generation = if planted(PlantedFault::WrittenToTheOldGeneration) {
+            chain::FIRST
+        } else {
+            self.control.generation(purpose)
+        };
+        (
+            namespace.name(&chain::topic(purpose.as_str(), generation)),
+            namespace.name(&topics::shared(purpose.as_str())),
+        )
+    }
+
     /// A release on `shared.<purpose>`.
     pub(super) fn release(
         &self,
@@ -103,11 +118,8 @@ impl<'a> Writer<'a> {
             event_type: &envelope.event_type,
         };
         let make = || {
-            let topic = self
-                .setting
-                .namespace
-                .name(&topics::shared(purpose.as_str()));
-            let data_schema = format!("{topic}-{}/{}", schema.shared_name, schema.shared_id);
+            let (topic, subject) = self.shared_topic(purpose);
+            let data_schema = format!("{subject}-{}/{}", schema.shared_name, schema.shared_id);
             (topic, data_schema)
         };
         let own = Own {
@@ -233,14 +245,11 @@ impl<'a> Writer<'a> {
         let subject: &[u8] = handle.as_ref().map_or(&[], |handle| handle.as_bytes());
         let sealed = self.setting.seal.seal(subject, body)?;
         let schema_id = self.schema_id(R::FULL_NAME)?;
-        let topic = self
-            .setting
-            .namespace
-            .name(&topics::shared(purpose.as_str()));
+        let (topic, subject) = self.shared_topic(purpose);
         let mut pairs = headers::internal(R::FULL_NAME, PROCESS, None, None);
         pairs.push((
             headers::DATA_SCHEMA,
-            format!("{topic}-{}/{schema_id}", R::FULL_NAME),
+            format!("{subject}-{}/{schema_id}", R::FULL_NAME),
         ));
         pairs.push((headers::KEY, sealed.key_id));
         if let Some(handle) = handle {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use walbrook_domain::{AgreementId, AgreementVersion, Instant};
 use walbrook_eventlog::position::Cursor;
 use walbrook_proto::audit::v1::{
-    DecisionEntry, DecisionPage, PageAgreement, PageCause, PageHeartbeat, PageRetraction,
-    PageSubject, RawCut, RedecidedEvent,
+    DecisionEntry, DecisionPage, PageAgreement, PageCause, PageGeneration, PageHeartbeat,
+    PageRetraction, PageSubject, RawCut, RedecidedEvent,
 };
 
 /// Page of a stretch of one raw partition.
@@ -95,6 +95,14 @@ impl Pages {
             rules_version,
             cursor_before: cursor_before.to_string(),
             cursor_after: stamp.cursor.to_string(),
+            generations: stamp
+                .generations
+                .later()
+                .map(|(purpose, generation)| PageGeneration {
+                    purpose: purpose.to_owned(),
+                    generation,
+                })
+                .collect(),
             ..DecisionPage::default()
         };
         Self {

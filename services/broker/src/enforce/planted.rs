@@ -37,11 +37,21 @@ pub enum PlantedFault {
     SnapshotBeforeCommit,
     /// A snapshot that is newer than what is committed is used.
     SnapshotTakenAtItsWord,
+    /// p writes to the next generation before what it wrote to the one before is copied.
+    SwitchedWithoutWaiting,
+    /// p goes on writing to the generation before.
+    WrittenToTheOldGeneration,
+    /// A live record is not copied.
+    CopyLacksOne,
+    /// Something that fell is copied.
+    CopyOfWhatFell,
+    /// What is copied is committed without how far that was.
+    CopyWithoutPosition,
 }
 
 impl PlantedFault {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::BarrierBeforePoll,
         Self::LastStableOffset,
         Self::JoinedInFlight,
@@ -58,6 +68,11 @@ impl PlantedFault {
         Self::TailLeftStanding,
         Self::SnapshotBeforeCommit,
         Self::SnapshotTakenAtItsWord,
+        Self::SwitchedWithoutWaiting,
+        Self::WrittenToTheOldGeneration,
+        Self::CopyLacksOne,
+        Self::CopyOfWhatFell,
+        Self::CopyWithoutPosition,
     ];
 }
 

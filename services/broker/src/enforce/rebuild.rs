@@ -19,6 +19,7 @@ use walbrook_domain::{
 use walbrook_event::framing::unframe;
 use walbrook_event::history::{Entry, Subject};
 use walbrook_eventlog::Record;
+use walbrook_eventlog::chain::Generations;
 use walbrook_eventlog::position::PositionError;
 use walbrook_policy::outcome::Outcome;
 use walbrook_proto::audit::v1::{DecisionEntry, DecisionPage, PageAgreement, PageRetraction};
@@ -201,6 +202,7 @@ impl<'a> Rebuild<'a> {
                 .cursor_after
                 .parse()
                 .map_err(|error: PositionError| unreadable(error.to_string()))?,
+            generations: generations(&page),
         };
         partition.last_decided_at = partition.last_decided_at.max(decided_at(&page));
         partition.page_offset = Some(record.offset);
@@ -216,6 +218,7 @@ impl<'a> Rebuild<'a> {
             && page.policy_next == stamp.policy_next
             && page.links_next == stamp.links_next
             && page.cursor_after == stamp.cursor.to_string()
+            && generations(page) == stamp.generations
             && decided_at(page) == self.partition.last_decided_at;
         if same {
             return Ok(());
@@ -344,11 +347,7 @@ impl<'a> Rebuild<'a> {
             )));
         }
         let name = (purpose, agreement, event);
-        self.partition
-            .standing
-            .of_mut(handle)
-            .releases
-            .insert(name, released);
+        self.partition.standing.release(handle, name, released);
         Ok(())
     }
 
@@ -369,7 +368,7 @@ impl<'a> Rebuild<'a> {
             subject_too: retraction.subject_too,
         };
         let handle = Handle::try_from(retraction.handle.as_slice())?;
-        self.partition.standing.of_mut(handle).remove(&removal);
+        self.partition.standing.remove(handle, &removal);
         Ok(())
     }
 
@@ -382,11 +381,8 @@ impl<'a> Rebuild<'a> {
                     Replay::Wrong("a subject record's hash has not 32 bytes".to_owned())
                 })?,
             };
-            self.partition
-                .standing
-                .of_mut(handle)
-                .subjects
-                .insert(Purpose::new(&subject.purpose)?, standing);
+            let purpose = Purpose::new(&subject.purpose)?;
+            self.partition.standing.subject(handle, purpose, standing);
         }
         for heartbeat in &page.heartbeats {
             let key = (
@@ -444,6 +440,15 @@ impl<'a> Rebuild<'a> {
         partition.queue_subjects(self.control);
         Ok(self.partition)
     }
+}
+
+/// The generations that a page's transaction writes to.
+fn generations(page: &DecisionPage) -> Generations {
+    let mut generations = Generations::default();
+    for one in &page.generations {
+        generations.set(&one.purpose, one.generation);
+    }
+    generations
 }
 
 fn decided_at(page: &DecisionPage) -> Instant {

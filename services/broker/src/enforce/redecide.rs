@@ -8,7 +8,7 @@ use super::error::Stop;
 use super::links::Link;
 use super::page::{Pages, RedecidedHandle};
 use super::partition::{Partition, Plan, Touch};
-use super::standing::{MadeFrom, Removal, SubjectStanding};
+use super::standing::{Removal, SubjectStanding};
 use std::collections::BTreeMap;
 use walbrook_domain::{Handle, Organisation, Purpose};
 use walbrook_event::history::Subject;
@@ -285,9 +285,7 @@ impl Partition {
                 person_pseudonym: key.as_bytes().to_vec(),
                 body_sha256: body_sha256.to_vec(),
             });
-            let stands = self.standing.of_mut(handle);
-            stands.subjects.insert(purpose, standing);
-            stands.made_from = MadeFrom::default();
+            self.standing.subject(handle, purpose, standing);
         }
         Ok(listed)
     }

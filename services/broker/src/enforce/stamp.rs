@@ -1,5 +1,6 @@
 //! How far p has come: the positions that commit with every transaction of p and stand on every page.
 
+use walbrook_eventlog::chain::Generations;
 use walbrook_eventlog::position::{Cursor, Position, PositionError};
 
 /// p's position in the control topics, its own pages, and what of re-decisions is queued.
@@ -13,6 +14,8 @@ pub struct Stamp {
     pub next_page: i64,
     /// What is queued.
     pub cursor: Cursor,
+    /// The generations that p writes to.
+    pub generations: Generations,
 }
 
 /// A committed position: the offset for `control.links[p]` and what its metadata says.
@@ -47,6 +50,7 @@ impl Stamp {
                 policy_next: self.policy_next,
                 next_page: self.next_page,
                 cursor: self.cursor.brief(),
+                generations: self.generations.clone(),
             },
         }
     }

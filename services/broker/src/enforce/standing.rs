@@ -6,6 +6,7 @@
 use super::flat::FlatMap;
 use super::links::Link;
 use super::shards::Shards;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use walbrook_domain::{AgreementId, AgreementVersion, Day, EventId, Handle, Pseudonym, Purpose};
 
@@ -76,9 +77,9 @@ pub struct Removal {
 }
 
 impl HandleStanding {
-    /// Removes what a retraction removes; returns how many releases fell.
+    /// Removes what a retraction removes; returns how many releases and subject records fell.
     pub fn remove(&mut self, removal: &Removal) -> usize {
-        let before = self.releases.len();
+        let before = self.releases.len() + self.subjects.len();
         self.releases.retain(|(purpose, agreement, _), released| {
             let named = *purpose == removal.purpose
                 && released.key == removal.key
@@ -96,7 +97,7 @@ impl HandleStanding {
         {
             self.subjects.remove(&removal.purpose);
         }
-        before - self.releases.len()
+        before - self.releases.len() - self.subjects.len()
     }
 
     /// Whether nothing stands.
@@ -109,6 +110,8 @@ impl HandleStanding {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standings {
     handles: Shards<HandleStanding>,
+    /// Releases and subject records that stand, by purpose.
+    live: BTreeMap<Purpose, usize>,
 }
 
 impl Standings {
@@ -117,9 +120,53 @@ impl Standings {
         self.handles.get(handle)
     }
 
-    /// What stands of a handle, to change it.
-    pub fn of_mut(&mut self, handle: Handle) -> &mut HandleStanding {
-        self.handles.entry(handle)
+    /// A release stands, in the place of one of the same name.
+    pub fn release(&mut self, handle: Handle, name: ReleaseName, released: Released) {
+        let purpose = &name.0;
+        if !self.live.contains_key(purpose) {
+            self.live.insert(purpose.clone(), 0);
+        }
+        let live = self.live.get_mut(purpose);
+        let of = self.handles.entry(handle);
+        let fresh = !of.releases.contains_key(&name);
+        live.into_iter().for_each(|live| *live += usize::from(fresh));
+        of.releases.insert(name, released);
+    }
+
+    /// A subject record stands, in the place of one under the same purpose; what it was made from is to be said anew.
+    pub fn subject(&mut self, handle: Handle, purpose: Purpose, subject: SubjectStanding) {
+        let of = self.handles.entry(handle);
+        of.made_from = MadeFrom::default();
+        if of.subjects.insert(purpose.clone(), subject).is_none() {
+            *self.live.entry(purpose).or_default() += 1;
+        }
+    }
+
+    /// Removes what a retraction removes.
+    pub fn remove(&mut self, handle: Handle, removal: &Removal) {
+        let fell = self.handles.entry(handle).remove(removal);
+        if let Some(live) = self.live.get_mut(&removal.purpose) {
+            *live = live.saturating_sub(fell);
+        }
+    }
+
+    /// What a handle's subject records were made from.
+    pub fn made_from(&mut self, handle: Handle, made_from: MadeFrom) {
+        self.handles.entry(handle).made_from = made_from;
+    }
+
+    /// Everything of a handle of which nothing stands yet.
+    pub fn put(&mut self, handle: Handle, standing: HandleStanding) {
+        let releases = standing.releases.iter().map(|((purpose, ..), _)| purpose);
+        for purpose in releases.chain(standing.subjects.iter().map(|(purpose, _)| purpose)) {
+            *self.live.entry(purpose.clone()).or_default() += 1;
+        }
+        *self.handles.entry(handle) = standing;
+    }
+
+    /// Releases and subject records that stand, by purpose.
+    pub fn live(&self) -> impl Iterator<Item = (&Purpose, usize)> {
+        self.live.iter().map(|(purpose, live)| (purpose, *live))
     }
 
     /// What stands of each handle, in no order.

@@ -7,10 +7,11 @@ use super::decide::Entropy;
 use super::feed::Feed;
 use super::kept;
 use super::keys::Keys;
-use super::member::{Member, PART, Shared};
+use super::member::{Member, Owned, PART, Shared};
 use super::metrics::EnforceMetrics;
 use super::snapshot::folder;
 use crate::control::snapshot::Snapshot;
+use crate::generations::runner::Runner;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use std::sync::Arc;
@@ -153,7 +154,15 @@ pub fn start(
         readiness: context.readiness.clone(),
         clock,
         snapshots: Some(Box::new(folder)),
+        owned: Owned::default(),
     });
+    let (copies, stop) = (Arc::clone(&shared), context.shutdown.clone());
+    context
+        .tasks
+        .spawn_blocking(Kind::essential("generations"), move || {
+            Runner::new(copies).run(&|| stop.is_requested());
+            Ok::<(), std::convert::Infallible>(())
+        });
     let (feed, reader, stop) = (
         Arc::clone(&shared.feed),
         shared.clients.reader()?,

@@ -354,6 +354,8 @@ words!(
         ViewFile = "VIEW_FILE",
         /// Id of a purpose key.
         PurposeKey = "PURPOSE_KEY",
+        /// The generation of a purpose's topic that is in force, or being filled.
+        Generation = "GENERATION",
     }
 );
 

@@ -10,6 +10,7 @@
 
 mod civil;
 pub mod control;
+pub mod generation;
 pub mod id;
 pub mod link;
 pub mod name;

@@ -7,10 +7,12 @@
 //! - [`Appender`]: acknowledged appends outside transactions.
 //! - [`Ends`], [`Positions`]: high watermarks and committed positions, each through a client of its own.
 //! - [`position`]: the text of a committed position of enforcement, with the cursor of a queued re-decision.
+//! - [`chain`]: the generations of a purpose's topic, and positions along them.
 //! - [`topics`]: the one table of topics. [`memory`]: an in-memory log with transactions, for tests of order and crashes.
 //!
 //! The traits are blocking on purpose: the enforcement loop owns its thread, and async callers bridge at their edge.
 
+pub mod chain;
 mod error;
 pub mod headers;
 pub mod memory;

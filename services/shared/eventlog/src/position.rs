@@ -1,8 +1,10 @@
 //! How far one partition number has come, as the enforcement group commits it beside `control.links[p]` and as pages repeat it.
 //!
-//! One text, `v1 policy=<next> page=<next> cursor=<cursor>`, read by the process that decides, by views that show the bound and by tools that
+//! One text, `v1 policy=<next> page=<next> cursor=<cursor>`, with ` generations=<of purposes>` where one is not the first and ` live=<of purposes>`
+//! where something stands, read by the process that decides, by views that show the bound and by tools that
 //! wait. The cursor says what of a queued re-decision is left; `-` is no queue.
 
+use crate::chain::Generations;
 use crate::topics::RAW;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -188,6 +190,17 @@ pub struct Position {
     pub next_page: i64,
     /// What is queued; `None`: nothing.
     pub cursor: Option<Brief>,
+    /// The generations that p writes to.
+    pub generations: Generations,
+}
+
+/// What stands on a purpose's topic because of p, in releases and subject records, as a committed position's metadata says. It is told beside the
+/// position and is no part of it.
+pub fn live(metadata: &str, purpose: &str) -> u64 {
+    let told = metadata.split(' ').find_map(|word| word.strip_prefix("live="));
+    let mut each = told.into_iter().flat_map(|told| told.split(','));
+    let of = each.find_map(|one| one.strip_prefix(purpose)?.strip_prefix(':'));
+    of.and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 fn name(topic: usize) -> &'static str {
@@ -377,9 +390,13 @@ impl fmt::Display for Position {
             self.policy_next, self.next_page
         )?;
         match &self.cursor {
-            Some(cursor) => write!(f, "{cursor}"),
-            None => f.write_str("-"),
+            Some(cursor) => write!(f, "{cursor}")?,
+            None => f.write_str("-")?,
         }
+        if !self.generations.are_first() {
+            write!(f, " generations={}", self.generations)?;
+        }
+        Ok(())
     }
 }
 
@@ -388,7 +405,11 @@ impl FromStr for Position {
 
     fn from_str(text: &str) -> Result<Self, PositionError> {
         let fault = || unreadable(text);
-        let words: Vec<&str> = text.split(' ').collect();
+        let mut words: Vec<&str> = text.split(' ').collect();
+        words.pop_if(|word| word.starts_with("live="));
+        let generations = words.pop_if(|word| word.starts_with("generations="));
+        let generations = generations.and_then(|word| word.strip_prefix("generations="));
+        let generations = generations.unwrap_or_default();
         let ["v1", policy, page, cursor] = words.as_slice() else {
             return Err(fault());
         };
@@ -403,6 +424,7 @@ impl FromStr for Position {
                 "-" => None,
                 brief => Some(brief.parse()?),
             },
+            generations: generations.parse().map_err(|_| fault())?,
         })
     }
 }

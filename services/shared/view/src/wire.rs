@@ -294,6 +294,9 @@ pub fn read_with(
     if kind == records::Heartbeat::FULL_NAME {
         return heartbeat(record.body);
     }
+    if kind == records::GenerationBegun::FULL_NAME || kind == records::GenerationEnded::FULL_NAME {
+        return Ok(Input::NotNeeded);
+    }
     release(record, kind, needs, names)
 }
 

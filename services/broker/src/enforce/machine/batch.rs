@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Span;
-use walbrook_eventlog::{InputPosition, LogError, Severity};
+use walbrook_eventlog::{InputPosition, LogError, Severity, TopicPartition};
 
 /// Where a round is: which answer is waited for.
 pub(super) enum Stage {
     /// Between rounds.
     Polling,
+    /// How far these are copied was asked.
+    Comparing(Vec<TopicPartition>),
     /// The ends were asked for.
     Asking {
         /// p's with events.
@@ -134,7 +136,7 @@ impl Machine {
         let due = running.lane.behind(control)
             && (running.lane.is_urgent(control)
                 || around.elapsed >= running.committed_at + MARKERS_EVERY);
-        if running.covered == 0 && !due {
+        if (running.covered == 0 && !due) || !running.may_write(control, &setting) {
             return Ok(None);
         }
         let rest = running

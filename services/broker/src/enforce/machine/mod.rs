@@ -8,6 +8,7 @@
 
 mod barrier;
 mod batch;
+mod generations;
 mod seats;
 
 use super::clients::raw_topics;
@@ -20,6 +21,7 @@ use super::stamp::CommittedStamp;
 use barrier::Target;
 pub use batch::{SettleStep, Settlement};
 use batch::{Stage, Written};
+pub use generations::Copied;
 use seats::Seat;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,6 +53,8 @@ pub enum Input {
     Polled(Polled),
     /// The answer to [`Effect::AskEnds`], in the order asked.
     Ends(Result<Vec<i64>, LogError>),
+    /// The answer to [`Effect::AskCopied`].
+    Copied(Result<Copied, LogError>),
     /// The answer to [`Effect::Apply`].
     Applied(Applied),
     /// The answer to [`Effect::Hold`]: the control plane is held still, and [`Around::control`] shows it.
@@ -117,6 +121,8 @@ pub enum Effect {
     },
     /// Asks for the high watermarks of these.
     AskEnds(Vec<TopicPartition>),
+    /// Asks how far these partitions of purposes' topics are written, and after that how far they are copied to the next generation.
+    AskCopied(Vec<TopicPartition>),
     /// Asks for what there is of `control.links`, and for `control.policy` to be applied up to here.
     Apply {
         /// Next offset of `control.policy` that is to be reached.
@@ -228,6 +234,7 @@ impl Machine {
             Input::Begin => self.poll(&mut effects),
             Input::Polled(polled) => self.polled(polled, around, &mut effects),
             Input::Ends(ends) => self.ends(ends, around, &mut effects),
+            Input::Copied(copied) => self.compared(copied, around, &mut effects),
             Input::Applied(applied) => self.applied(applied, around, &mut effects),
             Input::Held => self.held(around, &mut effects),
             Input::Past(past) => self.past(past, around, &mut effects),
@@ -288,7 +295,10 @@ impl Machine {
             && self.written.is_empty()
             && matches!(
                 self.stage,
-                Stage::Polling | Stage::Asking { .. } | Stage::Applying { .. }
+                Stage::Polling
+                    | Stage::Comparing(_)
+                    | Stage::Asking { .. }
+                    | Stage::Applying { .. }
             )
     }
 

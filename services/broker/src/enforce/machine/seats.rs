@@ -1,5 +1,6 @@
 //! Which partition numbers a member has, and how it gets, keeps and gives them up.
 
+use super::generations::Switching;
 use super::{Around, Built, Effect, FIRST_PAUSE, LONGEST_PAUSE, Machine, Polled};
 use crate::enforce::lane::{Lane, LaneError};
 use std::collections::BTreeSet;
@@ -39,6 +40,8 @@ pub(super) struct Running {
     pub(super) committed_at: Duration,
     /// When it was last offered to be kept.
     pub(super) offered_at: Duration,
+    /// Where it is on its way to.
+    pub(super) switching: Option<Switching>,
 }
 
 impl Machine {
@@ -91,7 +94,7 @@ impl Machine {
             effects.push(Effect::Rest(FIRST_PAUSE));
             return self.poll(effects);
         }
-        self.barrier(around, effects);
+        self.compare(around, effects);
     }
 
     /// Keeps the records until they are decided; those of a p that is not at work will be read again.
@@ -224,6 +227,7 @@ impl Machine {
                 covered: 0,
                 committed_at: around.elapsed,
                 offered_at: around.elapsed,
+                switching: None,
             };
             self.seats.insert(number, Seat::Running(Box::new(running)));
             ready.push(number);

@@ -24,7 +24,7 @@ use walbrook_policy::RULES_VERSION;
 use walbrook_runtime::kept_file::{Hashed, read_text, text};
 
 /// Another form has another number, and is not read.
-const FORM: &[u8] = b"walbrook p 1\n";
+const FORM: &[u8] = b"walbrook p 2\n";
 
 /// Why a file is passed over.
 #[derive(Debug)]
@@ -99,6 +99,7 @@ fn head(of: &Snapshot, namespace: &Namespace) -> Vec<u8> {
         head.signed(number);
     }
     head.text(&of.stamp.cursor.to_string());
+    head.text(&of.stamp.generations.to_string());
     head.number(of.topics.len() as u64);
     for topic in &of.topics {
         head.text(&topic.full);
@@ -156,7 +157,7 @@ pub fn read(
         foreign = foreign
             .take()
             .or_else(|| foreign_key(&standing, person, setting));
-        *partition.standing.of_mut(handle) = standing;
+        partition.standing.put(handle, standing);
         Ok(())
     })?;
     if !input.ends()? {
@@ -205,6 +206,7 @@ fn read_head(head: &mut In<'_>, partition: &mut Partition, setting: &Setting) ->
         links_next: head.signed().map_err(odd)?,
         next_page: head.signed().map_err(odd)?,
         cursor: head.parsed().map_err(odd)?,
+        generations: head.parsed().map_err(odd)?,
     };
     let count = head.count().map_err(odd)?;
     for topic in &mut partition.topics {

@@ -93,13 +93,12 @@ fn partition(setting: &Setting) -> Partition {
                 mask: u64::MAX >> number,
                 not_after: (number % 2 == 0).then(|| Day(20_000 + i32::from(number))),
             };
-            let standing = p.standing.of_mut(handle(number));
-            standing.releases.insert(name, released);
+            p.standing.release(handle(number), name, released);
             let subject = SubjectStanding {
                 key,
                 body_sha256: [number; 32],
             };
-            standing.subjects.insert(purpose.clone(), subject);
+            p.standing.subject(handle(number), purpose.clone(), subject);
         }
     }
     p.links.applied_below(31);
@@ -116,6 +115,7 @@ fn partition(setting: &Setting) -> Partition {
         links_next: 31,
         next_page: 12,
         cursor: Default::default(),
+        generations: "rough-sleeping:2".parse().unwrap(),
     };
     p.last_decided_at = Instant(1_790_000_000_123_456);
     p.page_offset = Some(23);
@@ -180,7 +180,7 @@ fn what_changes_afterwards_is_not_in_it() {
     let (before, snapshot) = (file(&p, &setting), p.snapshot().unwrap());
     let link = Link::clone(p.links.get(handle(3)).unwrap());
     p.links.restore(handle(40), link);
-    p.standing.of_mut(handle(4)).releases = Default::default();
+    p.standing.put(handle(4), Default::default());
     let last = p.topics[4].history.last().unwrap();
     p.topics[4].history.observe(Entry {
         offset: 1_000,

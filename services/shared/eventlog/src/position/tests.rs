@@ -20,6 +20,7 @@ fn what_is_committed_reads_back() {
         policy_next: 17,
         next_page: 9,
         cursor: cursor.brief(),
+        generations: Generations::default(),
     };
     assert_eq!(
         position(&Cursor::default()).to_string(),
@@ -43,6 +44,24 @@ fn what_is_committed_reads_back() {
     cursor.scan = None;
     assert_eq!(cursor.to_string().parse(), Ok(cursor.clone()));
     assert_eq!(position(&cursor).to_string().parse(), Ok(position(&cursor)));
+}
+
+#[test]
+fn generations_are_part_of_a_position_and_what_stands_is_not() {
+    let mut position = Position {
+        policy_next: 1,
+        next_page: 2,
+        ..Position::default()
+    };
+    position.generations.set("rough-sleeping", 3);
+    let text = position.to_string();
+    assert_eq!(text, "v1 policy=1 page=2 cursor=- generations=rough-sleeping:3");
+    let told = format!("{text} live=children-in-care:4,rough-sleeping:12");
+    assert_eq!(told.parse(), Ok(position));
+    assert_eq!(live(&told, "rough-sleeping"), 12);
+    assert_eq!(live(&told, "children-in-care"), 4);
+    assert_eq!(live(&text, "rough-sleeping"), 0);
+    assert!("v1 policy=1 page=2 cursor=- generations=x:1".parse::<Position>().is_err());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::Illegal;
 use crate::agreement::sha256;
 use std::collections::BTreeMap;
 use walbrook_domain::control::{PinFact, PinKind};
+use walbrook_domain::generation::Stage;
 
 /// A pin in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,12 @@ impl Pins {
         versions
     }
 
+    /// Where a purpose's topic stands in the course of its generations; `None`: it is in its first.
+    pub fn stage(&self, purpose: &str) -> Option<Stage> {
+        let pin = self.get(PinKind::Generation, purpose)?;
+        pin.content.parse().ok()
+    }
+
     /// The decision rules in force; `None`: none pinned, so nothing may be decided.
     pub fn rules_version(&self) -> Option<u32> {
         self.of(PinKind::DecisionRules)
@@ -106,6 +113,13 @@ impl Pins {
         }
         if fact.kind == PinKind::DecisionRules && fact.content.parse::<u32>().is_err() {
             return illegal("is no rules version");
+        }
+        if fact.kind == PinKind::Generation {
+            return match fact.content.parse::<Stage>() {
+                Err(_) => illegal("is no generation"),
+                Ok(stage) if stage.follows(self.stage(&fact.name).as_ref()) => Ok(()),
+                Ok(_) => illegal("is not the generation that follows"),
+            };
         }
         if fact.kind != PinKind::Schema {
             return Ok(());

@@ -1,0 +1,159 @@
+//! `walbrook generation`: new generations of `shared.<purpose>`: begin one, see how they stand.
+
+use clap::{Args, Subcommand};
+use walbrook_proto::control::v1 as proto;
+
+use crate::agreement::{again, control, key, receipt_json};
+use crate::caller::{CallerArgs, refused};
+use crate::table::table;
+use crate::{Exit, Failure};
+
+/// Generations of purposes' topics.
+#[derive(Debug, Args)]
+pub struct GenerationArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: GenerationCommand,
+}
+
+/// The commands of this group.
+#[derive(Debug, Subcommand)]
+pub enum GenerationCommand {
+    /// Begin to fill the next generation of a purpose's topic; it is switched to by itself once it is filled
+    Begin(BeginArgs),
+    /// The generations in force, what of them is live, and how far the next ones are filled
+    List(ListArgs),
+}
+
+/// Which to begin.
+#[derive(Debug, Args)]
+pub struct BeginArgs {
+    /// The purpose, for example rough-sleeping
+    pub purpose: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Who calls (an operator)
+    #[command(flatten)]
+    pub caller: CallerArgs,
+}
+
+/// How to list.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Who asks
+    #[command(flatten)]
+    pub caller: CallerArgs,
+}
+
+/// Runs one of them.
+///
+/// # Errors
+/// When the caller may not, or the broker refuses or does not answer.
+pub async fn run(args: GenerationArgs) -> Result<Exit, Failure> {
+    match args.command {
+        GenerationCommand::Begin(args) => begin(args).await,
+        GenerationCommand::List(args) => list(args).await,
+    }
+}
+
+async fn begin(args: BeginArgs) -> Result<Exit, Failure> {
+    let known = standing(&args.caller).await?;
+    let one = known.iter().find(|one| one.purpose == args.purpose);
+    let Some(one) = one else {
+        let purposes: Vec<_> = known.iter().map(|one| one.purpose.as_str()).collect();
+        let problem = format!("there is no purpose {}: take one of {}", args.purpose, purposes.join(", "));
+        return Err(Failure::new(Exit::Input, problem));
+    };
+    let request = proto::BeginGenerationRequest {
+        purpose: args.purpose.clone(),
+        expected_generation: one.generation,
+        idempotency_key: key(),
+    };
+    let client = control(&args.caller, "operator").await?;
+    let answer = again(async || client.clone().begin_generation(request.clone()).await).await;
+    let receipt = answer.map_err(refused("begin a generation"))?.into_inner();
+    if args.json {
+        println!("{}", receipt_json(&receipt));
+    } else {
+        println!(
+            "generation {} of shared.{} is being filled (control.policy offset {}); `walbrook generation list` shows how far",
+            one.generation + 1,
+            args.purpose,
+            receipt.offset
+        );
+    }
+    Ok(Exit::Done)
+}
+
+async fn standing(caller: &CallerArgs) -> Result<Vec<proto::GenerationStatus>, Failure> {
+    let client = control(caller, "operator").await?;
+    let request = proto::ListGenerationsRequest {};
+    let answer = again(async || client.clone().list_generations(request).await).await;
+    let answer = answer.map_err(refused("list the generations"))?;
+    Ok(answer.into_inner().purposes)
+}
+
+async fn list(args: ListArgs) -> Result<Exit, Failure> {
+    let purposes = standing(&args.caller).await?;
+    if args.json {
+        let all: Vec<_> = purposes.iter().map(json).collect();
+        println!("{}", serde_json::Value::Array(all));
+        return Ok(Exit::Done);
+    }
+    let mut rows = table(["Purpose", "Generation", "State", "Offsets", "Live", "Left to copy"]);
+    for one in &purposes {
+        rows.add_row([
+            one.purpose.clone(),
+            one.generation.to_string(),
+            one.state.to_lowercase().replace('_', " "),
+            one.offsets.to_string(),
+            share(one),
+            left(one),
+        ]);
+    }
+    println!("{rows}");
+    Ok(Exit::Done)
+}
+
+/// What is live, and how much that is of a hundred offsets.
+fn share(one: &proto::GenerationStatus) -> String {
+    let percent = (100 * one.live).checked_div(one.offsets);
+    percent.map_or_else(
+        || one.live.to_string(),
+        |percent| format!("{} ({percent} %)", one.live),
+    )
+}
+
+/// Offsets left to be copied, by partition.
+fn left(one: &proto::GenerationStatus) -> String {
+    let each = one.copies.iter().map(|copy| match copy.copied {
+        _ if copy.ended => "done".to_owned(),
+        Some(copied) => (copy.end - copied).to_string(),
+        None => "not begun".to_owned(),
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn json(one: &proto::GenerationStatus) -> serde_json::Value {
+    let copies = one.copies.iter().map(|copy| {
+        serde_json::json!({
+            "partition": copy.partition,
+            "copied": copy.copied,
+            "end": copy.end,
+            "switched": copy.switched,
+            "ended": copy.ended,
+        })
+    });
+    serde_json::json!({
+        "purpose": one.purpose,
+        "generation": one.generation,
+        "state": one.state,
+        "offsets": one.offsets,
+        "live": one.live,
+        "copies": copies.collect::<Vec<_>>(),
+    })
+}
