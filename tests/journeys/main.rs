@@ -18,6 +18,7 @@ mod decided;
 mod dry_run;
 mod forwarding;
 mod gateway;
+mod generations;
 mod grounds;
 mod identities;
 mod identity_processes;

@@ -29,6 +29,7 @@ mod sources;
 mod world;
 
 mod clean;
+mod copied;
 mod decided;
 mod delivered;
 mod disputed;

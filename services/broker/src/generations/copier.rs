@@ -418,6 +418,7 @@ pub fn compare(
             "the answer is of other partitions",
         ));
     }
-    let copied = committed.iter().map(|one| one.offset.unwrap_or(0)).collect();
+    // A copy that nobody has begun is behind an empty source, too: its mark is the first record.
+    let copied = committed.iter().map(|one| one.offset.unwrap_or(-1)).collect();
     Ok(crate::enforce::machine::Copied { ends, copied })
 }

@@ -140,6 +140,8 @@ pub struct Place {
     pub retention_days: u32,
     /// The agreement delivers rows to topics.
     pub delivered: bool,
+    /// The generations that each p writes to.
+    pub generations: [u32; 2],
 }
 
 impl Place {
@@ -220,6 +222,7 @@ impl Place {
             glass_holds_s: 3_600,
             retention_days: 3_650,
             delivered: false,
+            generations: [1; 2],
         }
     }
 
@@ -241,6 +244,15 @@ impl Place {
         }
     }
 
+    /// How far p is, and on which generation.
+    fn metadata(&self, p: i32) -> String {
+        let position = format!("v1 policy={} page=0 cursor=-", self.policy_next);
+        match self.generations[usize::try_from(p).unwrap()] {
+            1 => position,
+            later => format!("{position} generations=rough-sleeping:{later}"),
+        }
+    }
+
     /// One transaction of these records, with the broker's positions behind it.
     pub fn commit(&mut self, records: Vec<NewRecord>) {
         let links = self.namespace.name(topics::LINKS);
@@ -248,7 +260,7 @@ impl Place {
             .map(|p| InputPosition {
                 at: TopicPartition::new(links.as_str(), p),
                 next_offset: 0,
-                metadata: format!("v1 policy={} page=0 cursor=-", self.policy_next),
+                metadata: self.metadata(p),
             })
             .collect();
         self.writer.begin().unwrap();

@@ -15,6 +15,7 @@ mod common;
 mod delivered;
 mod drills;
 mod faults;
+mod generations;
 mod killed;
 mod planted;
 mod retention;

@@ -15,7 +15,7 @@ use walbrook_eventlog::{LogError, TopicPartition};
 pub struct Copied {
     /// The ends of the partitions asked about, in the order asked.
     pub ends: Vec<i64>,
-    /// Below these offsets of them everything is copied.
+    /// Below these offsets of them everything is copied; -1: nobody has begun.
     pub copied: Vec<i64>,
 }
 

@@ -1,0 +1,137 @@
+//! A new generation of the shared topic is filled and switched to under load, with kill -9 of broker and materialiser on the way: rows, withdrawals
+//! and the audit are as if there were one topic.
+
+use std::time::Duration;
+use walbrook_eventlog::chain;
+use walbrook_proto::control::v1::{
+    BeginGenerationRequest, GenerationStatus, ListGenerationsRequest,
+};
+use walbrook_proto::housing::v1::Event;
+use walbrook_tests::acts::{PURPOSE, contact};
+use walbrook_tests::backbone::{Backbone, Options, journey};
+use walbrook_tests::people::{CAMDEN, Person, event_id};
+
+const PEOPLE: u32 = 6;
+/// Contacts of each person before the generation is begun, and while it is filled and switched to.
+const BEFORE: i32 = 3;
+const WHILE: i32 = 12;
+
+fn person(number: u32) -> Person {
+    Person::number(940 + number)
+}
+
+/// Sends until there is a receipt, as a sender must: the same event again.
+async fn send(backbone: &Backbone, event: Event) {
+    backbone
+        .until("a receipt", || async {
+            let answer = backbone.publish(CAMDEN, event.clone()).await;
+            answer.map(|_| ()).map_err(|refused| refused.to_string())
+        })
+        .await;
+}
+
+async fn contacts(backbone: &Backbone, days: std::ops::Range<i32>) {
+    for day in days {
+        let sending = (0..PEOPLE)
+            .map(|number| send(backbone, contact(&event_id(), &person(number), 1 + day)));
+        futures::future::join_all(sending).await;
+    }
+}
+
+async fn standing(backbone: &Backbone) -> Result<GenerationStatus, String> {
+    let asked = backbone.operator().list_generations(ListGenerationsRequest {}).await;
+    let listed = asked.map_err(|refused| refused.to_string())?.into_inner();
+    let of = listed.purposes.into_iter().find(|one| one.purpose == PURPOSE);
+    of.ok_or_else(|| "it is not listed".to_owned())
+}
+
+/// Begins the generation after this one.
+async fn begin(backbone: &Backbone, after: u32) -> Result<(), tonic::Status> {
+    let request = BeginGenerationRequest {
+        purpose: PURPOSE.into(),
+        expected_generation: after,
+        idempotency_key: String::new(),
+    };
+    backbone.operator().begin_generation(request).await.map(drop)
+}
+
+async fn in_use(backbone: &Backbone, generation: u32) -> GenerationStatus {
+    backbone
+        .until("the generation to be in use", || async {
+            let standing = standing(backbone).await?;
+            if standing.generation == generation && standing.state == "IN_USE" {
+                Ok(standing)
+            } else {
+                Err(format!("{standing:?}"))
+            }
+        })
+        .await
+}
+
+/// Broker and materialiser die while the generation is filled and switched to.
+async fn kills(backbone: &Backbone) {
+    backbone
+        .until("the copy to begin", || async {
+            let standing = standing(backbone).await?;
+            let begun = standing.copies.iter().any(|copy| copy.copied.is_some());
+            if begun || standing.generation > 1 { Ok(()) } else { Err("not yet".to_owned()) }
+        })
+        .await;
+    for victim in ["broker", "materialiser", "broker"] {
+        backbone.kill_9(victim);
+        backbone.relaunch(victim);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    backbone.await_ready("broker");
+    backbone.await_ready("materialiser");
+}
+
+async fn counted(backbone: &Backbone, number: u32, contacts: i32) {
+    backbone.await_contacts(CAMDEN, &person(number), contacts.into()).await;
+}
+
+#[test]
+fn a_new_generation_is_filled_and_switched_to_while_processes_die() {
+    journey(async {
+        let backbone = Backbone::start(Options::river()).await;
+        backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
+        contacts(&backbone, 0..BEFORE).await;
+        let withdrawn = backbone.consent(CAMDEN, &person(0), "WITHDRAWN", 0).await;
+        backbone.await_removal(&withdrawn.expect("acknowledged")).await;
+        backbone.decided().await;
+        counted(&backbone, 1, BEFORE).await;
+        let refused = begin(&backbone, 2).await.expect_err("the first is in force");
+        assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
+        begin(&backbone, 1).await.expect("begun");
+        futures::future::join(
+            contacts(&backbone, BEFORE..BEFORE + WHILE),
+            kills(&backbone),
+        )
+        .await;
+        let standing = in_use(&backbone, 2).await;
+        assert!(standing.live > 0, "{standing:?}");
+        backbone.decided().await;
+        counted(&backbone, 0, 0).await;
+        for number in 1..PEOPLE {
+            counted(&backbone, number, BEFORE + WHILE).await;
+        }
+        let withdrawn = backbone.consent(CAMDEN, &person(1), "WITHDRAWN", 0).await;
+        backbone.await_removal(&withdrawn.expect("acknowledged")).await;
+        counted(&backbone, 1, 0).await;
+        contacts(&backbone, BEFORE + WHILE..BEFORE + WHILE + 1).await;
+        counted(&backbone, 2, BEFORE + WHILE + 1).await;
+
+        // Who has no store begins in the last generation, and shows the same.
+        backbone.kill_9("materialiser");
+        let store = backbone.folder().join("data/materialiser/views");
+        std::fs::remove_dir_all(store).expect("there was one");
+        backbone.restart("materialiser");
+        for (number, contacts) in [(0, 0), (1, 0), (2, BEFORE + WHILE + 1)] {
+            counted(&backbone, number, contacts).await;
+        }
+        backbone.decided().await;
+        let copies = backbone.records(&chain::topic(PURPOSE, 2));
+        assert!(copies.iter().any(|record| chain::copied_from(record).is_some()));
+        backbone.assert_audit_is_clean();
+    });
+}
