@@ -39,9 +39,15 @@ async fn contacts(backbone: &Backbone, days: std::ops::Range<i32>) {
 }
 
 async fn standing(backbone: &Backbone) -> Result<GenerationStatus, String> {
-    let asked = backbone.operator().list_generations(ListGenerationsRequest {}).await;
+    let asked = backbone
+        .operator()
+        .list_generations(ListGenerationsRequest {})
+        .await;
     let listed = asked.map_err(|refused| refused.to_string())?.into_inner();
-    let of = listed.purposes.into_iter().find(|one| one.purpose == PURPOSE);
+    let of = listed
+        .purposes
+        .into_iter()
+        .find(|one| one.purpose == PURPOSE);
     of.ok_or_else(|| "it is not listed".to_owned())
 }
 
@@ -52,7 +58,11 @@ async fn begin(backbone: &Backbone, after: u32) -> Result<(), tonic::Status> {
         expected_generation: after,
         idempotency_key: String::new(),
     };
-    backbone.operator().begin_generation(request).await.map(drop)
+    backbone
+        .operator()
+        .begin_generation(request)
+        .await
+        .map(drop)
 }
 
 async fn in_use(backbone: &Backbone, generation: u32) -> GenerationStatus {
@@ -74,7 +84,11 @@ async fn kills(backbone: &Backbone) {
         .until("the copy to begin", || async {
             let standing = standing(backbone).await?;
             let begun = standing.copies.iter().any(|copy| copy.copied.is_some());
-            if begun || standing.generation > 1 { Ok(()) } else { Err("not yet".to_owned()) }
+            if begun || standing.generation > 1 {
+                Ok(())
+            } else {
+                Err("not yet".to_owned())
+            }
         })
         .await;
     for victim in ["broker", "materialiser", "broker"] {
@@ -87,7 +101,9 @@ async fn kills(backbone: &Backbone) {
 }
 
 async fn counted(backbone: &Backbone, number: u32, contacts: i32) {
-    backbone.await_contacts(CAMDEN, &person(number), contacts.into()).await;
+    backbone
+        .await_contacts(CAMDEN, &person(number), contacts.into())
+        .await;
 }
 
 #[test]
@@ -97,10 +113,14 @@ fn a_new_generation_is_filled_and_switched_to_while_processes_die() {
         backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
         contacts(&backbone, 0..BEFORE).await;
         let withdrawn = backbone.consent(CAMDEN, &person(0), "WITHDRAWN", 0).await;
-        backbone.await_removal(&withdrawn.expect("acknowledged")).await;
+        backbone
+            .await_removal(&withdrawn.expect("acknowledged"))
+            .await;
         backbone.decided().await;
         counted(&backbone, 1, BEFORE).await;
-        let refused = begin(&backbone, 2).await.expect_err("the first is in force");
+        let refused = begin(&backbone, 2)
+            .await
+            .expect_err("the first is in force");
         assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
         begin(&backbone, 1).await.expect("begun");
         futures::future::join(
@@ -116,7 +136,9 @@ fn a_new_generation_is_filled_and_switched_to_while_processes_die() {
             counted(&backbone, number, BEFORE + WHILE).await;
         }
         let withdrawn = backbone.consent(CAMDEN, &person(1), "WITHDRAWN", 0).await;
-        backbone.await_removal(&withdrawn.expect("acknowledged")).await;
+        backbone
+            .await_removal(&withdrawn.expect("acknowledged"))
+            .await;
         counted(&backbone, 1, 0).await;
         contacts(&backbone, BEFORE + WHILE..BEFORE + WHILE + 1).await;
         counted(&backbone, 2, BEFORE + WHILE + 1).await;
@@ -131,7 +153,11 @@ fn a_new_generation_is_filled_and_switched_to_while_processes_die() {
         }
         backbone.decided().await;
         let copies = backbone.records(&chain::topic(PURPOSE, 2));
-        assert!(copies.iter().any(|record| chain::copied_from(record).is_some()));
+        assert!(
+            copies
+                .iter()
+                .any(|record| chain::copied_from(record).is_some())
+        );
         backbone.assert_audit_is_clean();
     });
 }

@@ -78,8 +78,16 @@ fn is_copied_release(record: &Record) -> bool {
 
 #[track_caller]
 fn finds(report: &Report, what: &str) {
-    let found = report.differences().iter().any(|one| one.check == "generation");
-    let listed: Vec<String> = report.differences().iter().take(8).map(ToString::to_string).collect();
+    let found = report
+        .differences()
+        .iter()
+        .any(|one| one.check == "generation");
+    let listed: Vec<String> = report
+        .differences()
+        .iter()
+        .take(8)
+        .map(ToString::to_string)
+        .collect();
     assert!(found, "{what} is not found:\n{}", listed.join("\n"));
 }
 
@@ -94,7 +102,10 @@ fn source_of(held: &Held, spot: &Spot) -> Record {
     let copy = &held.records[&(spot.topic.clone(), spot.partition)][spot.index];
     let offset = chain::copied_from(copy).expect("a copy");
     let of = &held.records[&(FIRST.to_owned(), spot.partition)];
-    of.iter().find(|one| one.offset == offset).expect("its source").clone()
+    of.iter()
+        .find(|one| one.offset == offset)
+        .expect("its source")
+        .clone()
 }
 
 #[test]
@@ -126,7 +137,10 @@ fn every_change_of_a_copy_is_found() {
         held.at(&copy).headers.set(chain::COPIED, "999999");
     });
     tampered(&clean, "copies in another order", |held| {
-        let of = held.records.get_mut(&(copy.topic.clone(), copy.partition)).expect("one");
+        let of = held
+            .records
+            .get_mut(&(copy.topic.clone(), copy.partition))
+            .expect("one");
         let copies: Vec<usize> = (0..of.len()).filter(|at| is_copy(&of[*at])).collect();
         let (one, next) = (copies[0], copies[1]);
         let (a, b) = (of[one].clone(), of[next].clone());
@@ -137,8 +151,14 @@ fn every_change_of_a_copy_is_found() {
     tampered(&clean, "a copy twice", |held| {
         let end = held.end_of(SECOND, copy.partition);
         let twice = held.at(&copy).clone();
-        let of = held.records.get_mut(&(copy.topic.clone(), copy.partition)).expect("one");
-        of.push(Record { offset: end - 1, ..twice });
+        let of = held
+            .records
+            .get_mut(&(copy.topic.clone(), copy.partition))
+            .expect("one");
+        of.push(Record {
+            offset: end - 1,
+            ..twice
+        });
     });
     assert!(!is_copy(&original));
 }
@@ -156,10 +176,14 @@ fn every_change_of_a_switch_is_found() {
         is::<GenerationBegun>(one) && one.at.partition == tail.partition
     });
     tampered(&clean, "a beginning that looks through more", |held| {
-        held.edit(&of_tail, |mark: &mut GenerationBegun| mark.source_end = 1 << 40);
+        held.edit(&of_tail, |mark: &mut GenerationBegun| {
+            mark.source_end = 1 << 40
+        });
     });
     tampered(&clean, "an end that names another generation", |held| {
-        held.edit(&ended, |mark: &mut GenerationEnded| mark.next_generation = 3);
+        held.edit(&ended, |mark: &mut GenerationEnded| {
+            mark.next_generation = 3
+        });
     });
     tampered(&clean, "a record behind the end", |held| {
         let own = held.find(SECOND, |one| !is_copy(one) && is::<Retraction>(one));
@@ -178,17 +202,22 @@ fn every_change_of_a_switch_is_found() {
     tampered(&clean, "a page that names another generation", |held| {
         held.edit(&page, |page: &mut DecisionPage| page.generations.clear());
     });
-    tampered(&clean, "a record of its own that is said to be a copy", |held| {
-        let own = held.find(SECOND, |one| !is_copy(one) && is::<Retraction>(one));
-        held.at(&own).headers.push(chain::COPIED, "0");
-    });
+    tampered(
+        &clean,
+        "a record of its own that is said to be a copy",
+        |held| {
+            let own = held.find(SECOND, |one| !is_copy(one) && is::<Retraction>(one));
+            held.at(&own).headers.push(chain::COPIED, "0");
+        },
+    );
 }
 
 /// A random history of one partition, as it is said to both.
 fn said(chance: &mut ChaCha8Rng) -> (Said, Input) {
     let handle = HandlePseudonym::new([chance.random_range(0..4); 16]);
     let person = Pseudonym::new([chance.random_range(0..3); 16]);
-    let event = |chance: &mut ChaCha8Rng| EventId::new(uuid::Uuid::from_u128(chance.random_range(0..4)));
+    let event =
+        |chance: &mut ChaCha8Rng| EventId::new(uuid::Uuid::from_u128(chance.random_range(0..4)));
     let agreement = |chance: &mut ChaCha8Rng| {
         let name = ["one", "two"][chance.random_range(0..2)];
         AgreementId::new(name).expect("a name")
@@ -213,7 +242,10 @@ fn said(chance: &mut ChaCha8Rng) -> (Said, Input) {
                 supersedes: None,
                 fields: Vec::new(),
             };
-            (Said::Release(handle, (event, agreement)), Input::Release(contribution))
+            (
+                Said::Release(handle, (event, agreement)),
+                Input::Release(contribution),
+            )
         }
         5..7 => {
             let facts = SubjectFacts {
@@ -248,8 +280,9 @@ fn said(chance: &mut ChaCha8Rng) -> (Said, Input) {
             (Said::Heartbeat((source.into(), of.into()), day), heartbeat)
         }
         _ => {
-            let agreements: Vec<AgreementId> =
-                (0..chance.random_range(0..2)).map(|_| agreement(chance)).collect();
+            let agreements: Vec<AgreementId> = (0..chance.random_range(0..2))
+                .map(|_| agreement(chance))
+                .collect();
             let event = chance.random_bool(0.5).then(|| event(chance));
             let subject_too = chance.random_bool(0.3);
             let falls = Falls {
@@ -283,14 +316,18 @@ fn what_is_live_is_what_the_fold_rests_on_and_nothing_else() {
     let mut chance = ChaCha8Rng::seed_from_u64(7);
     let mut fell = 0;
     for _ in 0..5_000 {
-        let history: Vec<(Said, Input)> =
-            (0..chance.random_range(0..30)).map(|_| said(&mut chance)).collect();
+        let history: Vec<(Said, Input)> = (0..chance.random_range(0..30))
+            .map(|_| said(&mut chance))
+            .collect();
         let mut live = Live::default();
         for (offset, (said, _)) in (0..).zip(&history) {
             live.apply(offset, said.clone());
         }
-        let offsets: Vec<usize> =
-            live.offsets().into_iter().map(|one| usize::try_from(one).expect("an offset")).collect();
+        let offsets: Vec<usize> = live
+            .offsets()
+            .into_iter()
+            .map(|one| usize::try_from(one).expect("an offset"))
+            .collect();
         let whole = fold(history.iter().map(|(_, input)| input));
         let of = |kept: &[usize]| fold(kept.iter().map(|at| &history[*at].1));
         assert!(of(&offsets) == whole, "{history:?} {offsets:?}");

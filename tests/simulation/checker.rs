@@ -10,11 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use walbrook_domain::{Handle, Instant};
 use walbrook_event::{ReleaseEnvelope, headers};
 use walbrook_eventlog::position::Position;
-use walbrook_eventlog::{Record, chain, topics};
+use walbrook_eventlog::{Record, topics};
 use walbrook_policy::facts::Precedence;
 use walbrook_policy::outcome::Outcome;
 use walbrook_proto::audit::v1::{DecisionEntry, DecisionPage};
-use walbrook_tests::records::PURPOSE;
 use walbrook_tests::shelf::Shelf;
 
 macro_rules! hold {
@@ -119,7 +118,7 @@ impl<'a> Walk<'a> {
             }
             retractions += page.retractions.len();
         }
-        self.generation(written)?;
+        crate::generations::of_transaction(written, self.truth.generation())?;
         self.pairing(&written.shared, permits, retractions)?;
         self.positions(written)?;
         for handle in touched {
@@ -278,39 +277,6 @@ impl<'a> Walk<'a> {
             sent.offset
         );
         permits.push(named);
-        Ok(())
-    }
-
-    /// What a transaction writes stands on the generation that its pages and its position name, and that is in force at its epoch.
-    fn generation(&self, written: &Written) -> Result<(), Broken> {
-        let of_page = |page: &DecisionPage| {
-            let of = page.generations.iter().find(|one| one.purpose == PURPOSE);
-            of.map_or(chain::FIRST, |one| one.generation)
-        };
-        let named: BTreeSet<u32> = written.pages.iter().map(of_page).collect();
-        let in_force = self.truth.generation();
-        hold!(
-            named.iter().eq([&in_force]),
-            "generation: pages name {named:?}, {in_force} is in force"
-        );
-        for record in &written.shared {
-            let (generation, _) = chain::split(record.offset);
-            hold!(
-                generation == in_force,
-                "generation: a record stands on {generation}, {in_force} is in force"
-            );
-        }
-        for position in written.positions.iter().filter(|one| !one.metadata.is_empty()) {
-            let committed: Position = position
-                .metadata
-                .parse()
-                .map_err(|error| format!("positions: {error}"))?;
-            let said = committed.generations.of(PURPOSE);
-            hold!(
-                said == in_force,
-                "generation: the position names {said}, {in_force} is in force"
-            );
-        }
         Ok(())
     }
 

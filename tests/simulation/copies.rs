@@ -29,7 +29,8 @@ pub const LAST: u32 = 3;
 pub fn partitions(world: &World, generation: u32) -> Vec<TopicPartition> {
     let topic = world.city.topic(&chain::topic(PURPOSE, generation));
     let each = 0..PARTITIONS;
-    each.map(|number| TopicPartition::new(topic.as_str(), number)).collect()
+    each.map(|number| TopicPartition::new(topic.as_str(), number))
+        .collect()
 }
 
 /// Clients that wait for nothing.
@@ -59,12 +60,21 @@ pub struct Copies(BTreeMap<Task, Copier>);
 
 impl Process {
     /// One step of one copy that is this process's; whether there was anything to do.
-    pub fn copy(&mut self, number: i32, world: (&MemoryLog, &Arc<Setting>), now: Instant, fails: bool) -> bool {
+    pub fn copy(
+        &mut self,
+        number: i32,
+        world: (&MemoryLog, &Arc<Setting>),
+        now: Instant,
+        fails: bool,
+    ) -> bool {
         let (log, setting) = world;
         let (stage, schemas) = {
             let book = self.feed.read();
             let id = |name| book.record_schema(name).expect("pinned");
-            let schemas = (id(GenerationBegun::FULL_NAME), id(GenerationEnded::FULL_NAME));
+            let schemas = (
+                id(GenerationBegun::FULL_NAME),
+                id(GenerationEnded::FULL_NAME),
+            );
             (book.state().pins().stage(PURPOSE), schemas)
         };
         let Some(stage) = stage else { return false };
@@ -121,8 +131,12 @@ impl World {
     pub fn stage(&self) -> Option<Stage> {
         let mut stage = None;
         for record in self.log.committed_records(&self.city.topic(topics::POLICY)) {
-            let name = record.headers.text(walbrook_event::headers::TYPE).expect("a type");
-            let (_, body) = walbrook_event::framing::unframe(record.value.as_deref()).expect("framed");
+            let name = record
+                .headers
+                .text(walbrook_event::headers::TYPE)
+                .expect("a type");
+            let (_, body) =
+                walbrook_event::framing::unframe(record.value.as_deref()).expect("framed");
             let read = walbrook_event::control::read(name, body, record.offset, Instant(0));
             if let Ok(ControlFact::Pin(pin)) = read.map(|read| read.fact)
                 && pin.kind == PinKind::Generation
@@ -175,7 +189,10 @@ impl World {
             }
             Some(Stage::Filling(generation)) => Stage::InForce {
                 generation,
-                first_live: partitions(self, generation).iter().map(|at| self.end(at)).collect(),
+                first_live: partitions(self, generation)
+                    .iter()
+                    .map(|at| self.end(at))
+                    .collect(),
             },
             _ => return,
         };
@@ -186,7 +203,9 @@ impl World {
     /// One step of one copy, of one that works on its partition, or still believes it does.
     pub fn copy(&mut self, process: usize, member: usize, fails: f64) -> bool {
         let process = &mut self.processes[process];
-        let numbers = process.members[member % process.members.len()].machine.numbers();
+        let numbers = process.members[member % process.members.len()]
+            .machine
+            .numbers();
         if numbers.is_empty() {
             return false;
         }

@@ -2,12 +2,16 @@
 
 use crate::copies::{LAST, partitions};
 use crate::world::{Broken, PARTITIONS, World};
-use std::collections::BTreeMap;
+use crate::written::Written;
+use std::collections::{BTreeMap, BTreeSet};
 use walbrook_event::framing::unframe;
 use walbrook_event::headers;
+use walbrook_eventlog::position::Position;
 use walbrook_eventlog::{Record, chain};
+use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::shared::v1::{GenerationBegun, GenerationEnded, Heartbeat};
+use walbrook_tests::records::PURPOSE;
 use walbrook_tests::shelf::Shelf;
 
 fn is<R: AvroRecord>(record: &Record) -> bool {
@@ -25,8 +29,13 @@ fn heard(records: &[&Record]) -> BTreeMap<(String, String), i32> {
     for record in records.iter().filter(|record| is::<Heartbeat>(record)) {
         let (_, body) = unframe(record.value.as_deref()).expect("framed");
         let beat = Heartbeat::decode_exact(body).expect("a heartbeat");
-        let day = beat.last_accepted_on.and_then(|date| date.days()).expect("a day");
-        let last = heard.entry((beat.organisation, beat.event_type)).or_insert(day);
+        let day = beat
+            .last_accepted_on
+            .and_then(|date| date.days())
+            .expect("a day");
+        let last = heard
+            .entry((beat.organisation, beat.event_type))
+            .or_insert(day);
         *last = day.max(*last);
     }
     heard
@@ -53,7 +62,9 @@ fn check_partition(world: &World, number: i32) -> Result<(), Broken> {
     let of = |generation| -> Vec<Record> {
         let topic = &partitions(world, generation)[0].topic;
         let all = world.log.committed_records(topic);
-        all.into_iter().filter(|one| one.at.partition == number).collect()
+        all.into_iter()
+            .filter(|one| one.at.partition == number)
+            .collect()
     };
     let generations: Vec<Vec<Record>> = (1..=LAST).map(of).collect();
     let mut followed: Vec<&Record> = Vec::new();
@@ -68,7 +79,9 @@ fn check_partition(world: &World, number: i32) -> Result<(), Broken> {
             let direct = all.iter().filter(|one| chain::copied_from(one).is_none());
             followed.extend(direct.filter(|one| !is_mark(one)));
             if fold(&fresh) != fold(&followed) {
-                return Err("who begins in a generation holds another state than who came to it".to_owned());
+                return Err(
+                    "who begins in a generation holds another state than who came to it".to_owned(),
+                );
             }
         } else {
             followed.extend(all.iter().filter(|one| !is_mark(one)));
@@ -102,13 +115,53 @@ fn copied(source: &[Record], target: &[Record]) -> Result<(), Broken> {
         return Err("what stood is not what was copied".to_owned());
     }
     if kept.len() != items {
-        return Err(format!("{} records are copied for {items} that stood", kept.len()));
+        return Err(format!(
+            "{} records are copied for {items} that stood",
+            kept.len()
+        ));
     }
-    let tail = source.iter().filter(|one| one.offset >= begun.source_end && !is_mark(one));
+    let tail = source
+        .iter()
+        .filter(|one| one.offset >= begun.source_end && !is_mark(one));
     let tail: Vec<i64> = tail.map(|one| one.offset).collect();
-    let rest: Vec<i64> = copies.into_iter().filter(|offset| *offset >= begun.source_end).collect();
+    let rest: Vec<i64> = copies
+        .into_iter()
+        .filter(|offset| *offset >= begun.source_end)
+        .collect();
     if tail != rest {
         return Err("what came after is not copied whole".to_owned());
     }
     Ok(())
+}
+
+/// What a transaction writes stands on the generation that its pages and its position name, and that is in force at its epoch.
+///
+/// # Errors
+/// When something is of another.
+pub fn of_transaction(written: &Written, in_force: u32) -> Result<(), Broken> {
+    let of_page = |page: &DecisionPage| {
+        let of = page.generations.iter().find(|one| one.purpose == PURPOSE);
+        of.map_or(chain::FIRST, |one| one.generation)
+    };
+    let of_position = |metadata: &str| {
+        let committed: Position = metadata.parse().expect("a position");
+        committed.generations.of(PURPOSE)
+    };
+    let pages = written.pages.iter().map(of_page);
+    let records = written
+        .shared
+        .iter()
+        .map(|record| chain::split(record.offset).0);
+    let positions = written.positions.iter().map(|one| one.metadata.as_str());
+    let positions = positions
+        .filter(|metadata| !metadata.is_empty())
+        .map(of_position);
+    let named: BTreeSet<u32> = pages.chain(records).chain(positions).collect();
+    if named.iter().eq([&in_force]) {
+        Ok(())
+    } else {
+        Err(format!(
+            "generation: {named:?} where {in_force} is in force"
+        ))
+    }
 }

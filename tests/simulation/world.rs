@@ -66,7 +66,10 @@ impl World {
         let city = City::new("sim", PARTITIONS);
         let table = topics::table(&city.namespace, PARTITIONS);
         let later = (2..=crate::copies::LAST).map(|generation| {
-            city.topic(&walbrook_eventlog::chain::topic(records::PURPOSE, generation))
+            city.topic(&walbrook_eventlog::chain::topic(
+                records::PURPOSE,
+                generation,
+            ))
         });
         let later: Vec<String> = later.collect();
         let later = later.iter().map(|name| (name.as_str(), PARTITIONS));

@@ -1,9 +1,9 @@
 //! What the brokers wrote, by transaction.
 
+use crate::generations::is_mark;
 use crate::world::{Broken, World};
 use std::collections::BTreeMap;
 use walbrook_event::framing::unframe;
-use crate::generations::is_mark;
 use walbrook_eventlog::{InputPosition, Record, chain, topics};
 use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::avro::AvroRecord;

@@ -55,7 +55,10 @@ impl<'a> Folds<'a> {
             if applied.topic != topic && !applied.topic.ends_with(&format!(".{topic}")) {
                 return Err("an offset of another topic".to_owned());
             }
-            if !self.log.reaches(&topic, applied.partition, applied.next_offset) {
+            if !self
+                .log
+                .reaches(&topic, applied.partition, applied.next_offset)
+            {
                 return Err(format!(
                     "{topic}[{}] only ends at {}",
                     applied.partition,

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use walbrook_domain::control::{ControlRecord, ControlFact, PinKind};
-use walbrook_domain::generation::Stage;
 use walbrook_domain::EventType;
+use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
+use walbrook_domain::generation::Stage;
 use walbrook_event::{framing, headers};
 use walbrook_eventlog::chain::{self, Generations};
 use walbrook_eventlog::{Record, topics};
@@ -43,7 +43,10 @@ pub fn in_force(state: &PolicyState) -> Generations {
     let mut generations = Generations::default();
     for (purpose, _) in state.pins().of(PinKind::Generation) {
         let stage = state.pins().stage(purpose);
-        generations.set(purpose, stage.map_or(chain::FIRST, |stage| stage.in_force()));
+        generations.set(
+            purpose,
+            stage.map_or(chain::FIRST, |stage| stage.in_force()),
+        );
     }
     generations
 }
@@ -121,7 +124,11 @@ impl<'a> One<'a> {
             (of == generation).then_some((offset, record))
         });
         let copies = log.copies(self.purpose, generation, self.number);
-        let mut all: Vec<_> = copies.iter().map(|one| (one.offset, one)).chain(direct).collect();
+        let mut all: Vec<_> = copies
+            .iter()
+            .map(|one| (one.offset, one))
+            .chain(direct)
+            .collect();
         all.sort_by_key(|(offset, _)| *offset);
         all
     }
@@ -138,19 +145,26 @@ impl<'a> One<'a> {
         };
         let Some(first_live) = pinned else {
             let place = self.place(first);
-            return self.differ(place, "a generation that was begun on control.policy", "none");
+            return self.differ(
+                place,
+                "a generation that was begun on control.policy",
+                "none",
+            );
         };
         let first_live = first_live.as_ref().map(|of| {
             let at = usize::try_from(self.number).unwrap_or(usize::MAX);
             of.get(at).copied().unwrap_or(0)
         });
         let begun = mark::<GenerationBegun>(first);
-        let begun = begun.filter(|begun| {
-            begun.purpose == self.purpose && begun.generation == self.generation
-        });
+        let begun = begun
+            .filter(|begun| begun.purpose == self.purpose && begun.generation == self.generation);
         let Some(begun) = begun else {
             let place = self.place(first);
-            return self.differ(place, "the mark that a generation begins with", "another record");
+            return self.differ(
+                place,
+                "the mark that a generation begins with",
+                "another record",
+            );
         };
         let source = self.all(self.generation - 1);
         let mut copied = Vec::new();
@@ -163,7 +177,11 @@ impl<'a> One<'a> {
                 copied.extend(self.copy(record, &source));
             } else if first_live.is_none_or(|first| *offset < first) && ended != Some(*offset) {
                 let place = self.place(record);
-                self.differ(place, "copies alone below the first live offset", "another record");
+                self.differ(
+                    place,
+                    "copies alone below the first live offset",
+                    "another record",
+                );
             }
         }
         self.whole(&source, &copied, &begun, first);
@@ -171,7 +189,9 @@ impl<'a> One<'a> {
 
     /// The offset of the mark that ends a generation; nothing stands behind it, and it names what follows.
     fn ended(&mut self, all: &[(i64, &Record)]) -> Option<i64> {
-        let at = all.iter().position(|(_, record)| mark::<GenerationEnded>(record).is_some())?;
+        let at = all
+            .iter()
+            .position(|(_, record)| mark::<GenerationEnded>(record).is_some())?;
         let (offset, record) = all.get(at).copied()?;
         let said = mark::<GenerationEnded>(record)?;
         if said.purpose != self.purpose || said.next_generation != self.generation + 1 {
@@ -189,7 +209,9 @@ impl<'a> One<'a> {
     fn copy(&mut self, copy: &Record, source: &[(i64, &Record)]) -> Option<i64> {
         let said = chain::copied_from(copy);
         let found = said.and_then(|said| {
-            let at = source.binary_search_by_key(&said, |(offset, _)| *offset).ok()?;
+            let at = source
+                .binary_search_by_key(&said, |(offset, _)| *offset)
+                .ok()?;
             Some((said, source.get(at)?.1))
         });
         let Some((offset, original)) = found else {
@@ -198,8 +220,12 @@ impl<'a> One<'a> {
             return None;
         };
         let others = |record: &Record| -> BTreeMap<String, Vec<u8>> {
-            let each = record.headers.iter().filter(|one| one.name != chain::COPIED);
-            each.map(|one| (one.name.to_owned(), one.value.to_vec())).collect()
+            let each = record
+                .headers
+                .iter()
+                .filter(|one| one.name != chain::COPIED);
+            each.map(|one| (one.name.to_owned(), one.value.to_vec()))
+                .collect()
         };
         let same = original.key == copy.key
             && original.value == copy.value
@@ -223,7 +249,11 @@ impl<'a> One<'a> {
     ) {
         let place = self.place(first);
         if !copied.is_sorted_by(|one, next| one < next) {
-            self.differ(place.clone(), "each copy once, in its source's order", "another order");
+            self.differ(
+                place.clone(),
+                "each copy once, in its source's order",
+                "another order",
+            );
         }
         let is_end = |record: &Record| mark::<GenerationEnded>(record).is_some();
         let is_ended = source.last().is_some_and(|(_, record)| is_end(record));
@@ -246,14 +276,24 @@ impl<'a> One<'a> {
         if !is_ended && last < begun.source_end {
             return;
         }
-        let below = source.iter().filter(|(offset, _)| *offset < begun.source_end);
+        let below = source
+            .iter()
+            .filter(|(offset, _)| *offset < begun.source_end);
         let (stands, _) = self.fold(below.clone().map(|(_, record)| *record));
         let of_copies = below.filter(|(offset, _)| copies.contains(offset));
         let (filled, records) = self.fold(of_copies.map(|(_, record)| *record));
         if stands != filled {
-            self.differ(place, "what stands on the generation before", "another state");
+            self.differ(
+                place,
+                "what stands on the generation before",
+                "another state",
+            );
         } else if records != items(&filled) {
-            self.differ(place, "copies of what stands alone", "copies of what fell, too");
+            self.differ(
+                place,
+                "copies of what stands alone",
+                "copies of what fell, too",
+            );
         }
     }
 
@@ -286,8 +326,14 @@ fn items(state: &Partition) -> usize {
 
 /// Every field of every event type.
 fn everything(schemas: &HashMap<i32, SharedSchema>) -> Needs {
-    let types: BTreeSet<EventType> = schemas.values().map(|one| one.event_type().clone()).collect();
-    types.into_iter().map(|event_type| (event_type, u64::MAX)).collect()
+    let types: BTreeSet<EventType> = schemas
+        .values()
+        .map(|one| one.event_type().clone())
+        .collect();
+    types
+        .into_iter()
+        .map(|event_type| (event_type, u64::MAX))
+        .collect()
 }
 
 /// A mark, when a record is one of this kind.

@@ -104,11 +104,16 @@ impl Log {
                 record.offset = chain::position(generation, record.offset);
                 record.at = TopicPartition::new(topics::shared(purpose), record.at.partition);
             }
-            put(records.entry(record.at.topic.to_string()).or_default(), record);
+            put(
+                records.entry(record.at.topic.to_string()).or_default(),
+                record,
+            );
         })?;
         for (topic, partitions) in &mut records {
             if chain::parse(topic).is_some() {
-                partitions.iter_mut().for_each(|all| all.sort_by_key(|one| one.offset));
+                partitions
+                    .iter_mut()
+                    .for_each(|all| all.sort_by_key(|one| one.offset));
             }
         }
         let spans = spans

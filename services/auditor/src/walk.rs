@@ -9,8 +9,8 @@ use walbrook_proto::audit::v1::DecisionPage;
 use walbrook_proto::identity::v1::LinkRecord;
 
 use crate::control::Control;
-use crate::generations;
 use crate::demanded::{Demand, Demands, Key, What};
+use crate::generations;
 use crate::links::{Change, Link, Links};
 use crate::log::{Log, Place, decode};
 use crate::pages::{Chain, decided_at};
@@ -392,7 +392,9 @@ impl<'a, 'b> Walk<'a, 'b> {
             page: page.clone(),
             ordinal,
             day_ms: Self::day_ms(now),
-            generation: self.generations.of(topic.strip_prefix("shared.").unwrap_or_default()),
+            generation: self
+                .generations
+                .of(topic.strip_prefix("shared.").unwrap_or_default()),
             what,
         };
         self.shared.demands.add(topic, key, demand);

@@ -39,8 +39,7 @@ impl Settings for Config {
             .unwrap_or_else(|| PathBuf::from("deploy/views"));
         let enforce_threads = section.integer("enforce_threads", 1..=64, 1);
         let percent = section.integer("generation_superseded_percent", 1..=100, 50);
-        let least_offsets =
-            section.integer("generation_least_offsets", 1..=i64::MAX, 1_000_000);
+        let least_offsets = section.integer("generation_least_offsets", 1..=i64::MAX, 1_000_000);
         let advertise = match section.text("advertise") {
             None => None,
             Some(text) => {

@@ -54,7 +54,9 @@ pub enum ControlError {
     )]
     NotWritten,
     /// A generation of the topic is being filled or switched to.
-    #[error("a generation of this purpose's topic is under way: wait until it is in use (`walbrook generation list`)")]
+    #[error(
+        "a generation of this purpose's topic is under way: wait until it is in use (`walbrook generation list`)"
+    )]
     UnderWay,
     /// Identity does not answer.
     #[error(
@@ -77,7 +79,9 @@ impl Coded for ControlError {
                 Illegal::SignedAlready { .. } => Code::Exists,
                 _ => Code::Stale,
             },
-            ControlError::Stale { .. } | ControlError::KeyReused | ControlError::UnderWay => Code::Stale,
+            ControlError::Stale { .. } | ControlError::KeyReused | ControlError::UnderWay => {
+                Code::Stale
+            }
             ControlError::NotFound { .. } => Code::NotFound,
             ControlError::Denied(_) => Code::Denied,
             ControlError::Busy => Code::Exhausted,

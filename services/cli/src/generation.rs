@@ -65,7 +65,11 @@ async fn begin(args: BeginArgs) -> Result<Exit, Failure> {
     let one = known.iter().find(|one| one.purpose == args.purpose);
     let Some(one) = one else {
         let purposes: Vec<_> = known.iter().map(|one| one.purpose.as_str()).collect();
-        let problem = format!("there is no purpose {}: take one of {}", args.purpose, purposes.join(", "));
+        let problem = format!(
+            "there is no purpose {}: take one of {}",
+            args.purpose,
+            purposes.join(", ")
+        );
         return Err(Failure::new(Exit::Input, problem));
     };
     let request = proto::BeginGenerationRequest {
@@ -104,7 +108,14 @@ async fn list(args: ListArgs) -> Result<Exit, Failure> {
         println!("{}", serde_json::Value::Array(all));
         return Ok(Exit::Done);
     }
-    let mut rows = table(["Purpose", "Generation", "State", "Offsets", "Live", "Left to copy"]);
+    let mut rows = table([
+        "Purpose",
+        "Generation",
+        "State",
+        "Offsets",
+        "Live",
+        "Left to copy",
+    ]);
     for one in &purposes {
         rows.add_row([
             one.purpose.clone(),

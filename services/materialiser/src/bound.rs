@@ -266,7 +266,9 @@ impl Rounds {
             .collect();
         let ends = self.ends.high_watermarks(&asked, ASK_WITHIN)?;
         let positions = ends.into_iter();
-        Ok(positions.map(|end| chain::position(generation, end)).collect())
+        Ok(positions
+            .map(|end| chain::position(generation, end))
+            .collect())
     }
 
     /// Puts on record what is complete now and was not before: the receipt of every cause up to there.

@@ -184,10 +184,14 @@ impl Follower {
         inputs.resize_with(self.shelf.partitions().len(), Vec::new);
         let shelf = Arc::clone(&self.shelf);
         let held = shelf.partitions().iter();
-        let generations: Vec<u32> = held.map(|of| chain::split(of.read().next_offset).0).collect();
+        let generations: Vec<u32> = held
+            .map(|of| chain::split(of.read().next_offset).0)
+            .collect();
         let ended = self.read(records, (&mut inputs, &generations), stop)?;
         let all = (0..).zip(&generations);
-        let all: Vec<TopicPartition> = all.map(|(of, generation)| self.at(*generation, of)).collect();
+        let all: Vec<TopicPartition> = all
+            .map(|(of, generation)| self.at(*generation, of))
+            .collect();
         let positions = self.reader.positions(&all).into_iter().zip(&generations);
         let mut owed = false;
         let of_partitions = inputs.iter_mut().zip(positions).zip(0..);

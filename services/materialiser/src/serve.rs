@@ -243,8 +243,14 @@ impl Parts<'_> {
     ) -> Result<Working, MaterialiserError> {
         let fingerprint = lane.fingerprint(self, &files);
         let ends = self.kafka.ends()?;
-        let (group, links) = (self.namespace.name("broker"), self.partitions(topics::LINKS));
-        let committed = self.kafka.positions().committed(&group, &links, false, ASK_WITHIN)?;
+        let (group, links) = (
+            self.namespace.name("broker"),
+            self.partitions(topics::LINKS),
+        );
+        let committed = self
+            .kafka
+            .positions()
+            .committed(&group, &links, false, ASK_WITHIN)?;
         let written = Written::of(lane.purpose.as_str(), &committed);
         let shared = (lane.shared.as_slice(), written);
         let (store, held, began_in) = setup::restore(&version, &fingerprint, ends, shared)?;

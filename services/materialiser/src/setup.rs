@@ -279,8 +279,14 @@ fn fits(
     shared: &[TopicPartition],
     written: Written,
 ) -> Result<bool, MaterialiserError> {
-    let places: Vec<(u32, i64)> = held.iter().map(|one| chain::split(one.next_offset)).collect();
-    if places.iter().any(|(generation, _)| *generation > written.newest) {
+    let places: Vec<(u32, i64)> = held
+        .iter()
+        .map(|one| chain::split(one.next_offset))
+        .collect();
+    if places
+        .iter()
+        .any(|(generation, _)| *generation > written.newest)
+    {
         return Ok(false);
     }
     let asked: Vec<TopicPartition> = shared
@@ -291,7 +297,10 @@ fn fits(
         })
         .collect();
     let found = ends.high_watermarks(&asked, ENDS_WITHIN)?;
-    Ok(places.iter().zip(found).all(|((_, offset), end)| *offset <= end))
+    Ok(places
+        .iter()
+        .zip(found)
+        .all(|((_, offset), end)| *offset <= end))
 }
 
 fn held(
@@ -302,7 +311,11 @@ fn held(
     let restored = shared.iter().map(|at| store.restore(at.partition));
     let restored: Vec<_> = restored.collect::<Result<_, StoreError>>()?;
     let is_fresh = restored.iter().all(|(_, next_offset)| *next_offset == 0);
-    let began_in = store.began_in(if is_fresh { written.oldest } else { chain::FIRST })?;
+    let began_in = store.began_in(if is_fresh {
+        written.oldest
+    } else {
+        chain::FIRST
+    })?;
     let first = chain::position(began_in, 0);
     let each = restored.into_iter().map(|(state, next_offset)| Held {
         state,

@@ -181,8 +181,7 @@ fn restored(version: &Version, end: i64) -> (Partition, i64) {
         newest: 1,
     };
     let shared = (shared.as_slice(), written);
-    let (store, mut held, _) =
-        setup::restore(version, &FINGERPRINT, EndsAt(end), shared).unwrap();
+    let (store, mut held, _) = setup::restore(version, &FINGERPRINT, EndsAt(end), shared).unwrap();
     drop(store);
     let held = held.remove(0);
     (held.state, held.next_offset)

@@ -162,22 +162,11 @@ impl Partition {
         work.transaction.positions.push(InputPosition {
             at: TopicPartition::new(links, self.number),
             next_offset: stamp.links_next,
-            metadata: self.metadata(&stamp),
+            metadata: stamp.told(self.standing.live()),
         });
         work.transaction.stamp = stamp;
         self.last_decided_at = now;
         Ok(work.transaction)
-    }
-
-    /// What is committed beside `control.links[p]`: the position, and what stands now.
-    fn metadata(&self, stamp: &Stamp) -> String {
-        let mut metadata = stamp.metadata();
-        let (mut mark, live) = (" live=", self.standing.live());
-        for (purpose, count) in live.filter(|(_, count)| *count > 0) {
-            metadata.push_str(&format!("{mark}{purpose}:{count}"));
-            mark = ",";
-        }
-        metadata
     }
 
     fn decide_topic(

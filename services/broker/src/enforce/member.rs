@@ -4,16 +4,18 @@ use super::clients::{self, Clients, REQUEST_PATIENCE, raw_topics};
 use super::control_view::Setting;
 use super::decide::Entropy;
 use super::feed::Feed;
+use super::hand::Hand;
+pub use super::hand::last_page;
 use super::lane::{LaneError, Past};
 use super::machine::{
     Applied, Around, Built, Copied, Effect, Input, Machine, Polled, SettleStep, Settlement,
 };
 use super::metrics::EnforceMetrics;
+pub use super::owned::Owned;
 use super::snapshot::Snapshots;
 use super::stamp::CommittedStamp;
 use crate::generations::copier::{self, GROUP};
-use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant as Monotonic};
@@ -53,71 +55,11 @@ pub struct Shared {
     pub owned: Owned,
 }
 
-/// The partition numbers that members of a process work on, as each of them says.
-#[derive(Debug, Default)]
-pub struct Owned(Mutex<(usize, BTreeMap<usize, Vec<i32>>)>);
-
-impl Owned {
-    /// One more member: its place here.
-    fn enter(&self) -> usize {
-        let mut all = self.0.lock();
-        all.0 += 1;
-        all.0
-    }
-
-    fn say(&self, member: usize, numbers: Vec<i32>) {
-        self.0.lock().1.insert(member, numbers);
-    }
-
-    /// All of them, ascending.
-    pub fn numbers(&self) -> BTreeSet<i32> {
-        self.0.lock().1.values().flatten().copied().collect()
-    }
-}
-
 /// What a thread that built p sends back.
 struct Report {
     number: i32,
     attempt: u64,
     result: Result<(Built, Option<Box<dyn Transactor>>), LaneError>,
-}
-
-/// What is written and read with for one p.
-struct Hand {
-    transactor: Box<dyn Transactor>,
-    past: Option<Box<dyn Reader>>,
-    /// The generation under which the open transaction was cut.
-    generation: Option<Box<dyn GroupGeneration>>,
-}
-
-impl Hand {
-    /// Commits; where the last page stands on `pages`, as the log acknowledged it.
-    fn settle(
-        &mut self,
-        steps: Vec<SettleStep>,
-        group: &str,
-        pages: &str,
-    ) -> Result<Option<i64>, LogError> {
-        let mut page = None;
-        for step in steps {
-            match step {
-                SettleStep::Drain => page = last_page(&self.transactor.drain()?, pages),
-                SettleStep::Positions(positions) => {
-                    let generation = self.generation.take();
-                    self.transactor
-                        .send_positions(group, &positions, generation.as_deref())?;
-                }
-                SettleStep::Commit => self.transactor.commit()?,
-            }
-        }
-        Ok(page)
-    }
-}
-
-/// Where the last page of a transaction stands, among what was acknowledged of it.
-pub fn last_page(acknowledged: &[(TopicPartition, i64)], pages: &str) -> Option<i64> {
-    let pages = acknowledged.iter().filter(|(at, _)| *at.topic == *pages);
-    pages.map(|(_, offset)| *offset).max()
 }
 
 /// When things of the round began, for the numbers.

@@ -1,5 +1,6 @@
 //! How far p has come: the positions that commit with every transaction of p and stand on every page.
 
+use walbrook_domain::Purpose;
 use walbrook_eventlog::chain::Generations;
 use walbrook_eventlog::position::{Cursor, Position, PositionError};
 
@@ -53,6 +54,16 @@ impl Stamp {
                 generations: self.generations.clone(),
             },
         }
+    }
+
+    /// The metadata of the committed position, with what stands: releases and subject records by purpose.
+    pub fn told<'a>(&self, live: impl Iterator<Item = (&'a Purpose, usize)>) -> String {
+        let (mut metadata, mut mark) = (self.metadata(), " live=");
+        for (purpose, count) in live.filter(|(_, count)| *count > 0) {
+            metadata.push_str(&format!("{mark}{purpose}:{count}"));
+            mark = ",";
+        }
+        metadata
     }
 
     /// The metadata of the committed position.

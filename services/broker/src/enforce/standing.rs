@@ -129,7 +129,8 @@ impl Standings {
         let live = self.live.get_mut(purpose);
         let of = self.handles.entry(handle);
         let fresh = !of.releases.contains_key(&name);
-        live.into_iter().for_each(|live| *live += usize::from(fresh));
+        live.into_iter()
+            .for_each(|live| *live += usize::from(fresh));
         of.releases.insert(name, released);
     }
 

@@ -116,7 +116,10 @@ impl State {
         let source_end = rest.strip_prefix("v1 source_end=");
         let source_end = source_end.and_then(|end| end.parse().ok());
         let source_end = source_end.ok_or_else(|| CopyError::Build {
-            problem: format!("the position `{metadata}` of {} cannot be read", committed.at),
+            problem: format!(
+                "the position `{metadata}` of {} cannot be read",
+                committed.at
+            ),
         })?;
         Ok(Some(Self {
             position,
@@ -226,7 +229,12 @@ impl Copier {
             return Ok(Step::Ended);
         }
         if let Some(state) = self.written.take() {
-            commit(self.transactor.as_mut(), &self.setting, &self.source, &state)?;
+            commit(
+                self.transactor.as_mut(),
+                &self.setting,
+                &self.source,
+                &state,
+            )?;
             self.state = state;
             return Ok(Step::Worked);
         }
@@ -237,7 +245,9 @@ impl Copier {
     }
 
     fn position(&self) -> i64 {
-        self.reader.position(&self.source).unwrap_or(self.state.position)
+        self.reader
+            .position(&self.source)
+            .unwrap_or(self.state.position)
     }
 
     fn look(&mut self) -> Result<Step, CopyError> {
@@ -250,7 +260,10 @@ impl Copier {
         };
         for record in &records {
             if record.offset < self.state.source_end {
-                live.apply(record.offset, Said::read(record, self.setting.seal.as_ref())?);
+                live.apply(
+                    record.offset,
+                    Said::read(record, self.setting.seal.as_ref())?,
+                );
             }
         }
         let reached = self.reader.position(&self.source);
@@ -304,7 +317,10 @@ impl Copier {
         let of = (&*self.source.topic, now.schemas.1);
         let record = mark(&self.task, &self.setting, of, now.now, &ended)?;
         write(self.transactor.as_mut(), vec![record])?;
-        self.written = Some(State { ended: true, ..next });
+        self.written = Some(State {
+            ended: true,
+            ..next
+        });
         Ok(Step::Worked)
     }
 
@@ -342,9 +358,10 @@ pub fn committed(
     setting: &Setting,
 ) -> Result<Option<State>, CopyError> {
     let group = setting.namespace.name(GROUP);
-    let found = clients
-        .positions()?
-        .committed(&group, &[task.source(setting)], true, REQUEST_WITHIN)?;
+    let found =
+        clients
+            .positions()?
+            .committed(&group, &[task.source(setting)], true, REQUEST_WITHIN)?;
     found.first().map_or(Ok(None), State::read)
 }
 
@@ -419,6 +436,9 @@ pub fn compare(
         ));
     }
     // A copy that nobody has begun is behind an empty source, too: its mark is the first record.
-    let copied = committed.iter().map(|one| one.offset.unwrap_or(-1)).collect();
+    let copied = committed
+        .iter()
+        .map(|one| one.offset.unwrap_or(-1))
+        .collect();
     Ok(crate::enforce::machine::Copied { ends, copied })
 }

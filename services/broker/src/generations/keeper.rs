@@ -4,8 +4,9 @@ use super::copier::{CopyError, GROUP, State};
 use crate::control::core::{Draft, Receipt};
 use crate::control::writer::Desk;
 use crate::error::ControlError;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::control::{ControlFact, PinFact, PinKind};
 use walbrook_domain::generation::Stage;
 use walbrook_eventlog::position::{self, Position};
@@ -17,7 +18,7 @@ use walbrook_runtime::shutdown::Shutdown;
 
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// Between two looks, where nothing is being filled and where something is.
-const LOOKS_EVERY: Duration = Duration::from_secs(10);
+const LOOKS_EVERY: Duration = Duration::from_secs(30);
 const LOOKS_OFTEN: Duration = Duration::from_millis(200);
 /// So many offsets of a partition may be left to be copied when the switch is written: the pause of the partition numbers is that long.
 const LAG: i64 = 1_000;
@@ -134,7 +135,10 @@ impl Places {
         };
         let (replication, min_insync) = self.copies;
         let admin = self.kafka.admin()?;
-        admin.create(&[topic], replication, min_insync).await.map(drop)
+        admin
+            .create(&[topic], replication, min_insync)
+            .await
+            .map(drop)
     }
 
     /// A purpose's topic as it stands. Blocks.
@@ -144,10 +148,14 @@ impl Places {
     pub fn look(&self, purpose: &str, stage: Option<Stage>) -> Result<Look, CopyError> {
         let in_force = stage.as_ref().map_or(chain::FIRST, Stage::in_force);
         let (mut ends, mut positions) = (self.kafka.ends()?, self.kafka.positions());
-        let written = ends.high_watermarks(&self.all(&chain::topic(purpose, in_force)), ASK_WITHIN)?;
+        let written =
+            ends.high_watermarks(&self.all(&chain::topic(purpose, in_force)), ASK_WITHIN)?;
         let group = self.namespace.name("broker");
         let of_p = positions.committed(&group, &self.all(topics::LINKS), false, ASK_WITHIN)?;
-        let live: u64 = of_p.iter().map(|p| position::live(&p.metadata, purpose)).sum();
+        let live: u64 = of_p
+            .iter()
+            .map(|p| position::live(&p.metadata, purpose))
+            .sum();
         let mut copies = Vec::new();
         if let Some(stage) = &stage {
             let source = self.all(&chain::topic(purpose, stage.filled() - 1));
@@ -205,31 +213,46 @@ pub struct Keeper {
 impl Keeper {
     /// Runs until shutdown.
     pub async fn run(self, stop: Shutdown) {
+        let mut looked: Option<Monotonic> = None;
+        let mut rests = BTreeSet::new();
         loop {
-            let mut pause = LOOKS_EVERY;
+            // How much of a topic is live is asked now and then; how far one is copied as long as it is.
+            let due = looked.is_none_or(|looked| looked.elapsed() >= LOOKS_EVERY);
+            if due {
+                looked = Some(Monotonic::now());
+            }
             for purpose in topics::PURPOSES {
-                match self.turn(purpose).await {
-                    Ok(true) => pause = LOOKS_OFTEN,
-                    Ok(false) => {}
-                    Err(problem) => tracing::warn!(
+                if let Err(problem) = self.turn(purpose, due, &mut rests).await {
+                    tracing::warn!(
                         purpose,
                         problem,
                         "the generations of a purpose's topic are not looked after for now"
-                    ),
+                    );
                 }
             }
             tokio::select! {
                 () = stop.requested() => return,
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(LOOKS_OFTEN) => {}
             }
         }
     }
 
-    /// One look at a purpose's topic; whether something is under way.
-    async fn turn(&self, purpose: &'static str) -> Result<bool, String> {
+    /// One look at a purpose's topic, where it is due or something is under way; `rests` are generations that everything has gone over to.
+    async fn turn(
+        &self,
+        purpose: &'static str,
+        due: bool,
+        rests: &mut BTreeSet<(&'static str, u32)>,
+    ) -> Result<(), String> {
         let Ok(stage) = self.desk.read(|state| state.pins().stage(purpose)) else {
-            return Ok(false);
+            return Ok(());
         };
+        let is_at_rest = stage.as_ref().is_none_or(|stage| {
+            matches!(stage, Stage::InForce { generation, .. } if rests.contains(&(purpose, *generation)))
+        });
+        if is_at_rest && !due {
+            return Ok(());
+        }
         let places = Arc::clone(&self.places);
         let looked = tokio::task::spawn_blocking(move || {
             let look = places.look(purpose, stage)?;
@@ -247,17 +270,19 @@ impl Keeper {
             .map_err(|error| error.to_string())?
             .map_err(|error| walbrook_runtime::status::chain(&error))?;
         if let Some(next) = next {
-            self.say(purpose, &next).await?;
-            return Ok(true);
+            return self.say(purpose, &next).await;
         }
-        if look.is_over() && self.rule.asks(&look) {
+        if !look.is_over() {
+            return Ok(());
+        }
+        rests.insert((purpose, look.in_force()));
+        if self.rule.asks(&look) {
             let next = look.in_force() + 1;
             let made = self.places.make(purpose, next).await;
             made.map_err(|error| error.to_string())?;
             self.say(purpose, &Stage::Filling(next)).await?;
-            return Ok(true);
         }
-        Ok(!look.is_over())
+        Ok(())
     }
 
     async fn say(&self, purpose: &str, stage: &Stage) -> Result<(), String> {
@@ -320,7 +345,10 @@ pub async fn look(
     match looked.await {
         Ok(Ok(look)) => Ok(look),
         Ok(Err(error)) => {
-            tracing::warn!(error = walbrook_runtime::status::chain(&error), "the log does not say how generations stand");
+            tracing::warn!(
+                error = walbrook_runtime::status::chain(&error),
+                "the log does not say how generations stand"
+            );
             Err(ControlError::NotWritten)
         }
         Err(_) => Err(ControlError::NotWritten),

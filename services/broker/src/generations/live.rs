@@ -91,8 +91,8 @@ fn read(record: &Record, seal: &dyn Seal) -> Result<Said, String> {
             subject_too: retraction.subject_too,
         });
     }
-    let envelope =
-        ReleaseEnvelope::read(|name| record.headers.get(name)).map_err(|error| error.to_string())?;
+    let envelope = ReleaseEnvelope::read(|name| record.headers.get(name))
+        .map_err(|error| error.to_string())?;
     Ok(Said::Release(
         envelope.handle,
         (envelope.id, envelope.agreement),
@@ -100,8 +100,7 @@ fn read(record: &Record, seal: &dyn Seal) -> Result<Said, String> {
 }
 
 fn opened(record: &Record, subject: &[u8], seal: &dyn Seal) -> Result<Vec<u8>, String> {
-    let (_, body) =
-        framing::unframe(record.value.as_deref()).map_err(|error| error.to_string())?;
+    let (_, body) = framing::unframe(record.value.as_deref()).map_err(|error| error.to_string())?;
     let key_id = record.headers.text(headers::KEY).unwrap_or_default();
     let opened = seal.open(subject, key_id, body);
     opened.map_err(|error| error.to_string())
@@ -165,8 +164,7 @@ impl Live {
     /// The offsets of what is live, ascending.
     pub fn offsets(self) -> Vec<i64> {
         let handles = self.handles.into_values();
-        let of_handles =
-            handles.flat_map(|of| of.releases.into_values().chain(of.subject));
+        let of_handles = handles.flat_map(|of| of.releases.into_values().chain(of.subject));
         let heard = self.heartbeats.into_values().map(|(_, offset)| offset);
         let mut offsets: Vec<i64> = of_handles.chain(heard).collect();
         offsets.sort_unstable();

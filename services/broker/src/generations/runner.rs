@@ -16,6 +16,8 @@ use walbrook_proto::shared::v1::{GenerationBegun, GenerationEnded};
 /// Where nothing is being filled, and where nothing is to be copied now.
 const LOOKS_EVERY: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_millis(5);
+/// Between two questions whether every partition number has gone over.
+const ASKS_EVERY: Duration = Duration::from_millis(50);
 /// How long a copy waits after it failed.
 const PAUSE: Duration = Duration::from_millis(500);
 const ASK_WITHIN: Duration = Duration::from_secs(5);
@@ -78,7 +80,8 @@ impl Runner {
                     }
                 }
             }
-            self.copiers.retain(|task, _| tasks.iter().any(|(one, _)| one == task));
+            self.copiers
+                .retain(|task, _| tasks.iter().any(|(one, _)| one == task));
             let pause = match tasks.is_empty() {
                 true => LOOKS_EVERY,
                 false => IDLE,
@@ -105,7 +108,10 @@ impl Runner {
         let id = |name| book.record_schema(name).unwrap_or(0);
         let now = Now {
             now: (self.shared.clock)(),
-            schemas: (id(GenerationBegun::FULL_NAME), id(GenerationEnded::FULL_NAME)),
+            schemas: (
+                id(GenerationBegun::FULL_NAME),
+                id(GenerationEnded::FULL_NAME),
+            ),
             ends: None,
         };
         (stages.collect(), now)
@@ -113,7 +119,11 @@ impl Runner {
 
     /// Whether there was something to do.
     fn step(&mut self, task: &Task, stage: &Stage, now: Now) -> bool {
-        if self.later.get(task).is_some_and(|until| *until > Monotonic::now()) {
+        if self
+            .later
+            .get(task)
+            .is_some_and(|until| *until > Monotonic::now())
+        {
             return false;
         }
         match self.try_step(task, stage, now) {
@@ -125,8 +135,13 @@ impl Runner {
                 true
             }
             Err(error) => {
-                tracing::warn!(purpose = task.purpose, generation = task.generation, partition = task.number,
-                    error = walbrook_runtime::status::chain(&error), "a generation is not copied for now");
+                tracing::warn!(
+                    purpose = task.purpose,
+                    generation = task.generation,
+                    partition = task.number,
+                    error = walbrook_runtime::status::chain(&error),
+                    "a generation is not copied for now"
+                );
                 self.copiers.remove(task);
                 self.later.insert(task.clone(), Monotonic::now() + PAUSE);
                 false
@@ -143,8 +158,13 @@ impl Runner {
                 if state.is_some_and(|state| state.ended) {
                     return Ok(Step::Ended);
                 }
-                tracing::info!(purpose = task.purpose, generation = task.generation, partition = task.number,
-                    begun = state.is_some(), "a generation is being filled");
+                tracing::info!(
+                    purpose = task.purpose,
+                    generation = task.generation,
+                    partition = task.number,
+                    begun = state.is_some(),
+                    "a generation is being filled"
+                );
                 let copier = Copier::adopt(task.clone(), clients, setting, now)?;
                 self.copiers.entry(task.clone()).or_insert(copier)
             }
@@ -164,6 +184,8 @@ impl Runner {
         let written = (task.purpose.as_str(), task.generation);
         let mut positions = clients.positions()?;
         if !all_write_to(written, (&group, &links), positions.as_mut())? {
+            self.later
+                .insert(task.clone(), Monotonic::now() + ASKS_EVERY);
             return Ok(Step::Idle);
         }
         let place = usize::try_from(task.number).unwrap_or(usize::MAX);

@@ -16,12 +16,18 @@ impl Service {
     ) -> Result<Response<proto::ControlReceipt>, Status> {
         Caller::of(&request, &[role::OPERATOR])?;
         let request = request.into_inner();
-        let purpose = topics::PURPOSES.into_iter().find(|one| *one == request.purpose);
+        let purpose = topics::PURPOSES
+            .into_iter()
+            .find(|one| *one == request.purpose);
         let Some(purpose) = purpose else {
             return Err(status(&ControlError::NotFound { what: "purpose" }));
         };
         let asked = (purpose, request.expected_generation);
-        let begun = keeper::begin((&self.desk, &self.generations), asked, request.idempotency_key);
+        let begun = keeper::begin(
+            (&self.desk, &self.generations),
+            asked,
+            request.idempotency_key,
+        );
         match begun.await {
             Ok(receipt) => Ok(Response::new(receipt_of(receipt))),
             Err(error) => Err(status(&error)),
@@ -45,13 +51,17 @@ impl Service {
 }
 
 fn said(purpose: &str, look: &keeper::Look) -> proto::GenerationStatus {
-    let copies = look.copies.iter().zip(0..).map(|(copy, partition)| proto::GenerationCopy {
-        partition,
-        copied: copy.state.map(|state| state.position),
-        end: copy.end,
-        switched: copy.switched,
-        ended: copy.state.is_some_and(|state| state.ended),
-    });
+    let copies = look
+        .copies
+        .iter()
+        .zip(0..)
+        .map(|(copy, partition)| proto::GenerationCopy {
+            partition,
+            copied: copy.state.map(|state| state.position),
+            end: copy.end,
+            switched: copy.switched,
+            ended: copy.state.is_some_and(|state| state.ended),
+        });
     proto::GenerationStatus {
         purpose: purpose.to_owned(),
         generation: look.in_force(),

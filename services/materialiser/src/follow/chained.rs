@@ -19,10 +19,7 @@ impl Follower {
 }
 
 /// Where a partition goes on, when a record ends its generation.
-pub(super) fn goes_on_at(
-    record: &Record,
-    found: &Found<'_>,
-) -> Result<Option<i64>, FollowError> {
+pub(super) fn goes_on_at(record: &Record, found: &Found<'_>) -> Result<Option<i64>, FollowError> {
     if found.text(headers::TYPE) != Some(GenerationEnded::FULL_NAME) {
         return Ok(None);
     }

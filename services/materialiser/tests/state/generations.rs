@@ -5,7 +5,7 @@ use crate::common::running::Start;
 use crate::common::*;
 use walbrook_event::framing;
 use walbrook_eventlog::topics::{Cleanup, TimestampType, Topic};
-use walbrook_eventlog::{Headers, NewRecord, chain};
+use walbrook_eventlog::{Headers, NewRecord, chain, topics};
 use walbrook_proto::audit::v1::Removal;
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::shared::v1::GenerationEnded;
@@ -23,7 +23,13 @@ async fn second(place: &Place) {
         cleanup: Cleanup::Delete,
         timestamps: TimestampType::CreateTime,
     };
-    place.kafka.admin().unwrap().create(&[topic], 1, 1).await.unwrap();
+    place
+        .kafka
+        .admin()
+        .unwrap()
+        .create(&[topic], 1, 1)
+        .await
+        .unwrap();
 }
 
 /// A record as it stands on the second generation; a copy names its source.
@@ -74,7 +80,9 @@ async fn who_follows_goes_on_with_what_it_holds_and_refuses_while_it_cannot() {
         ..Start::default()
     };
     let running = place.start_so(start).await;
-    running.list_until(CAMDEN, "the first generation", are(&[1, 2, 3])).await;
+    running
+        .list_until(CAMDEN, "the first generation", are(&[1, 2, 3]))
+        .await;
 
     // Every p goes over; what they write there is not reached by whoever waits in the first generation.
     let (place, ()) = blocking(place, |place| {
@@ -89,7 +97,7 @@ async fn who_follows_goes_on_with_what_it_holds_and_refuses_while_it_cannot() {
     let deadline = std::time::Instant::now() + WAIT;
     while running.list(CAMDEN).await.is_ok() {
         assert!(std::time::Instant::now() < deadline, "it never refuses");
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     let (place, ()) = blocking(place, |place| place.commit(ended(place, 0))).await;
     running.list_until(CAMDEN, "it goes on", are(&[1, 2])).await;
@@ -141,10 +149,14 @@ async fn who_has_no_store_begins_where_every_p_writes() {
         place.commit(ended(place, 0));
     })
     .await;
-    early.list_until(CAMDEN, "all of the first", are(&[1, 2, 3])).await;
+    early
+        .list_until(CAMDEN, "all of the first", are(&[1, 2, 3]))
+        .await;
     early.stop().await;
     let running = place.start(30_000).await;
-    running.list_until(CAMDEN, "what was copied", are(&[1])).await;
+    running
+        .list_until(CAMDEN, "what was copied", are(&[1]))
+        .await;
     running.stop().await;
     drop(place);
 }

@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 /// What is pinned of a generation cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the pin of a generation cannot be read: it was written by a newer build or by another tool")]
+#[error(
+    "the pin of a generation cannot be read: it was written by a newer build or by another tool"
+)]
 pub struct StageError;
 
 /// What a pin says of a purpose's generations.
@@ -124,7 +126,14 @@ mod tests {
         ] {
             assert!(!after.follows(before), "{after} after {before:?}");
         }
-        for odd in ["", "filling", "filling 1", "in force 2", "in force 2 from -1", "filling 2 "] {
+        for odd in [
+            "",
+            "filling",
+            "filling 1",
+            "in force 2",
+            "in force 2 from -1",
+            "filling 2 ",
+        ] {
             assert!(odd.parse::<Stage>().is_err(), "{odd}");
         }
     }

@@ -101,7 +101,9 @@ impl fmt::Display for Generations {
 
 /// What is committed of generations cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the generation of a shared topic cannot be read: it was written by a newer build or by another tool")]
+#[error(
+    "the generation of a shared topic cannot be read: it was written by a newer build or by another tool"
+)]
 pub struct ChainError;
 
 impl FromStr for Generations {

@@ -197,7 +197,9 @@ pub struct Position {
 /// What stands on a purpose's topic because of p, in releases and subject records, as a committed position's metadata says. It is told beside the
 /// position and is no part of it.
 pub fn live(metadata: &str, purpose: &str) -> u64 {
-    let told = metadata.split(' ').find_map(|word| word.strip_prefix("live="));
+    let told = metadata
+        .split(' ')
+        .find_map(|word| word.strip_prefix("live="));
     let mut each = told.into_iter().flat_map(|told| told.split(','));
     let of = each.find_map(|one| one.strip_prefix(purpose)?.strip_prefix(':'));
     of.and_then(|count| count.parse().ok()).unwrap_or(0)

@@ -63,7 +63,9 @@ impl Running {
 
 /// Every partition of the generations that are left for others.
 fn left(from: &Generations, to: &Generations, setting: &Setting) -> Vec<TopicPartition> {
-    let others = to.later().filter(|(purpose, generation)| from.of(purpose) != *generation);
+    let others = to
+        .later()
+        .filter(|(purpose, generation)| from.of(purpose) != *generation);
     others
         .flat_map(|(purpose, _)| {
             let topic = chain::topic(purpose, from.of(purpose));
@@ -101,7 +103,9 @@ impl Machine {
                 for number in self.numbers() {
                     let running = self.running_mut(number);
                     let switching = running.and_then(|running| running.switching.as_mut());
-                    switching.into_iter().for_each(|one| one.look(&asked, &copied));
+                    switching
+                        .into_iter()
+                        .for_each(|one| one.look(&asked, &copied));
                 }
             }
             Err(error) => {
@@ -117,12 +121,16 @@ impl Switching {
     fn look(&mut self, asked: &[TopicPartition], copied: &Copied) {
         let of = |all: &[i64]| -> Option<Vec<i64>> {
             let each = self.left.iter();
-            each.map(|at| all.get(asked.binary_search(at).ok()?).copied()).collect()
+            each.map(|at| all.get(asked.binary_search(at).ok()?).copied())
+                .collect()
         };
         let (Some(ends), Some(reached)) = (of(&copied.ends), of(&copied.copied)) else {
             return;
         };
         let through = self.through.get_or_insert(ends);
-        self.done = through.iter().zip(&reached).all(|(end, copied)| copied >= end);
+        self.done = through
+            .iter()
+            .zip(&reached)
+            .all(|(end, copied)| copied >= end);
     }
 }

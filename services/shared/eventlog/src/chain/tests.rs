@@ -12,7 +12,11 @@ fn the_first_generation_keeps_its_name_and_its_offsets() {
         Some(("rough-sleeping", 12))
     );
     for odd in ["shared.x.g1", "shared.x.g02", "shared.x.g", "shared.x.gx"] {
-        assert_eq!(parse(odd).map(|(_, generation)| generation), Some(1), "{odd}");
+        assert_eq!(
+            parse(odd).map(|(_, generation)| generation),
+            Some(1),
+            "{odd}"
+        );
     }
     assert_eq!(parse("open.planning"), None);
     assert_eq!(position(1, 77), 77);

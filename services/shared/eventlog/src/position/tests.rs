@@ -55,13 +55,20 @@ fn generations_are_part_of_a_position_and_what_stands_is_not() {
     };
     position.generations.set("rough-sleeping", 3);
     let text = position.to_string();
-    assert_eq!(text, "v1 policy=1 page=2 cursor=- generations=rough-sleeping:3");
+    assert_eq!(
+        text,
+        "v1 policy=1 page=2 cursor=- generations=rough-sleeping:3"
+    );
     let told = format!("{text} live=children-in-care:4,rough-sleeping:12");
     assert_eq!(told.parse(), Ok(position));
     assert_eq!(live(&told, "rough-sleeping"), 12);
     assert_eq!(live(&told, "children-in-care"), 4);
     assert_eq!(live(&text, "rough-sleeping"), 0);
-    assert!("v1 policy=1 page=2 cursor=- generations=x:1".parse::<Position>().is_err());
+    assert!(
+        "v1 policy=1 page=2 cursor=- generations=x:1"
+            .parse::<Position>()
+            .is_err()
+    );
 }
 
 #[test]
