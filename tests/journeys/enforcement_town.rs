@@ -105,6 +105,7 @@ fn start(
         readiness: Readiness::new(),
         clock,
         snapshots: folder.map(|folder| Box::new(folder) as _),
+        owned: Default::default(),
     });
     let readiness = shared.readiness.clone();
     let reader = shared.clients.reader().expect("a reader");
