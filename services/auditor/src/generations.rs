@@ -306,12 +306,12 @@ impl<'a> One<'a> {
             if kind == GenerationBegun::FULL_NAME || kind == GenerationEnded::FULL_NAME {
                 continue;
             }
-            count += 1;
             let opened = self.log.open(record);
             let read = opened.and_then(|opened| input(record, opened, self.schemas, &needs));
             if let Ok(read) = read {
                 state.apply(read, &mut changes);
                 changes.clear();
+                count += 1;
             }
         }
         (state, count)

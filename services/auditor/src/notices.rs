@@ -169,7 +169,7 @@ impl Notices<'_> {
         let topic = topics::shared(&said.purpose);
         let mut applied = said.applied.iter();
         let stand = applied
-            .all(|one| one.topic == topic && one.next_offset <= log.end(&topic, one.partition));
+            .all(|one| one.topic == topic && log.reaches(&topic, one.partition, one.next_offset));
         if !stand || said.reads_next > log.end(topics::READS, 0) {
             let expected = "offsets of the purpose's topic and of audit.reads that exist";
             self.report.differ("notice", place, expected, "others");

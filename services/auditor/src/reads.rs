@@ -325,8 +325,9 @@ fn removals(log: &Log, report: &mut Report) {
         if said.insert((removal.view.clone(), cause, why)) {
             report.count(Checked::Removals, 1);
         }
-        let end = log.end(&removal.cause_topic, removal.cause_partition);
-        if removal.cause_offset >= end || removal.contributions < 0 || removal.rows < 0 {
+        let (topic, partition) = (&removal.cause_topic, removal.cause_partition);
+        let stands = log.reaches(topic, partition, removal.cause_offset.saturating_add(1));
+        if !stands || removal.contributions < 0 || removal.rows < 0 {
             let found = format!(
                 "{}[{}]@{}",
                 printable(&removal.cause_topic),
