@@ -111,9 +111,11 @@ impl Log {
         })?;
         for (topic, partitions) in &mut records {
             if chain::parse(topic).is_some() {
+                // Generations one after another, each as it was read: an order that is wrong on the log stays so.
+                let generation = |one: &Record| chain::split(one.offset).0;
                 partitions
                     .iter_mut()
-                    .for_each(|all| all.sort_by_key(|one| one.offset));
+                    .for_each(|all| all.sort_by_key(generation));
             }
         }
         let spans = spans

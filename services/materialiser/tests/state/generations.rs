@@ -1,7 +1,7 @@
 //! The shared topic goes on in its next generation: who follows it holds what it held, who begins there finds what stands, and nobody answers from
 //! a generation that the broker has left.
 
-use crate::common::running::Start;
+use crate::common::running::{Running, Start};
 use crate::common::*;
 use walbrook_event::framing;
 use walbrook_eventlog::topics::{Cleanup, TimestampType, Topic};
@@ -144,6 +144,19 @@ async fn who_has_no_store_begins_where_every_p_writes() {
         ..Start::default()
     };
     let early = place.start_so(first).await;
+    // It is called ready before it has looked where to begin: what it has applied is of the first.
+    let applied = |early: &Running| {
+        let text = early.context.metrics.text();
+        let mut of_topic = text.lines().filter_map(|line| {
+            line.strip_prefix("walbrook_view_records_total{topic=\"shared.rough-sleeping\"} ")
+        });
+        of_topic.any(|count| count != "0")
+    };
+    let deadline = std::time::Instant::now() + WAIT;
+    while !applied(&early) {
+        assert!(std::time::Instant::now() < deadline, "it applies nothing");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
     let (place, ()) = blocking(place, |place| {
         place.generations = [2, 2];
         place.commit(ended(place, 0));
