@@ -25,6 +25,7 @@ use walbrook_domain::control::{
     ControlFact, GroundFact, GroundKind, GroundState, PinFact, PinKind,
 };
 use walbrook_domain::{Handle, Instant};
+use walbrook_eventlog::chain::Generations;
 use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::position::Position;
 use walbrook_eventlog::{
@@ -145,6 +146,7 @@ fn commit(log: &MemoryLog, policy_next: [i64; 2]) {
             policy_next,
             next_page: 0,
             cursor: None,
+            generations: Generations::default(),
         }
         .to_string(),
     };

@@ -21,8 +21,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::Instant;
 use walbrook_eventlog::{
-    Ends, GroupReader, LogError, NewRecord, Positions, Reader, Severity,
-    TopicPartition, Transactor, topics,
+    Ends, GroupReader, LogError, NewRecord, Positions, Reader, Severity, TopicPartition,
+    Transactor, topics,
 };
 use walbrook_runtime::readiness::Readiness;
 
