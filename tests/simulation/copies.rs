@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use walbrook_broker::enforce::clients::Clients;
 use walbrook_broker::enforce::control_view::{ControlView, Setting};
-use walbrook_broker::generations::copier::{self, Copier, CopyError, Now, State, Step, Task};
+use walbrook_broker::generations::copier::{Copier, CopyError, Now, Step, Task};
 use walbrook_broker::generations::runner::all_write_to;
+use walbrook_broker::generations::state::{self, State};
 use walbrook_domain::Instant;
-use walbrook_domain::control::{ControlFact, PinKind};
+use walbrook_domain::control::PinKind;
 use walbrook_domain::generation::Stage;
 use walbrook_eventlog::memory::MemoryLog;
 use walbrook_eventlog::{
@@ -127,24 +128,9 @@ fn ends(stage: &Stage, number: i32, log: &MemoryLog, setting: &Setting) -> Optio
 }
 
 impl World {
-    /// The stage of the shared topic, as it stands on `control.policy`.
+    /// The stage of the shared topic, as `control.policy` has it.
     pub fn stage(&self) -> Option<Stage> {
-        let mut stage = None;
-        for record in self.log.committed_records(&self.city.topic(topics::POLICY)) {
-            let name = record
-                .headers
-                .text(walbrook_event::headers::TYPE)
-                .expect("a type");
-            let (_, body) =
-                walbrook_event::framing::unframe(record.value.as_deref()).expect("framed");
-            let read = walbrook_event::control::read(name, body, record.offset, Instant(0));
-            if let Ok(ControlFact::Pin(pin)) = read.map(|read| read.fact)
-                && pin.kind == PinKind::Generation
-            {
-                stage = Some(pin.content.parse().expect("a stage"));
-            }
-        }
-        stage
+        self.sources.stage.clone()
     }
 
     /// How a copy stands.
@@ -156,7 +142,7 @@ impl World {
         };
         let clients = Patient(self.log.clone());
         // What is not settled yet is as if it were not there.
-        copier::committed(&task, &clients, &self.setting).unwrap_or(None)
+        state::committed(&task, &clients, &self.setting).unwrap_or(None)
     }
 
     fn is_ended(&self, generation: u32) -> bool {

@@ -26,7 +26,7 @@ use walbrook_broker::enforce::member::last_page;
 use walbrook_broker::enforce::planted::{PlantedFault, planted};
 use walbrook_broker::enforce::snapshot::Snapshots;
 use walbrook_broker::enforce::stamp::CommittedStamp;
-use walbrook_broker::generations::copier::{self, GROUP};
+use walbrook_broker::generations::state::{self, GROUP};
 use walbrook_domain::Instant;
 use walbrook_eventlog::memory::{MemoryLog, MemoryReader};
 use walbrook_eventlog::{
@@ -289,7 +289,7 @@ impl SimMember {
             } else {
                 let (mut ends, mut positions) = (world.log.clone(), world.log.clone());
                 let group = world.setting.namespace.name(GROUP);
-                copier::compare(&asked, &group, &mut ends, &mut positions)
+                state::compare(&asked, &group, &mut ends, &mut positions)
             }),
             Effect::Apply { .. } => Input::Applied(self.apply(feed, world)),
             Effect::Hold => {

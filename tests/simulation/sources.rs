@@ -7,8 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use walbrook_domain::control::{
-    AgreementFact, ControlFact, GroundKind, GroundState, Standing, StandingChange,
+    AgreementFact, ControlFact, GroundKind, GroundState, PinKind, Standing, StandingChange,
 };
+use walbrook_domain::generation::Stage;
 use walbrook_domain::{AgreementVersion, EventId, Handle, PersonId};
 use walbrook_eventlog::memory::{MemoryLog, MemoryTransactor};
 use walbrook_eventlog::{
@@ -155,6 +156,9 @@ pub struct Sources {
     signed_late: bool,
     amended: bool,
     suspended: bool,
+    /// What is pinned of the shared topic's generations, as far as it is acknowledged; and what the open transaction says of it.
+    pub stage: Option<Stage>,
+    next_stage: Option<Stage>,
     policy_end: i64,
     links_end: [i64; PARTITIONS as usize],
     pub sent: Vec<Sent>,
@@ -176,6 +180,8 @@ impl Sources {
             signed_late: false,
             amended: false,
             suspended: false,
+            stage: None,
+            next_stage: None,
             policy_end: 0,
             links_end: [0; PARTITIONS as usize],
             sent: Vec::new(),
@@ -198,12 +204,20 @@ impl Sources {
 
     /// The control plane says something; it is acknowledged later.
     pub fn say(&mut self, city: &City, fact: &ControlFact) {
+        if let ControlFact::Pin(pin) = fact
+            && pin.kind == PinKind::Generation
+        {
+            self.next_stage = Some(pin.content.parse().expect("a stage"));
+        }
         self.control.begin(vec![city.control(fact)]);
     }
 
     fn acknowledge_control(&mut self) {
         for (_, offset) in self.control.commit() {
             self.policy_end = self.policy_end.max(offset + 1);
+        }
+        if let Some(stage) = self.next_stage.take() {
+            self.stage = Some(stage);
         }
     }
 

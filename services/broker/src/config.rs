@@ -1,6 +1,6 @@
 //! The broker's own settings, beside the common ones.
 
-use crate::generations::keeper::Rule;
+use crate::generations::look::Rule;
 use std::path::PathBuf;
 use walbrook_runtime::config::{Common, Section, Settings};
 

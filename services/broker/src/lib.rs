@@ -19,6 +19,7 @@ use crate::control::snapshot::Snapshot;
 use crate::control::writer::{self, Desk, Parts, Role};
 use crate::error::{JournalError, StartError};
 use crate::generations::keeper::{Keeper, Places};
+use crate::generations::metrics::GenerationMetrics;
 use std::sync::Arc;
 use std::time::Duration;
 use walbrook_domain::Instant;
@@ -89,16 +90,24 @@ pub async fn run_sealed(
     let numbers = Numbers::new(&context.metrics);
     let here = kafka.named(&client_id(control::writer::NAME, &own));
     let desk = start_writer(&context, &here, &format, &catalogue, pins, &numbers);
+    let copying = GenerationMetrics::new(&context.metrics);
     enforce::start::start(
         &context,
         &kafka,
         &namespace,
         &catalogue,
         config.enforce_threads,
-        seal,
+        (seal, &copying),
     )?;
     context.readiness.ready(CONTRACTS);
-    let generations = keep_generations(&context, &kafka, &namespace, &config, &desk);
+    let places = places(&context, &kafka, &namespace);
+    let keeper = Keeper::new(
+        desk.clone(),
+        Arc::clone(&places),
+        config.generations,
+        copying,
+    );
+    keep_generations(&context, keeper);
     let service = grpc::Service {
         desk: desk.clone(),
         catalogue,
@@ -111,7 +120,7 @@ pub async fn run_sealed(
             registry: Registry::new(&context.common.registry.to_string()),
             kafka: kafka.clone(),
         }),
-        generations,
+        generations: places,
         removals,
         clock: now,
     };
@@ -136,26 +145,19 @@ pub async fn run_sealed(
     Ok(())
 }
 
-/// Looks after generations of purposes' topics.
-fn keep_generations(
-    context: &Context,
-    kafka: &Kafka,
-    namespace: &Namespace,
-    config: &Config,
-    desk: &Desk,
-) -> Arc<Places> {
+/// Where generations of purposes' topics stand.
+fn places(context: &Context, kafka: &Kafka, namespace: &Namespace) -> Arc<Places> {
     let common = &context.common;
-    let places = Arc::new(Places {
+    Arc::new(Places {
         kafka: kafka.clone(),
         namespace: namespace.clone(),
         partitions: common.partitions,
         copies: (common.kafka.replication, common.kafka.min_insync),
-    });
-    let keeper = Keeper {
-        desk: desk.clone(),
-        places: Arc::clone(&places),
-        rule: config.generations,
-    };
+    })
+}
+
+/// Looks after generations of purposes' topics.
+fn keep_generations(context: &Context, keeper: Keeper) {
     let stop = context.shutdown.clone();
     context
         .tasks
@@ -163,7 +165,6 @@ fn keep_generations(
             keeper.run(stop).await;
             Ok::<(), String>(())
         });
-    places
 }
 
 /// The machine's clock, µs.

@@ -5,7 +5,7 @@ use walbrook_proto::control::v1 as proto;
 
 use crate::agreement::{again, control, key, receipt_json};
 use crate::caller::{CallerArgs, refused};
-use crate::table::table;
+use crate::table::{numbers, table};
 use crate::{Exit, Failure};
 
 /// Generations of purposes' topics.
@@ -115,7 +115,9 @@ async fn list(args: ListArgs) -> Result<Exit, Failure> {
         "Offsets",
         "Live",
         "Left to copy",
+        "Waits for",
     ]);
+    numbers(&mut rows, 3..5);
     for one in &purposes {
         rows.add_row([
             one.purpose.clone(),
@@ -124,6 +126,7 @@ async fn list(args: ListArgs) -> Result<Exit, Failure> {
             one.offsets.to_string(),
             share(one),
             left(one),
+            waits_for(one).unwrap_or_default(),
         ]);
     }
     println!("{rows}");
@@ -139,11 +142,51 @@ fn share(one: &proto::GenerationStatus) -> String {
     )
 }
 
+/// What the next step waits for; `None`: no generation is under way.
+fn waits_for(one: &proto::GenerationStatus) -> Option<String> {
+    let those = |which: &dyn Fn(&proto::GenerationCopy) -> bool| -> Vec<String> {
+        let found = one.copies.iter().filter(|copy| which(copy));
+        found.map(|copy| copy.partition.to_string()).collect()
+    };
+    let said = |numbers: Vec<String>, what: &str| {
+        let many = if numbers.len() == 1 { "" } else { "s" };
+        let numbers = numbers.join(", ");
+        (!numbers.is_empty()).then(|| what.replace("{}", &format!("partition{many} {numbers}")))
+    };
+    let first = |reasons: [Option<String>; 2], last: &str| {
+        let found = reasons.into_iter().flatten().next();
+        Some(found.unwrap_or_else(|| last.to_owned()))
+    };
+    match one.state.as_str() {
+        "FILLING" => first(
+            [
+                said(those(&|copy| copy.copied.is_none()), "{} to be begun"),
+                said(
+                    those(&|copy| copy.copied.is_some_and(|copied| copied < copy.end)),
+                    "{} to be copied",
+                ),
+            ],
+            "every partition number to have committed",
+        ),
+        "SWITCHING" => first(
+            [
+                said(
+                    those(&|copy| !copy.switched),
+                    "{} to go over, which first see what they wrote copied",
+                ),
+                said(those(&|copy| !copy.ended), "{} to be ended"),
+            ],
+            "nothing more",
+        ),
+        _ => None,
+    }
+}
+
 /// Offsets left to be copied, by partition.
 fn left(one: &proto::GenerationStatus) -> String {
     let each = one.copies.iter().map(|copy| match copy.copied {
         _ if copy.ended => "done".to_owned(),
-        Some(copied) => (copy.end - copied).to_string(),
+        Some(copied) => copy.end.saturating_sub(copied).to_string(),
         None => "not begun".to_owned(),
     });
     each.collect::<Vec<_>>().join(", ")
@@ -166,5 +209,58 @@ fn json(one: &proto::GenerationStatus) -> serde_json::Value {
         "offsets": one.offsets,
         "live": one.live,
         "copies": copies.collect::<Vec<_>>(),
+        "waits_for": waits_for(one),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(partition: i32, copied: Option<i64>) -> proto::GenerationCopy {
+        proto::GenerationCopy {
+            partition,
+            copied,
+            end: 10,
+            switched: false,
+            ended: false,
+        }
+    }
+
+    fn standing(state: &str, copies: &[proto::GenerationCopy]) -> proto::GenerationStatus {
+        proto::GenerationStatus {
+            purpose: "rough-sleeping".to_owned(),
+            generation: 1,
+            state: state.to_owned(),
+            offsets: 20,
+            live: 5,
+            copies: copies.to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_a_generation_waits_for_is_said() {
+        let waits = |state, copies: &[_]| waits_for(&standing(state, copies)).unwrap_or_default();
+        let (begun, whole) = (copy(1, Some(3)), copy(2, Some(10)));
+        let unbegun = copy(0, None);
+        assert_eq!(
+            waits("FILLING", &[unbegun, begun, whole]),
+            "partition 0 to be begun"
+        );
+        let two = [begun, copy(3, Some(0)), whole];
+        assert_eq!(waits("FILLING", &two), "partitions 1, 3 to be copied");
+        let told = waits("FILLING", &[whole]);
+        assert_eq!(told, "every partition number to have committed");
+        let switched = proto::GenerationCopy {
+            switched: true,
+            ..whole
+        };
+        let told = waits("SWITCHING", &[begun, switched]);
+        assert!(told.starts_with("partition 1 to go over"), "{told}");
+        let told = waits("SWITCHING", &[switched]);
+        assert_eq!(told, "partition 2 to be ended");
+        assert_eq!(waits_for(&standing("IN_USE", &[])), None);
+        assert_eq!(left(&standing("FILLING", &two)), "7, 10, 0");
+        assert_eq!(share(&standing("FILLING", &two)), "5 (25 %)");
+    }
 }

@@ -14,7 +14,7 @@ use super::metrics::EnforceMetrics;
 pub use super::owned::Owned;
 use super::snapshot::Snapshots;
 use super::stamp::CommittedStamp;
-use crate::generations::copier::{self, GROUP};
+use crate::generations::state::{self, GROUP};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -281,7 +281,7 @@ impl Member {
 
     fn ask_copied(&mut self, asked: &[TopicPartition]) -> Result<Copied, LogError> {
         let group = self.shared.setting.namespace.name(GROUP);
-        copier::compare(asked, &group, self.ends.as_mut(), self.positions.as_mut())
+        state::compare(asked, &group, self.ends.as_mut(), self.positions.as_mut())
     }
 
     fn apply(&mut self, policy: i64, wait: Duration) -> Result<Input, LogError> {

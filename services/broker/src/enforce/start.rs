@@ -11,6 +11,7 @@ use super::member::{Member, Owned, PART, Shared};
 use super::metrics::EnforceMetrics;
 use super::snapshot::folder;
 use crate::control::snapshot::Snapshot;
+use crate::generations::metrics::GenerationMetrics;
 use crate::generations::runner::Runner;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -125,7 +126,7 @@ pub fn start(
     namespace: &Namespace,
     catalogue: &Arc<Catalogue>,
     threads: usize,
-    seal: Arc<dyn Seal>,
+    (seal, copying): (Arc<dyn Seal>, &GenerationMetrics),
 ) -> Result<(), EnforceError> {
     context
         .readiness
@@ -156,11 +157,12 @@ pub fn start(
         snapshots: Some(Box::new(folder)),
         owned: Owned::default(),
     });
-    let (copies, stop) = (Arc::clone(&shared), context.shutdown.clone());
+    let (copies, copying) = (Arc::clone(&shared), copying.clone());
+    let stop = context.shutdown.clone();
     context
         .tasks
         .spawn_blocking(Kind::essential("generations"), move || {
-            Runner::new(copies).run(&|| stop.is_requested());
+            Runner::new(copies, copying).run(&|| stop.is_requested());
             Ok::<(), std::convert::Infallible>(())
         });
     let (feed, reader, stop) = (

@@ -6,6 +6,7 @@
 //! whenever a copier dies.
 
 use super::live::{Live, Said, Unclear};
+use super::state::{GROUP, State, committed};
 use crate::enforce::clients::Clients;
 use crate::enforce::control_view::Setting;
 use crate::enforce::planted::{PlantedFault, planted};
@@ -14,14 +15,10 @@ use std::time::Duration;
 use walbrook_domain::Instant;
 use walbrook_event::{framing::frame, headers};
 use walbrook_eventlog::{
-    Committed, InputPosition, LogError, NewRecord, Reader, Record, Severity, TopicPartition,
-    Transactor, chain, topics,
+    InputPosition, LogError, NewRecord, Reader, Record, TopicPartition, Transactor, chain, topics,
 };
 use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::shared::v1::{GenerationBegun, GenerationEnded};
-
-/// The group whose positions say how far generations are copied, without the namespace.
-pub const GROUP: &str = "generation";
 
 const POLL: Duration = Duration::from_millis(20);
 const SCANNED_AT_ONCE: usize = 20_000;
@@ -88,52 +85,6 @@ pub enum Step {
     Ended,
 }
 
-/// What is committed of a copy: how far the source is looked through for what is live, and whether it is ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct State {
-    /// Everything of the source below this is copied.
-    pub position: i64,
-    /// Below this only what is live.
-    pub source_end: i64,
-    /// Whether the source has its last record.
-    pub ended: bool,
-}
-
-impl State {
-    /// Reads what was committed; `None`: not begun.
-    ///
-    /// # Errors
-    /// When it is of another build.
-    pub fn read(committed: &Committed) -> Result<Option<Self>, CopyError> {
-        let Some(position) = committed.offset else {
-            return Ok(None);
-        };
-        let metadata = &committed.metadata;
-        let (rest, ended) = match metadata.strip_suffix(" ended") {
-            Some(rest) => (rest, true),
-            None => (metadata.as_str(), false),
-        };
-        let source_end = rest.strip_prefix("v1 source_end=");
-        let source_end = source_end.and_then(|end| end.parse().ok());
-        let source_end = source_end.ok_or_else(|| CopyError::Build {
-            problem: format!(
-                "the position `{metadata}` of {} cannot be read",
-                committed.at
-            ),
-        })?;
-        Ok(Some(Self {
-            position,
-            source_end,
-            ended,
-        }))
-    }
-
-    fn metadata(&self) -> String {
-        let ended = if self.ended { " ended" } else { "" };
-        format!("v1 source_end={}{ended}", self.source_end)
-    }
-}
-
 enum Phase {
     /// What is live below the source's end is being found out.
     Looking(Live),
@@ -151,8 +102,10 @@ pub struct Copier {
     reader: Box<dyn Reader>,
     state: State,
     phase: Phase,
-    /// What stands in the open transaction leads to this.
-    written: Option<State>,
+    /// What stands in the open transaction leads to this; and how many copies that are.
+    written: Option<(State, u64)>,
+    /// Copies committed and not yet counted.
+    copied: u64,
 }
 
 impl Copier {
@@ -212,12 +165,18 @@ impl Copier {
             state,
             phase,
             written: None,
+            copied: 0,
         })
     }
 
     /// What is committed.
     pub const fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Copies committed since this was asked last.
+    pub const fn take_copied(&mut self) -> u64 {
+        std::mem::replace(&mut self.copied, 0)
     }
 
     /// Does some of what is to be done. After an error the copier is thrown away, and the copy taken over again.
@@ -228,7 +187,7 @@ impl Copier {
         if self.state.ended {
             return Ok(Step::Ended);
         }
-        if let Some(state) = self.written.take() {
+        if let Some((state, copies)) = self.written.take() {
             commit(
                 self.transactor.as_mut(),
                 &self.setting,
@@ -236,6 +195,7 @@ impl Copier {
                 &state,
             )?;
             self.state = state;
+            self.copied += copies;
             return Ok(Step::Worked);
         }
         match self.phase {
@@ -292,12 +252,13 @@ impl Copier {
             ..self.state
         };
         if next.position > self.state.position {
+            let count = u64::try_from(copies.len()).unwrap_or(u64::MAX);
             write(self.transactor.as_mut(), copies)?;
             if planted(PlantedFault::CopyWithoutPosition) {
                 self.transactor.commit()?;
                 self.transactor.begin()?;
             }
-            self.written = Some(next);
+            self.written = Some((next, count));
             return Ok(Step::Worked);
         }
         let Some(first_live_offset) = now.ends else {
@@ -317,10 +278,11 @@ impl Copier {
         let of = (&*self.source.topic, now.schemas.1);
         let record = mark(&self.task, &self.setting, of, now.now, &ended)?;
         write(self.transactor.as_mut(), vec![record])?;
-        self.written = Some(State {
+        let ended = State {
             ended: true,
             ..next
-        });
+        };
+        self.written = Some((ended, 0));
         Ok(Step::Worked)
     }
 
@@ -346,23 +308,6 @@ impl Copier {
             timestamp_ms: Some(record.timestamp_ms),
         }
     }
-}
-
-/// What is committed of a copy; `None`: not begun.
-///
-/// # Errors
-/// When the log fails, or what is committed cannot be read.
-pub fn committed(
-    task: &Task,
-    clients: &dyn Clients,
-    setting: &Setting,
-) -> Result<Option<State>, CopyError> {
-    let group = setting.namespace.name(GROUP);
-    let found =
-        clients
-            .positions()?
-            .committed(&group, &[task.source(setting)], true, REQUEST_WITHIN)?;
-    found.first().map_or(Ok(None), State::read)
 }
 
 fn write(transactor: &mut dyn Transactor, records: Vec<NewRecord>) -> Result<(), LogError> {
@@ -413,32 +358,4 @@ fn mark<R: AvroRecord>(
         headers: pairs.into_iter().collect(),
         timestamp_ms: Some(day_ms),
     })
-}
-
-/// How far each of these partitions is written, and after that copied; all of them sources of copies.
-///
-/// # Errors
-/// When the log does not answer.
-pub fn compare(
-    asked: &[TopicPartition],
-    group: &str,
-    ends: &mut dyn walbrook_eventlog::Ends,
-    positions: &mut dyn walbrook_eventlog::Positions,
-) -> Result<crate::enforce::machine::Copied, LogError> {
-    let ends = ends.high_watermarks(asked, REQUEST_WITHIN)?;
-    let committed = positions.committed(group, asked, false, REQUEST_WITHIN)?;
-    if committed.len() != asked.len() {
-        return Err(LogError::new(
-            Severity::Transient,
-            "ask how far generations are copied",
-            group,
-            "the answer is of other partitions",
-        ));
-    }
-    // A copy that nobody has begun is behind an empty source, too: its mark is the first record.
-    let copied = committed
-        .iter()
-        .map(|one| one.offset.unwrap_or(-1))
-        .collect();
-    Ok(crate::enforce::machine::Copied { ends, copied })
 }

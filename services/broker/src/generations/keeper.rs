@@ -1,6 +1,9 @@
 //! When a generation is begun and when it is switched to: by the process that writes the control plane, from what is committed on the log.
 
-use super::copier::{CopyError, GROUP, State};
+use super::copier::CopyError;
+use super::look::{Copy, Look, Progress, Rule};
+use super::metrics::GenerationMetrics;
+use super::state::{GROUP, State};
 use crate::control::core::{Draft, Receipt};
 use crate::control::writer::Desk;
 use crate::error::ControlError;
@@ -20,84 +23,8 @@ const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// Between two looks, where nothing is being filled and where something is.
 const LOOKS_EVERY: Duration = Duration::from_secs(30);
 const LOOKS_OFTEN: Duration = Duration::from_millis(200);
-/// So many offsets of a partition may be left to be copied when the switch is written: the pause of the partition numbers is that long.
-const LAG: i64 = 1_000;
-
-/// When a generation is begun without being asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
-    /// More than so many of a hundred offsets are superseded; 100: never.
-    pub percent: u8,
-    /// And there are at least so many offsets.
-    pub least_offsets: i64,
-}
-
-impl Rule {
-    /// Whether a topic of so many offsets, of which so many are live, is to be filled anew.
-    pub fn asks(&self, look: &Look) -> bool {
-        let superseded = look.offsets.saturating_sub(look.live);
-        look.offsets >= self.least_offsets
-            && superseded.saturating_mul(100) > look.offsets.saturating_mul(self.percent.into())
-    }
-}
-
-/// How one partition is copied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Copy {
-    /// What is committed; `None`: not begun.
-    pub state: Option<State>,
-    /// The end of its source.
-    pub end: i64,
-    /// Whether its partition number writes to the generation that is filled.
-    pub switched: bool,
-}
-
-/// A purpose's topic as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
-    /// What is pinned; `None`: the first generation.
-    pub stage: Option<Stage>,
-    /// Offsets of the generation in force.
-    pub offsets: i64,
-    /// What stands, in releases and subject records.
-    pub live: i64,
-    /// Whether every partition number has committed how far it is.
-    pub all_work: bool,
-    /// Where a generation was begun, how each partition is copied.
-    pub copies: Vec<Copy>,
-}
-
-impl Look {
-    /// The generation in force.
-    pub fn in_force(&self) -> u32 {
-        self.stage.as_ref().map_or(chain::FIRST, Stage::in_force)
-    }
-
-    /// In a word.
-    pub fn state(&self) -> &'static str {
-        match &self.stage {
-            Some(Stage::Filling(_)) => "FILLING",
-            Some(Stage::InForce { .. }) if !self.is_over() => "SWITCHING",
-            _ => "IN_USE",
-        }
-    }
-
-    /// Whether no generation is under way.
-    fn is_over(&self) -> bool {
-        let ended = |copy: &Copy| copy.state.is_some_and(|state| state.ended);
-        self.stage.is_none() || self.copies.iter().all(ended)
-    }
-
-    /// Whether the generation that is being filled may be switched to: every partition is nearly copied, and every partition number is at work.
-    fn is_near(&self) -> bool {
-        let near = |copy: &Copy| {
-            copy.state.is_some_and(|state| {
-                state.position >= state.source_end && copy.end - state.position <= LAG
-            })
-        };
-        self.all_work && self.copies.iter().all(near)
-    }
-}
+/// Between two lines of the log that say what a generation waits for.
+const SAYS_EVERY: Duration = Duration::from_secs(10);
 
 /// Looks at the log, and makes topics.
 #[derive(Clone)]
@@ -176,7 +103,11 @@ impl Places {
             stage,
             offsets: written.iter().sum(),
             live: i64::try_from(live).unwrap_or(i64::MAX),
-            all_work: of_p.iter().all(|p| p.offset.is_some()),
+            silent: of_p
+                .iter()
+                .filter(|p| p.offset.is_none())
+                .map(|p| p.at.partition)
+                .collect(),
             copies,
         })
     }
@@ -202,19 +133,36 @@ pub fn pin(purpose: &str, stage: &Stage) -> PinFact {
 
 /// Begins and switches where the rule says so.
 pub struct Keeper {
-    /// The writer's desk.
-    pub desk: Desk,
-    /// The log.
-    pub places: Arc<Places>,
-    /// When to begin.
-    pub rule: Rule,
+    desk: Desk,
+    places: Arc<Places>,
+    rule: Rule,
+    metrics: GenerationMetrics,
+    /// Generations that everything has gone over to.
+    rests: BTreeSet<(&'static str, u32)>,
+    said: Option<Monotonic>,
 }
 
 impl Keeper {
+    /// At the writer's desk; `rule` says when to begin.
+    pub const fn new(
+        desk: Desk,
+        places: Arc<Places>,
+        rule: Rule,
+        metrics: GenerationMetrics,
+    ) -> Self {
+        Self {
+            desk,
+            places,
+            rule,
+            metrics,
+            rests: BTreeSet::new(),
+            said: None,
+        }
+    }
+
     /// Runs until shutdown.
-    pub async fn run(self, stop: Shutdown) {
+    pub async fn run(mut self, stop: Shutdown) {
         let mut looked: Option<Monotonic> = None;
-        let mut rests = BTreeSet::new();
         loop {
             // How much of a topic is live is asked now and then; how far one is copied as long as it is.
             let due = looked.is_none_or(|looked| looked.elapsed() >= LOOKS_EVERY);
@@ -222,7 +170,7 @@ impl Keeper {
                 looked = Some(Monotonic::now());
             }
             for purpose in topics::PURPOSES {
-                if let Err(problem) = self.turn(purpose, due, &mut rests).await {
+                if let Err(problem) = self.turn(purpose, due).await {
                     tracing::warn!(
                         purpose,
                         problem,
@@ -237,18 +185,16 @@ impl Keeper {
         }
     }
 
-    /// One look at a purpose's topic, where it is due or something is under way; `rests` are generations that everything has gone over to.
-    async fn turn(
-        &self,
-        purpose: &'static str,
-        due: bool,
-        rests: &mut BTreeSet<(&'static str, u32)>,
-    ) -> Result<(), String> {
+    /// One look at a purpose's topic, where it is due or something is under way, and what follows from it.
+    ///
+    /// # Errors
+    /// In words, when the log does not answer or does not take what follows.
+    pub async fn turn(&mut self, purpose: &'static str, due: bool) -> Result<(), String> {
         let Ok(stage) = self.desk.read(|state| state.pins().stage(purpose)) else {
             return Ok(());
         };
         let is_at_rest = stage.as_ref().is_none_or(|stage| {
-            matches!(stage, Stage::InForce { generation, .. } if rests.contains(&(purpose, *generation)))
+            matches!(stage, Stage::InForce { generation, .. } if self.rests.contains(&(purpose, *generation)))
         });
         if is_at_rest && !due {
             return Ok(());
@@ -269,20 +215,45 @@ impl Keeper {
             .await
             .map_err(|error| error.to_string())?
             .map_err(|error| walbrook_runtime::status::chain(&error))?;
+        self.metrics.looked(purpose, &look);
         if let Some(next) = next {
             return self.say(purpose, &next).await;
         }
-        if !look.is_over() {
+        if look.progress() != Progress::InUse {
+            self.say_what_it_waits_for(purpose, &look);
             return Ok(());
         }
-        rests.insert((purpose, look.in_force()));
+        self.rests.insert((purpose, look.in_force()));
         if self.rule.asks(&look) {
+            tracing::info!(
+                purpose,
+                offsets = look.offsets,
+                live = look.live,
+                "so much of a purpose's topic is superseded that its next generation is begun"
+            );
             let next = look.in_force() + 1;
             let made = self.places.make(purpose, next).await;
             made.map_err(|error| error.to_string())?;
             self.say(purpose, &Stage::Filling(next)).await?;
         }
         Ok(())
+    }
+
+    fn say_what_it_waits_for(&mut self, purpose: &'static str, look: &Look) {
+        // The first line comes when it has waited for a while.
+        let since = *self.said.get_or_insert_with(Monotonic::now);
+        if let Some(waits_for) = look.waits_for()
+            && since.elapsed() >= SAYS_EVERY
+        {
+            self.said = Some(Monotonic::now());
+            tracing::info!(
+                purpose,
+                generation = look.stage.as_ref().map(Stage::filled),
+                state = look.progress().word(),
+                waits_for,
+                "the next generation of a purpose's topic waits"
+            );
+        }
     }
 
     async fn say(&self, purpose: &str, stage: &Stage) -> Result<(), String> {
@@ -315,7 +286,7 @@ pub async fn begin(
             current: in_force,
         });
     }
-    if !look.is_over() {
+    if look.progress() != Progress::InUse {
         return Err(ControlError::UnderWay);
     }
     let made = places.make(purpose, in_force + 1).await;

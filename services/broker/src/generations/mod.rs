@@ -4,4 +4,7 @@
 pub mod copier;
 pub mod keeper;
 pub mod live;
+pub mod look;
+pub mod metrics;
 pub mod runner;
+pub mod state;

@@ -1,6 +1,8 @@
 //! Copies what is being filled, for the partition numbers that this process works on. A thread of its own: it waits for the log most of the time.
 
-use super::copier::{self, Copier, CopyError, Now, Step, Task};
+use super::copier::{Copier, CopyError, Now, Step, Task};
+use super::metrics::GenerationMetrics;
+use super::state;
 use crate::enforce::control_view::ControlView;
 use crate::enforce::member::Shared;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +46,7 @@ pub fn all_write_to(
 /// The thread's own.
 pub struct Runner {
     shared: Arc<Shared>,
+    metrics: GenerationMetrics,
     copiers: BTreeMap<Task, Copier>,
     /// Those that need no copier any more.
     ended: BTreeSet<Task>,
@@ -53,9 +56,10 @@ pub struct Runner {
 
 impl Runner {
     /// Over what the process's members share.
-    pub const fn new(shared: Arc<Shared>) -> Self {
+    pub const fn new(shared: Arc<Shared>, metrics: GenerationMetrics) -> Self {
         Self {
             shared,
+            metrics,
             copiers: BTreeMap::new(),
             ended: BTreeSet::new(),
             later: BTreeMap::new(),
@@ -142,6 +146,7 @@ impl Runner {
                     error = walbrook_runtime::status::chain(&error),
                     "a generation is not copied for now"
                 );
+                self.metrics.failed(&task.purpose);
                 self.copiers.remove(task);
                 self.later.insert(task.clone(), Monotonic::now() + PAUSE);
                 false
@@ -154,7 +159,7 @@ impl Runner {
         let copier = match self.copiers.get_mut(task) {
             Some(copier) => copier,
             None => {
-                let state = copier::committed(task, clients, setting)?;
+                let state = state::committed(task, clients, setting)?;
                 if state.is_some_and(|state| state.ended) {
                     return Ok(Step::Ended);
                 }
@@ -170,6 +175,10 @@ impl Runner {
             }
         };
         let step = copier.step(clients, now)?;
+        let copied = copier.take_copied();
+        if copied > 0 {
+            self.metrics.copied(&task.purpose, copied);
+        }
         let Stage::InForce { first_live, .. } = stage else {
             return Ok(step);
         };

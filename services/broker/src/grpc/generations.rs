@@ -3,6 +3,7 @@
 use super::{Caller, Service, receipt_of};
 use crate::error::ControlError;
 use crate::generations::keeper;
+use crate::generations::look::{Copy, Look, Progress};
 use tonic::{Request, Response, Status};
 use walbrook_eventlog::topics;
 use walbrook_proto::control::v1 as proto;
@@ -50,7 +51,7 @@ impl Service {
     }
 }
 
-fn said(purpose: &str, look: &keeper::Look) -> proto::GenerationStatus {
+fn said(purpose: &str, look: &Look) -> proto::GenerationStatus {
     let copies = look
         .copies
         .iter()
@@ -60,16 +61,16 @@ fn said(purpose: &str, look: &keeper::Look) -> proto::GenerationStatus {
             copied: copy.state.map(|state| state.position),
             end: copy.end,
             switched: copy.switched,
-            ended: copy.state.is_some_and(|state| state.ended),
+            ended: Copy::ended(copy),
         });
     proto::GenerationStatus {
         purpose: purpose.to_owned(),
         generation: look.in_force(),
-        state: look.state().to_owned(),
+        state: look.progress().word().to_owned(),
         offsets: look.offsets,
         live: look.live,
-        copies: match look.state() {
-            "IN_USE" => Vec::new(),
+        copies: match look.progress() {
+            Progress::InUse => Vec::new(),
             _ => copies.collect(),
         },
     }

@@ -9,6 +9,7 @@
 )]
 
 mod calendar;
+mod generations;
 mod house;
 mod schedules;
 
