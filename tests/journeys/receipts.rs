@@ -35,7 +35,7 @@ fn a_retried_event_gets_a_receipt_is_released_once_and_is_one_contribution() {
             .await_contacts(CAMDEN, &person, 2)
             .await
             .expect("a row");
-        assert_eq!(row.band, "unflagged");
+        assert_eq!(row.band, "high");
         backbone.decided().await;
         let key = row.pseudonym.as_slice();
         let released = backbone.releases(PURPOSE, CONTACT);

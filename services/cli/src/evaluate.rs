@@ -1,4 +1,4 @@
-//! `walbrook evaluate`: how well a view's score tells what comes next, against the points it ships with, on people of whom it is known.
+//! `walbrook evaluate`: how well the points in a view tell what comes next, against simple rules, on people of whom it is known.
 //!
 //! The rows are those of the view's own code, folded from events up to the end of an index day; what is told later is not read. Who met the street
 //! next stands in a file of its own, which is only held against the rows afterwards.
@@ -30,8 +30,8 @@ use truth::Truth;
 use walbrook_domain::Day;
 use walbrook_view::View;
 
-/// The score that was made for the view, and is held against the points that it ships with.
-pub const SCORE: &str = include_str!("evaluate/score.toml");
+/// The simple rules that the points in the view are held against.
+pub const SIMPLE: &str = include_str!("evaluate/simple.toml");
 
 /// Measure what a view is worth.
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub struct EvaluateArgs {
 /// The commands of this group.
 #[derive(Debug, Subcommand)]
 pub enum EvaluateCommand {
-    /// How many of those whom a score puts first are met on the street next, against the points in the view; offline, from files of `walbrook city events`
+    /// How many of those whom the view puts first are met on the street next, against simple rules; offline, from files of `walbrook city events`
     RoughSleeping(RoughSleepingArgs),
 }
 
@@ -57,16 +57,19 @@ pub struct RoughSleepingArgs {
     /// The folder of what is true, as `walbrook city events --truth` writes it; its index days are those measured
     #[arg(long, value_name = "FOLDER")]
     pub truth: PathBuf,
-    /// The view file, with the points that stand in it
+    /// The view file, with the points that are measured
     #[arg(
         long,
         value_name = "FILE",
         default_value = "deploy/views/rough_sleeping_risk.toml"
     )]
     pub view: PathBuf,
-    /// A score to hold against them: points for each of the view's rules, and bands; the one that was made for the view when left out
+    /// Other points than the view's: points for each of its rules, and bands
     #[arg(long, value_name = "FILE")]
     pub score: Option<PathBuf>,
+    /// What they are held against, in the same form; four simple rules of a point each when left out
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// The role whose points are measured: some roles see fewer columns, and so fewer rules
     #[arg(long, value_name = "ROLE", default_value = "housing-options-officer")]
     pub role: String,
@@ -97,8 +100,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, Failure> {
     }
 }
 
-/// Measures and prints. Ends with [`Exit::Difference`] where the score is shown to be better than the points in the view: then the
-/// view ships the lesser.
+/// Measures and prints. Ends with [`Exit::Difference`] where the points are not shown to be better than the simple rules: then those are to ship.
 ///
 /// # Errors
 /// When a file cannot be read or written, or is not what it should be.
@@ -106,31 +108,36 @@ pub fn rough_sleeping(args: &RoughSleepingArgs) -> Result<Exit, Failure> {
     let truth = Truth::read(&args.truth)?;
     let text = std::fs::read_to_string(&args.view).map_err(cannot("read", &args.view))?;
     let shipped = view(&args.view.display().to_string(), &text)?;
+    let of = |path: &Path| {
+        let text = std::fs::read_to_string(path).map_err(cannot("read", path))?;
+        score::scored(&shipped, &path.display().to_string(), &text)
+    };
+    let simple = match &args.baseline {
+        Some(path) => of(path)?,
+        None => score::scored(&shipped, "the simple rules", SIMPLE)?,
+    };
     let score = match &args.score {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(cannot("read", path))?;
-            score::scored(&shipped, &path.display().to_string(), &text)?
-        }
-        None => score::scored(&shipped, "the score", SCORE)?,
+        Some(path) => of(path)?,
+        None => shipped,
     };
     let file = File::open(&args.events).map_err(cannot("read", &args.events))?;
     let ranked = ranked(
         BufReader::with_capacity(1 << 20, file),
         &args.events,
         &truth,
-        [&score, &shipped],
+        [&score, &simple],
         &args.role,
     )?;
     let within = args.within.parse().unwrap_or(90);
-    let report = Report::new(&truth, &ranked, [&score, &shipped], args.capacity, within);
+    let report = Report::new(&truth, &ranked, [&score, &simple], args.capacity, within);
     if let Some(path) = &args.svg {
         std::fs::write(path, chart::svg(&report)).map_err(cannot("write", path))?;
     }
     if let Some(path) = &args.record {
         let text = if path.extension().is_some_and(|ending| ending == "md") {
-            record::markdown(&report, &shipped)
+            record::markdown(&report, &score)
         } else {
-            format!("{:#}\n", record::json(&report, &shipped))
+            format!("{:#}\n", record::json(&report, &score))
         };
         std::fs::write(path, text).map_err(cannot("write", path))?;
     }
@@ -140,8 +147,8 @@ pub fn rough_sleeping(args: &RoughSleepingArgs) -> Result<Exit, Failure> {
         print(&report.rendered());
     }
     Ok(match report.verdict.ships {
-        Tool::Score => Exit::Difference,
-        Tool::Shipped => Exit::Done,
+        Tool::Score => Exit::Done,
+        Tool::Simple => Exit::Difference,
     })
 }
 

@@ -11,7 +11,7 @@ const CURVE: f64 = 260.0;
 const ROW: f64 = 26.0;
 /// Colours that people with any colour vision tell apart; the shapes differ as well.
 const SCORE: &str = "#0072b2";
-const SHIPPED: &str = "#d55e00";
+const SIMPLE: &str = "#d55e00";
 
 /// A line of the curve: its colour, whether its marks are round, and the share at a point.
 type Line = (&'static str, bool, fn(&Point) -> Option<f64>);
@@ -33,10 +33,14 @@ pub fn svg(report: &Report) -> String {
     );
     text(&mut out, (16.0, 28.0), "start", "bold", &title);
     let legend = [
-        (SCORE, true, "score: of the first so many, met next"),
-        (SHIPPED, false, "the view's points"),
+        (
+            SCORE,
+            true,
+            "points in the view: of the first so many, met next",
+        ),
+        (SIMPLE, false, "simple rules"),
     ];
-    for ((colour, round, words), x) in legend.into_iter().zip([24.0, 330.0]) {
+    for ((colour, round, words), x) in legend.into_iter().zip([24.0, 420.0]) {
         mark(&mut out, (x, 52.0), colour, round);
         text(&mut out, (x + 12.0, 56.0), "start", "normal", words);
     }
@@ -56,7 +60,7 @@ fn curve(out: &mut String, report: &Report) {
     let shares = report
         .curve
         .iter()
-        .flat_map(|point| [point.score, point.shipped]);
+        .flat_map(|point| [point.score, point.simple]);
     let top = top(shares.flatten());
     let most = report.curve.last().map_or(1, |point| point.capacity);
     let x = |capacity: u32| LEFT + (WIDTH - LEFT - RIGHT) * f64::from(capacity) / f64::from(most);
@@ -92,7 +96,7 @@ fn curve(out: &mut String, report: &Report) {
     }
     let lines: [Line; 2] = [
         (SCORE, true, |point| point.score),
-        (SHIPPED, false, |point| point.shipped),
+        (SIMPLE, false, |point| point.simple),
     ];
     for (colour, round, share) in lines {
         let shown = report
@@ -121,7 +125,7 @@ fn bands(out: &mut String, report: &Report, from: f64) {
         (16.0, from - 12.0),
         "start",
         "bold",
-        "Of everybody in a band of the score, met next",
+        "Of everybody in a band, met next",
     );
     let rate = |band: &Group| {
         let tally = band.score.filter(|_| band.next_shown)?;

@@ -136,7 +136,7 @@ impl Fold {
         Ok(Ranked {
             day,
             score: placed.next().unwrap_or_default(),
-            shipped: placed.next().unwrap_or_default(),
+            simple: placed.next().unwrap_or_default(),
         })
     }
 

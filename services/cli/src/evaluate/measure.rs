@@ -19,10 +19,10 @@ pub struct Placed {
 pub struct Ranked {
     /// The index day.
     pub day: Day,
-    /// By the score.
-    pub score: Vec<Placed>,
     /// By the points in the view.
-    pub shipped: Vec<Placed>,
+    pub score: Vec<Placed>,
+    /// By the simple rules.
+    pub simple: Vec<Placed>,
 }
 
 /// Where a capacity runs out: everybody with more points than `at` is seen to, and of those with just so many a share. Nobody without points is.

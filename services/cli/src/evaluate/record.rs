@@ -53,8 +53,8 @@ pub fn json(report: &Report, view: &View) -> Json {
 fn tier_1(report: &Report, view: &View) -> Json {
     json!({
         "description": format!(
-            "Says in sentences what housing, outreach, health and police have recorded of an adult, with a point for each of a few of them, so that a named \
-             officer may look at some people first. View `{}`, {} rules, {} of them with points.", view.name, view.rules.len(), report.pointed.len()
+            "Says in sentences what housing, outreach, health and police have recorded of an adult, with points for each, so that a named officer may \
+             look at some people first. View `{}`, {} rules, {} of them with points.", view.name, view.rules.len(), pointed(view)
         ),
         "why": "People reach the street although several services saw it coming.",
         "what_was_found": report.sentence(),
@@ -62,13 +62,18 @@ fn tier_1(report: &Report, view: &View) -> Json {
     })
 }
 
+fn pointed(view: &View) -> usize {
+    let with = |rule: &&walbrook_view::model::Rule| rule.points_hundredths != 0;
+    view.rules.iter().filter(with).count()
+}
+
 fn description(report: &Report) -> Json {
     json!({
         "scope": "Adults within the reader's scope under a signed agreement. No probability, no decision, no automatic step.",
         "benefit": format!("Measured on invented people only: {}", report.sentence()),
         "previous_process": TO_SAY,
-        "alternatives_considered": "A score that adds up points for every reason, measured beside it; a trained model was not considered: nobody could explain a \
-            row of it",
+        "alternatives_considered": format!("The simple rules, a point each, measured beside it: {}. A trained model was not considered: nobody could explain a \
+            row of it", report.pointed.join(", ")),
     })
 }
 
@@ -91,11 +96,16 @@ fn specification(report: &Report, view: &View) -> Json {
         .iter()
         .map(|rule| json!({ "rule": rule.id, "points_hundredths": rule.points_hundredths }))
         .collect();
+    let bands: Vec<Json> = view
+        .bands
+        .iter()
+        .map(|band| json!({ "band": band.name, "from_hundredths": band.from_hundredths }))
+        .collect();
     let sources: Vec<String> = view.needs().keys().map(ToString::to_string).collect();
     json!({
         "model_name": view.name, "model_version": hex::encode(view.sha256), "model_task": "ranking of adults for a first contact",
         "model_input": sources, "model_output": "points, a band and the reasons",
-        "model_architecture": { "kind": "rules with a sentence, some with points; nothing is learned from data", "rules": rules },
+        "model_architecture": { "kind": "rules with a sentence and points, chosen by hand; nothing is learned from data", "rules": rules, "bands": bands },
         "model_performance": report.json(),
         "how_measured": "`walbrook evaluate rough-sleeping` on a synthetic city: the view's own code over the events told up to the end of each index day; \
             what came next is in a file that the rows are never made from. Everybody's records linked rightly and everything granted: in use, agreements \
@@ -115,6 +125,8 @@ fn risks() -> Json {
         "risks": [
             { "risk": "People whom no service sees are not ranked at all", "mitigation": "they stand as `no row` under calibration, and as missed" },
             { "risk": "A group is missed more often, or seen to in vain more often", "mitigation": "errors by group, above; small groups are not shown" },
+            { "risk": "Who is on the street already stands first, and who is not yet is found late", "mitigation": "those not yet on the street are measured \
+                by themselves, above; bands and reasons tell them apart on the list" },
             { "risk": "The list is taken for a decision", "mitigation": "no automatic step; each decision is a person's and is on record" },
             { "risk": "Figures of a synthetic city are taken for London's", "mitigation": "to be measured again on the parties' own records, in cohort mode, before use" },
             { "risk": "A source falls silent and looks like good news", "mitigation": "a silent source is `not known since`, and no rule applies for want of news" },
@@ -142,8 +154,8 @@ pub fn markdown(report: &Report, view: &View) -> String {
         }
     }
     let verdict = match report.verdict.ships {
-        Tool::Score => "the score",
-        Tool::Shipped => "the points in the view",
+        Tool::Score => "the points in the view",
+        Tool::Simple => "the simple rules",
     };
     let _ = writeln!(out, "\nUse: {verdict}.");
     out

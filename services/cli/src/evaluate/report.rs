@@ -13,22 +13,22 @@ use walbrook_view::View;
 /// What ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tool {
-    /// The score.
+    /// The points that stand in the view.
     Score,
-    /// The points that the view ships with.
-    Shipped,
+    /// The simple rules.
+    Simple,
 }
 
 impl Tool {
     /// Both, the one that must show itself first.
-    pub const ALL: [Self; 2] = [Self::Score, Self::Shipped];
+    pub const ALL: [Self; 2] = [Self::Score, Self::Simple];
 
     /// In words.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
-            Self::Score => "score",
-            Self::Shipped => "the view",
+            Self::Score => "the view",
+            Self::Simple => "simple rules",
         }
     }
 }
@@ -80,10 +80,10 @@ pub struct Group {
     pub kind: String,
     /// The group.
     pub group: String,
-    /// People on index days and how the score fared; `None` where few people would be told of.
+    /// People on index days and how the points in the view fared; `None` where few people would be told of.
     pub score: Option<Tally>,
-    /// How the points in the view fared.
-    pub shipped: Option<Tally>,
+    /// How the simple rules fared.
+    pub simple: Option<Tally>,
     /// Whether shares of those met next may be shown.
     pub next_shown: bool,
 }
@@ -93,10 +93,10 @@ pub struct Group {
 pub struct Point {
     /// How many are seen to on each index day.
     pub capacity: u32,
-    /// Of those whom the score puts first, met next.
+    /// Of those whom the points in the view put first, met next.
     pub score: Option<f64>,
-    /// The same of the points in the view.
-    pub shipped: Option<f64>,
+    /// The same of the simple rules.
+    pub simple: Option<f64>,
 }
 
 /// Which tool is spoken for.
@@ -104,9 +104,9 @@ pub struct Point {
 pub struct Verdict {
     /// The one to use.
     pub ships: Tool,
-    /// People found by the score and by the points in the view, on all index days.
+    /// People found by the points in the view and by the simple rules, on all index days.
     pub found: [f64; 2],
-    /// By how many more the score must find to be shown better.
+    /// By how many more the points must find to be shown better.
     pub margin: f64,
     /// Too few were met for an answer.
     pub too_few: bool,
@@ -117,7 +117,7 @@ pub struct Verdict {
 pub struct Report {
     /// The view.
     pub view: String,
-    /// Its rules that carry points.
+    /// The rules that carry points among the simple ones.
     pub pointed: Vec<String>,
     /// The hash of its file.
     pub sha256: [u8; 32],
@@ -150,10 +150,10 @@ struct AtDay<'a> {
 
 impl AtDay<'_> {
     fn points(&self, tool: Tool, person: u64) -> Option<&Placed> {
-        let [score, shipped] = &self.rows;
+        let [score, simple] = &self.rows;
         match tool {
             Tool::Score => score.get(&person),
-            Tool::Shipped => shipped.get(&person),
+            Tool::Simple => simple.get(&person),
         }
         .copied()
     }
@@ -207,7 +207,7 @@ impl Report {
     pub fn new(
         truth: &Truth,
         ranked: &[Ranked],
-        [scored, shipped]: [&View; 2],
+        [view, simple]: [&View; 2],
         capacity: u32,
         within: u32,
     ) -> Self {
@@ -216,7 +216,7 @@ impl Report {
             .map(|ranked| AtDay {
                 day: ranked.day,
                 next: truth.next(ranked.day).collect(),
-                rows: [&ranked.score, &ranked.shipped]
+                rows: [&ranked.score, &ranked.simple]
                     .map(|rows| rows.iter().map(|row| (row.person, row)).collect()),
             })
             .collect();
@@ -227,21 +227,21 @@ impl Report {
                 .map(|day| day.tally(Whom::NotYet, tool, capacity, within));
             tallies.fold(Tally::default(), Tally::and)
         };
-        let found = (of(Tool::Score), of(Tool::Shipped));
+        let found = (of(Tool::Score), of(Tool::Simple));
         Self {
-            view: shipped.name.clone(),
-            pointed: shipped
+            view: view.name.clone(),
+            pointed: simple
                 .rules
                 .iter()
                 .filter(|rule| rule.points_hundredths != 0)
                 .map(|rule| rule.id.clone())
                 .collect(),
-            sha256: shipped.sha256,
+            sha256: view.sha256,
             capacity,
             within,
             days: days.iter().map(|day| day.day).collect(),
             lines,
-            bands: groups::bands(&days, scored, capacity, within),
+            bands: groups::bands(&days, view, capacity, within),
             groups: groups::groups(&days, truth, capacity, within),
             curve: curve(&days, capacity, within),
             base_rate: found.0.base_rate().filter(|_| found.0.next >= LEAST),
@@ -251,15 +251,15 @@ impl Report {
 }
 
 impl Verdict {
-    /// The score ships only where it finds more than the points in the view by twice what chance would make of numbers this large: whoever computes about
-    /// people must show that it is better.
-    fn of(score: &Tally, shipped: &Tally) -> Self {
-        let margin = 2.0 * (score.found + shipped.found).sqrt();
+    /// Points for every reason ship only where they find more than the simple rules by twice what chance would make of numbers this large: whoever
+    /// computes about people must show that it is better.
+    fn of(score: &Tally, simple: &Tally) -> Self {
+        let margin = 2.0 * (score.found + simple.found).sqrt();
         let too_few = score.next < LEAST;
-        let better = !too_few && score.found - shipped.found > margin;
+        let better = !too_few && score.found - simple.found > margin;
         Self {
-            ships: if better { Tool::Score } else { Tool::Shipped },
-            found: [score.found, shipped.found],
+            ships: if better { Tool::Score } else { Tool::Simple },
+            found: [score.found, simple.found],
             margin,
             too_few,
         }
@@ -319,7 +319,7 @@ fn curve(days: &[AtDay<'_>], capacity: u32, within: u32) -> Vec<Point> {
         points.push(Point {
             capacity,
             score: precision(Tool::Score),
-            shipped: precision(Tool::Shipped),
+            simple: precision(Tool::Simple),
         });
     }
     points

@@ -1,4 +1,4 @@
-//! A score over a view's rules: other points and bands for the same reasons, to be measured and not to be read by.
+//! Other points and bands for the reasons of a view: the simple rules, or what somebody tries, to be measured and not to be read by.
 
 use crate::{Exit, Failure};
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use walbrook_view::View;
 use walbrook_view::model::Band;
 
-/// The file of a score.
+/// The file of points.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Score {
@@ -16,10 +16,10 @@ struct Score {
     bands: BTreeMap<String, i64>,
 }
 
-/// The view as it would be if it ranked by this score.
+/// The view as it would be if it ranked by these points.
 ///
 /// # Errors
-/// When the file is no score, names a rule that the view does not have, or says nothing of one that it has.
+/// When the file is of another form, names a rule that the view does not have, or says nothing of one that it has.
 pub fn scored(view: &View, name: &str, text: &str) -> Result<View, Failure> {
     let wrong = |problem: String| Failure::new(Exit::Input, format!("{name}: {problem}"));
     let Score { mut points, bands } =

@@ -67,6 +67,7 @@ impl Sample {
             truth: self.folder.path().join("truth"),
             view: shipped_file(),
             score: None,
+            baseline: None,
             role: "housing-options-officer".into(),
             capacity: 20,
             within: "90".into(),
@@ -84,16 +85,17 @@ fn shipped_file() -> PathBuf {
 fn views() -> [View; 2] {
     let text = std::fs::read_to_string(shipped_file()).unwrap();
     let shipped = view("shipped", &text).unwrap();
-    [score::scored(&shipped, "score", SCORE).unwrap(), shipped]
+    let simple = score::scored(&shipped, "simple rules", SIMPLE).unwrap();
+    [shipped, simple]
 }
 
 fn rows(events: &str, truth: &Truth) -> Vec<Ranked> {
-    let [score, shipped] = views();
+    let [score, simple] = views();
     ranked(
         Cursor::new(events),
         Path::new("events"),
         truth,
-        [&score, &shipped],
+        [&score, &simple],
         "housing-options-officer",
     )
     .unwrap()
@@ -188,19 +190,19 @@ async fn the_command_measures_draws_and_writes_the_record() {
     let sample = Sample::new(3_000).await;
     let args = sample.args();
     let exit = rough_sleeping(&args).unwrap();
-    let [score, shipped] = views();
+    let [score, simple] = views();
     let truth = sample.truth();
     let ranked = rows(&sample.events, &truth);
-    let report = Report::new(&truth, &ranked, [&score, &shipped], args.capacity, 90);
+    let report = Report::new(&truth, &ranked, [&score, &simple], args.capacity, 90);
     let sentence = report.sentence();
     match report.verdict.ships {
-        Tool::Score => assert_eq!(
-            (exit, sentence.contains("put it there")),
+        Tool::Score => assert_eq!((exit, sentence.contains("keep them")), (Exit::Done, true)),
+        Tool::Simple => assert_eq!(
+            (
+                exit,
+                sentence.contains("put those there, section-8-expiring")
+            ),
             (Exit::Difference, true)
-        ),
-        Tool::Shipped => assert_eq!(
-            (exit, sentence.contains("keep those, section-8-expiring")),
-            (Exit::Done, true)
         ),
     }
     let chart = std::fs::read_to_string(args.svg.unwrap()).unwrap();
@@ -213,10 +215,10 @@ async fn the_command_measures_draws_and_writes_the_record() {
         let heading = format!("## {}", part.replace('_', " "));
         assert!(record_text.contains(&heading), "{part}: {record_text}");
     }
-    let parts = record::json(&report, &shipped);
+    let parts = record::json(&report, &score);
     assert_eq!(parts.as_object().unwrap().len(), record::PARTS.len());
     assert!(record_text.contains(&sentence));
-    assert!(!shipped.rules.is_empty() && report.json()["verdict"]["use"].is_string());
+    assert!(!score.rules.is_empty() && report.json()["verdict"]["use"].is_string());
     assert!(report.rendered().contains("Calibration"));
 }
 
@@ -274,13 +276,13 @@ fn what_happened_before_and_was_told_later_was_not_known() {
 #[test]
 fn lines_say_what_is_wrong_with_them() {
     let (_folder, truth) = one_person("7,2026-03-10,false,,false,false\n");
-    let [score, shipped] = views();
+    let [score, simple] = views();
     let read = |text: &str| {
         let read = ranked(
             Cursor::new(text),
             Path::new("events"),
             &truth,
-            [&score, &shipped],
+            [&score, &simple],
             "x",
         );
         read.map_or_else(|failure| failure.text(), |_| String::new())
@@ -306,10 +308,7 @@ fn lines_say_what_is_wrong_with_them() {
         assert!(found.contains(said), "{found}");
     }
     // What protobuf's JSON leaves out is false, not unknown.
-    let told = Lines::new(&[&score, &shipped])
-        .unwrap()
-        .read(&good)
-        .unwrap();
+    let told = Lines::new(&[&score, &simple]).unwrap().read(&good).unwrap();
     let fields = told.event.unwrap().fields;
     assert!(
         fields.contains(&(1, walbrook_view::Value::Bool(false))),

@@ -39,12 +39,12 @@ fn told(kind: &str, mut members: BTreeMap<String, Members>, order: &[String]) ->
         .into_iter()
         .zip(people.into_iter().zip(met))
         .map(|((group, members), (shown, next_shown))| {
-            let [score, shipped] = members.tallies.map(|tally| shown.then_some(tally));
+            let [score, simple] = members.tallies.map(|tally| shown.then_some(tally));
             Group {
                 kind: kind.to_owned(),
                 group,
                 score,
-                shipped,
+                simple,
                 next_shown: shown && next_shown,
             }
         })

@@ -19,25 +19,25 @@ impl Report {
     #[must_use]
     pub fn sentence(&self) -> String {
         let pointed = self.pointed.join(", ");
-        let [score, shipped] = self.verdict.found;
+        let [score, simple] = self.verdict.found;
         if self.verdict.too_few {
             return format!(
-                "Fewer than {LEAST} people were met on the street next: nothing can be said of the score. Keep the points in the view: {pointed}."
+                "Fewer than {LEAST} people were met on the street next: nothing can be said of the points in the view. Use the simple rules: {pointed}."
             );
         }
         let found = format!(
-            "Of those not yet on the street the score finds {score:.1} with {} places on each of {} index days, the points in the view {shipped:.1}; twice what \
-             chance makes of such numbers is {:.1}.",
+            "Of those not yet on the street the points in the view find {score:.1} with {} places on each of {} index days, the simple rules {simple:.1}; twice \
+             what chance makes of such numbers is {:.1}.",
             self.capacity,
             self.days.len(),
             self.verdict.margin
         );
         match self.verdict.ships {
             Tool::Score => format!(
-                "{found} The score is better than the points in the view ({pointed}): put it there."
+                "{found} The points in the view are better than the simple rules ({pointed}): keep them."
             ),
-            Tool::Shipped => format!(
-                "{found} The score is not shown to be better than the points in the view: keep those, {pointed}."
+            Tool::Simple => format!(
+                "{found} The points in the view are not shown to be better than the simple rules: put those there, {pointed}."
             ),
         }
     }
@@ -50,7 +50,7 @@ impl Report {
             self.view, self.within, self.capacity
         );
         out += &self.lines_table();
-        out += "\nCalibration: everybody by the band of the score\n";
+        out += "\nCalibration: everybody by the band in the view\n";
         out += &bands_table(&self.bands);
         out += "\nErrors by group, of those not yet on the street: missed = met next and not seen to (false negatives), in vain = seen to and not met \
                 (false positives)\n";
@@ -131,10 +131,10 @@ impl Report {
                     .as_ref()
                     .map(|tally| by_group(tally, group.next_shown))
             };
-            json!({ "kind": group.kind, "group": group.group, "score": tally(&group.score), "shipped": tally(&group.shipped) })
+            json!({ "kind": group.kind, "group": group.group, "view": tally(&group.score), "simple_rules": tally(&group.simple) })
         };
         let curve = self.curve.iter().map(
-            |point| json!({ "capacity": point.capacity, "score": point.score, "shipped": point.shipped }),
+            |point| json!({ "capacity": point.capacity, "view": point.score, "simple_rules": point.simple }),
         );
         json!({
             "view": self.view, "view_sha256": hex::encode(self.sha256), "capacity": self.capacity, "within_days": self.within,
@@ -199,9 +199,9 @@ fn groups_table(groups: &[Group]) -> String {
         "group",
         "people",
         "met next",
-        "score: missed",
-        "in vain",
         "the view: missed",
+        "in vain",
+        "simple rules: missed",
         "in vain",
     ]);
     numbers(&mut rows, 2..8);
@@ -214,7 +214,7 @@ fn groups_table(groups: &[Group]) -> String {
         let next = group.score.filter(|_| group.next_shown);
         cells.push(people.unwrap_or_else(|| "–".to_owned()));
         cells.push(next.map_or_else(|| "–".to_owned(), |tally| tally.next.to_string()));
-        for tally in [group.score, group.shipped] {
+        for tally in [group.score, group.simple] {
             let tally = tally.filter(|_| group.next_shown);
             cells.push(percent(tally.and_then(|tally| tally.missed())));
             cells.push(percent(tally.and_then(|tally| tally.in_vain())));

@@ -4,7 +4,7 @@ use super::views;
 use crate::evaluate::measure::{Cut, Placed, Ranked};
 use crate::evaluate::report::{Report, Tool, Whom};
 use crate::evaluate::truth::Truth;
-use crate::evaluate::{SCORE, score as scores};
+use crate::evaluate::{SIMPLE, score as scores};
 use walbrook_view::View;
 
 #[test]
@@ -26,12 +26,12 @@ fn a_capacity_is_cut_among_those_with_as_many_points_and_nobody_without_points_i
     }
 }
 
-/// Truth and rows of so many people of whom the first `met` are met next; the score gives each person these points.
+/// Truth and rows of so many people of whom the first `met` are met next; the view and the simple rules give each person these points.
 fn made(
     people: u64,
     met: u64,
     score: impl Fn(u64) -> i64,
-    shipped: impl Fn(u64) -> i64,
+    simple: impl Fn(u64) -> i64,
 ) -> (tempfile::TempDir, Truth, Vec<Ranked>) {
     let folder = tempfile::tempdir().unwrap();
     let (mut who, mut lives, mut next) = (
@@ -59,34 +59,34 @@ fn made(
     let ranked = Ranked {
         day: "2026-01-10".parse().unwrap(),
         score: placed(&score),
-        shipped: placed(&shipped),
+        simple: placed(&simple),
     };
     let truth = Truth::read(folder.path()).unwrap();
     (folder, truth, vec![ranked])
 }
 
 #[test]
-fn the_score_ships_only_where_it_is_shown_to_be_better() {
-    let [score, shipped] = views();
-    let both = [&score, &shipped];
+fn points_for_every_reason_ship_only_where_they_are_shown_to_be_better() {
+    let [score, simple] = views();
+    let both = [&score, &simple];
     let first = |people: u64| move |person: u64| i64::from(person < people) * 100;
-    let verdict = |met, score: u64, shipped: u64| {
-        let (_folder, truth, ranked) = made(400, met, first(score), first(shipped));
+    let verdict = |met, score: u64, simple: u64| {
+        let (_folder, truth, ranked) = made(400, met, first(score), first(simple));
         Report::new(&truth, &ranked, both, 100, 90).verdict
     };
     // 100 found against 40: by 60, more than twice the root of 140. 60 against 50 is not enough, and less is less.
     assert_eq!(verdict(100, 100, 40).ships, Tool::Score);
-    assert_eq!(verdict(100, 60, 50).ships, Tool::Shipped);
-    assert_eq!(verdict(100, 20, 50).ships, Tool::Shipped);
+    assert_eq!(verdict(100, 60, 50).ships, Tool::Simple);
+    assert_eq!(verdict(100, 20, 50).ships, Tool::Simple);
     // Nine met next are too few for any answer.
     let few = verdict(9, 400, 1);
-    assert_eq!((few.ships, few.too_few), (Tool::Shipped, true));
+    assert_eq!((few.ships, few.too_few), (Tool::Simple, true));
 }
 
 #[test]
 fn figures_follow_from_who_was_seen_to_and_small_groups_are_not_shown() {
-    let [score, shipped] = views();
-    let both = [&score, &shipped];
+    let [score, simple] = views();
+    let both = [&score, &simple];
     // 100 met next of 400; the score puts 50 of them first, then 50 others.
     let score = |person: u64| match person {
         0..50 => 300,
@@ -130,30 +130,45 @@ fn figures_follow_from_who_was_seen_to_and_small_groups_are_not_shown() {
 }
 
 #[test]
-fn a_score_speaks_of_every_rule_of_the_view_and_of_no_other() {
-    let [score, shipped] = views();
+fn points_speak_of_every_rule_of_the_view_and_of_no_other() {
+    let [score, simple] = views();
     let rules =
         |view: &View| -> Vec<String> { view.rules.iter().map(|rule| rule.id.clone()).collect() };
-    assert_eq!(rules(&score), rules(&shipped));
+    assert_eq!(rules(&score), rules(&simple));
     assert!(score.rules.iter().all(|rule| rule.points_hundredths > 0));
+    // The simple rules are those of the domain reference: one point each, for these alone.
+    let pointed = simple
+        .rules
+        .iter()
+        .filter(|rule| rule.points_hundredths > 0);
+    let pointed: Vec<(&str, i64)> = pointed
+        .map(|rule| (rule.id.as_str(), rule.points_hundredths))
+        .collect();
     assert_eq!(
-        score.bands.first().map(|band| band.name.as_str()),
-        Some("urgent")
+        pointed,
+        [
+            ("section-8-expiring", 100),
+            ("left-temporary-homes", 100),
+            ("hospital-without-a-home", 100),
+            ("discharged-without-a-home", 100)
+        ]
     );
+    let bands =
+        |view: &View| -> Vec<String> { view.bands.iter().map(|band| band.name.clone()).collect() };
+    assert_eq!(bands(&score), ["urgent", "high", "raised", "low"]);
+    assert_eq!(bands(&simple), ["flagged", "unflagged"]);
     for (text, said) in [
         (
-            SCORE.replace("evicted = ", "moved = "),
+            SIMPLE.replace("evicted = ", "moved = "),
             "no points for evicted",
         ),
         (
-            SCORE.replace("[points]", "[points]\nmoved = 1"),
+            SIMPLE.replace("[points]", "[points]\nmoved = 1"),
             "rough_sleeping_risk has no rule moved",
         ),
-        (SCORE.replace("= 4000", "= 'many'"), "expected i64"),
+        (SIMPLE.replace("= 100", "= 'many'"), "expected i64"),
     ] {
-        let problem = scores::scored(&shipped, "a file", &text)
-            .unwrap_err()
-            .text();
+        let problem = scores::scored(&score, "a file", &text).unwrap_err().text();
         assert!(
             problem.starts_with("a file: ") && problem.contains(said),
             "{problem}"

@@ -247,8 +247,7 @@ fn leaving_care_hospital_or_custody_without_a_home_is_a_reason() {
             "{rule}: {:?}",
             setting.rules()
         );
-        let counts = rule == "discharged-without-a-home";
-        assert_eq!(points(&mut setting) > 0, counts, "{rule}");
+        assert!(points(&mut setting) > 0, "{rule}");
     }
 }
 

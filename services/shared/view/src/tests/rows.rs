@@ -88,7 +88,7 @@ fn points_add_up_and_each_has_its_sentence() {
         ],
     ));
     let row = setting.row(1, CAMDEN).unwrap();
-    assert_eq!((row.points_hundredths, row.band.as_str()), (0, "unflagged"));
+    assert_eq!((row.points_hundredths, row.band.as_str()), (5_500, "high"));
     setting.release(contribution(
         (1, 1, 3),
         "housing.PossessionNotice",
@@ -106,7 +106,10 @@ fn points_add_up_and_each_has_its_sentence() {
         &[("accommodation_status", text("HM01"))],
     ));
     let row = setting.row(1, CAMDEN).unwrap();
-    assert_eq!((row.points_hundredths, row.band.as_str()), (200, "flagged"));
+    assert_eq!(
+        (row.points_hundredths, row.band.as_str()),
+        (9_500, "urgent")
+    );
     let sentences: Vec<&str> = row
         .reasons
         .iter()
@@ -365,8 +368,8 @@ fn a_column_with_roles_is_not_there_for_others_nor_a_rule_that_tells_it() {
     };
     let officer = seen("housing-options-officer");
     let outreach = seen("outreach-worker");
-    assert_eq!((officer.0, officer.1, officer.2), (true, true, 100));
-    assert_eq!((outreach.0, outreach.1, outreach.2), (false, false, 0));
+    assert_eq!((officer.0, officer.1, officer.2), (true, true, 6_000));
+    assert_eq!((outreach.0, outreach.1, outreach.2), (false, false, 4_000));
     assert!(outreach.3 < officer.3);
     assert_eq!(seen("somebody-else"), outreach, "whoever no column names");
 }
