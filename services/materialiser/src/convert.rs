@@ -77,49 +77,52 @@ pub fn shape(view: &View, role: &str) -> proto::ViewShape {
 
 /// How a source stands.
 pub fn source(source: &Freshness) -> proto::SourceFreshness {
+    stands(source.clone())
+}
+
+fn stands(source: Freshness) -> proto::SourceFreshness {
     proto::SourceFreshness {
-        organisation: source.source.clone().unwrap_or_default(),
+        organisation: source.source.unwrap_or_default(),
         event_type: source.event_type.to_string(),
         last_heard_on: source.last_heard_on.and_then(date),
-        statement: source.statement.clone(),
+        statement: source.statement,
     }
 }
 
-/// A row.
-pub fn row(row: &Row) -> proto::Row {
+/// A row: its words become the message's.
+pub fn row(row: Row) -> proto::Row {
     proto::Row {
         pseudonym: row.pseudonym.as_bytes().to_vec(),
-        cells: row.cells.iter().map(cell).collect(),
+        cells: row.cells.into_iter().map(cell).collect(),
         reasons: row
             .reasons
-            .iter()
+            .into_iter()
             .map(|reason| proto::Reason {
-                rule_id: reason.rule_id.clone(),
-                sentence: reason.sentence.clone(),
+                rule_id: reason.rule_id,
+                sentence: reason.sentence,
                 points_hundredths: reason.points_hundredths,
             })
             .collect(),
         points_hundredths: row.points_hundredths,
-        band: row.band.clone(),
-        sources: row.sources.iter().map(source).collect(),
+        band: row.band,
+        sources: row.sources.into_iter().map(stands).collect(),
     }
 }
 
-fn cell(cell: &Cell) -> proto::Cell {
+fn cell(cell: Cell) -> proto::Cell {
     use proto::cell::Value as Shown;
-    let value = match &cell.known {
+    let value = match cell.known {
         Known::Nothing => None,
-        Known::Value(Value::Bool(flag)) => Some(Shown::Flag(*flag)),
-        Known::Value(Value::Int(number)) => Some(Shown::Number(*number)),
-        Known::Value(Value::Day(day)) => date(*day).map(Shown::Date),
-        Known::Value(Value::Instant(at)) => Some(Shown::Instant(timestamp(*at))),
-        Known::Value(value @ (Value::Text(_) | Value::Texts(_))) => {
-            Some(Shown::Text(row::words(value)))
-        }
+        Known::Value(Value::Bool(flag)) => Some(Shown::Flag(flag)),
+        Known::Value(Value::Int(number)) => Some(Shown::Number(number)),
+        Known::Value(Value::Day(day)) => date(day).map(Shown::Date),
+        Known::Value(Value::Instant(at)) => Some(Shown::Instant(timestamp(at))),
+        Known::Value(Value::Text(text)) => Some(Shown::Text(text.into())),
+        Known::Value(value @ Value::Texts(_)) => Some(Shown::Text(row::words(&value))),
         other => other.words().map(Shown::NotKnown),
     };
     proto::Cell {
-        column: cell.column.clone(),
+        column: cell.column,
         value,
         disputed: cell.disputed,
     }

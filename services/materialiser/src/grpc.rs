@@ -3,6 +3,7 @@
 mod count;
 mod decide;
 mod dispute;
+mod face;
 mod form;
 mod glass;
 mod notices;
@@ -15,14 +16,21 @@ use crate::answer::{Reads, Served};
 use crate::identity::Identity;
 use crate::notices::Notices;
 use crate::publish::topic::Topics;
-use crate::watch::Watches;
+use crate::watch::{Told, Watches};
+pub use face::Face;
 use form::Faults;
 use std::sync::Arc;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use walbrook_proto::view::v1 as proto;
 use walbrook_proto::view::v1::views_server::Views;
 use walbrook_runtime::callers;
+
+/// Answers of a watch as messages.
+type Messages = std::pin::Pin<
+    Box<dyn tokio_stream::Stream<Item = Result<proto::WatchRowsResponse, Status>> + Send>,
+>;
 
 /// The service.
 pub struct Service {
@@ -100,16 +108,20 @@ impl Views for Service {
         ))
     }
 
-    type WatchRowsStream = ReceiverStream<Result<proto::WatchRowsResponse, Status>>;
+    type WatchRowsStream = Messages;
 
+    /// The same that [`Face`] tells, answer by answer as messages.
     async fn watch_rows(
         &self,
         request: Request<proto::WatchRowsRequest>,
     ) -> Result<Response<Self::WatchRowsStream>, Status> {
         let principal = callers::principal(&request)?;
-        Ok(Response::new(
-            self.watch(&principal, request.into_inner()).await?,
-        ))
+        let told = self.watch(&principal, request.into_inner()).await?;
+        let read = |told: Result<Told, Status>| {
+            let message = told?.message();
+            message.map_err(|error| Status::internal(error.to_string()))
+        };
+        Ok(Response::new(Box::pin(told.map(read))))
     }
 
     async fn record_decision(

@@ -1,17 +1,19 @@
 //! Watches: rows as they change, for every reader who acts in one role of one organisation.
 //!
 //! Readers of the same organisation, role and view are shown the same rows, so a [`Hub`] computes them once, whenever the state, the agreements
-//! or the time say that a row may differ. Each stream then has its own record on the log for everything it is told, before it is told. What a
-//! moment costs is what changes at it.
+//! or the time say that a row may differ. Everything that a stream is told is on the log before, on a record that names its reader. What a moment
+//! costs is what changes at it.
 
 mod company;
 mod core;
 mod stream;
+mod told;
 mod touched;
 
 pub use self::core::{Basis, Core, Cursor, Delta, Look, Place, next};
 use company::Company;
 pub use stream::{Stream, Token};
+pub use told::{Form, Told};
 pub use touched::{Marks, Touches};
 
 use crate::answer::{Reads, Served};

@@ -12,6 +12,7 @@ mod common;
 
 use common::running::{Running, context, reason, served};
 use common::*;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::{Code, Streaming};
 use walbrook_domain::control::Standing;
@@ -207,6 +208,50 @@ async fn a_watch_tells_what_changes_to_whom_it_concerns_and_goes_on_from_its_tok
     assert!(reads.iter().any(|read| read.left == [[2; 16]]));
     drop((again, other, hackney));
     running.stop().await;
+    drop(place);
+}
+
+/// Who begins while others do is told everything with them, on one record; and each by a read of its own, which stands on record once.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_begin_together_are_told_everything_with_one_record() {
+    const OFFICERS: usize = 12;
+    let (place, running) = served().await;
+    let running = Arc::new(running);
+    let mut begun = tokio::task::JoinSet::new();
+    for number in 0..OFFICERS {
+        let running = Arc::clone(&running);
+        begun.spawn(async move {
+            let caller = TokenRequest::new(CAMDEN, &format!("officer-{number}"), OFFICER);
+            let mut client = Client::new(&running, caller, "").await;
+            let first = client.until(&[1, 2, 3], |_| true).await;
+            assert!(first.whole && !first.more);
+            let facts = first.facts.unwrap();
+            assert!(!facts.sources.is_empty() && facts.view.is_some());
+            (client, facts.read_id, number)
+        });
+    }
+    let begun = begun.join_all().await;
+    let (place, reads) = blocking(place, |place| place.read::<ReadRecord>(topics::READS)).await;
+    let named = |read: &ReadRecord| -> Vec<(String, String)> {
+        let first = (read.read_id.clone(), read.reader.clone());
+        let too = read.told_too.iter();
+        let too = too.map(|one| (one.read_id.clone(), one.reader.clone()));
+        std::iter::once(first).chain(too).collect()
+    };
+    for (_, id, number) in &begun {
+        let own = reads.iter().flat_map(named).filter(|one| one.0 == *id);
+        let readers: Vec<String> = own.map(|one| one.1).collect();
+        assert_eq!(readers, [format!("officer-{number}")], "once on record");
+    }
+    let firsts = reads.iter().filter(|read| {
+        let all = read.answered.iter().map(|row| row.person_pseudonym[0]);
+        read.operation == "WATCH" && all.eq([1, 2, 3])
+    });
+    let firsts = firsts.count();
+    println!("{firsts} records told {OFFICERS} readers everything");
+    assert!(firsts < OFFICERS, "each was told on a record of its own");
+    drop(begun);
+    Arc::into_inner(running).unwrap().stop().await;
     drop(place);
 }
 

@@ -7,7 +7,7 @@
 use crate::figure::{Better, Figure, load_average};
 use crate::released::{MARKED, Released};
 use crate::site::{ROLE, Site, VIEW, context};
-use crate::{Args, NoFigure, RUNS, demand};
+use crate::{Args, NoFigure, RUNS, cpu, demand};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -64,18 +64,26 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
         failed: Mutex::new(None),
     });
     let mut watching = tokio::task::JoinSet::new();
+    let pids = [std::process::id(), site.place.pid("materialiser")];
+    let opened = Instant::now();
     open(&site, &board, streams, &mut watching)?;
     settled(&board, streams, &mut watching).await?;
+    let opened = opened.elapsed().as_secs_f64();
+    eprintln!("{NAME}: {streams} streams were told all their rows within {opened:.1} s");
     let mut values = Vec::new();
     let mut told = 0;
     for number in 0..=RUNS {
         let count = per_second * seconds;
+        let before = used(pids)?;
         let mut latencies = one(&mut site, &board, (told, count, per_second), streams).await?;
         told += count;
+        let a_row = 1e6 / f64::from(u32::try_from(latencies.len())?);
+        let after = used(pids)?;
+        let (client, ours) = ((after.0 - before.0) * a_row, (after.1 - before.1) * a_row);
         latencies.sort_unstable();
         let at = |hundredths: usize| crate::river::at_ms(&latencies, hundredths);
         eprintln!(
-            "{NAME} run {number}: p50 {:.1} ms, p99 {:.1} ms of {} rows told to {streams} streams of {count} changes",
+            "{NAME} run {number}: p50 {:.1} ms, p99 {:.1} ms of {} rows told to {streams} streams of {count} changes; µs of processor a row: client {client:.0}, materialiser {ours:.0}",
             at(50),
             at(99),
             latencies.len()
@@ -96,6 +104,11 @@ pub async fn run(args: &Args) -> Result<Figure, NoFigure> {
         workload_hash: site.released.hash(),
         load_average: load,
     })
+}
+
+/// CPU-seconds of client and materialiser so far.
+fn used([client, ours]: [u32; 2]) -> Result<(f64, f64), NoFigure> {
+    Ok((cpu::seconds(client)?, cpu::seconds(ours)?))
 }
 
 fn owned(released: &Released) -> HashMap<Vec<u8>, usize> {

@@ -74,7 +74,7 @@ pub fn explained(answer: &Answer, facts: proto::AnswerFacts) -> proto::ExplainRo
     let explanation = &why.explanation;
     let places: BTreeMap<Under, u32> = unders(explanation).into_iter().zip(0..).collect();
     proto::ExplainRowResponse {
-        row: Some(row(shown)),
+        row: Some(row(shown.clone())),
         cells: explanation.cells.iter().map(cell).collect(),
         rules: explanation.rules.iter().map(rule).collect(),
         events: explanation

@@ -60,9 +60,10 @@ impl Service {
             columns: Vec::new(),
             break_glass: request.break_glass,
         };
-        let answered = self.one(principal, asked).await?;
+        let mut answered = self.one(principal, asked).await?;
+        let rows = std::mem::take(&mut answered.answer.rows);
         Ok(proto::GetRowResponse {
-            row: answered.answer.rows.first().map(convert::row),
+            row: rows.into_iter().next().map(convert::row),
             facts: Some(answered.facts()),
         })
     }

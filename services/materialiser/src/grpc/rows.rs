@@ -67,7 +67,7 @@ impl Service {
             role_held,
             glass: None,
         };
-        let answer = self.reads.answer(&served, ask).await?;
+        let mut answer = self.reads.answer(&served, ask).await?;
         let last = answer.rows.last().filter(|_| answer.more);
         let next = last.map(|last| {
             let token = PageToken {
@@ -76,8 +76,9 @@ impl Service {
             };
             token.text(&served.view, &query)
         });
+        let rows = std::mem::take(&mut answer.rows);
         Ok(proto::ListRowsResponse {
-            rows: answer.rows.iter().map(convert::row).collect(),
+            rows: rows.into_iter().map(convert::row).collect(),
             next_page_token: next.unwrap_or_default(),
             facts: Some(convert::facts(
                 &answer,

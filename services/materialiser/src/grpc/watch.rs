@@ -5,7 +5,7 @@ use super::form::{Faults, case_of, viewer};
 use crate::answer::{Ask, Subject};
 use crate::clock;
 use crate::error::ReadError;
-use crate::watch::{Stream, Token};
+use crate::watch::{Stream, Token, Told};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -23,7 +23,7 @@ impl Service {
         &self,
         principal: &Principal,
         request: proto::WatchRowsRequest,
-    ) -> Result<ReceiverStream<Result<proto::WatchRowsResponse, Status>>, ReadError> {
+    ) -> Result<ReceiverStream<Result<Told, Status>>, ReadError> {
         let mut faults = Faults::default();
         let served = self.view(&request.view, &mut faults);
         let context = request.context.unwrap_or_default();

@@ -1,11 +1,10 @@
 //! One watch: what it is told is on record first, and it ends when it may be told no more.
 
-use super::company::{Member, Stand, To};
+use super::company::{Back, Member, Stand, To};
 use super::{Basis, Cursor, Delta, Hub, Place, Seat, Watches};
 use crate::answer::Ask;
 use crate::clock::timestamp;
-use crate::compute::{answered, basis, standing};
-use crate::convert;
+use crate::compute::{answered, basis};
 use crate::error::ReadError;
 use std::sync::Arc;
 use std::time::{Instant as Monotonic, SystemTime};
@@ -72,8 +71,8 @@ pub struct Stream {
     cursor: Option<Cursor>,
     /// Of which agreements the reader was told how sources stand.
     told: Option<i64>,
-    /// Where it stands once everything is told.
-    stand: Option<Stand>,
+    /// What it was to be told was not put on record, and nothing since.
+    failed: bool,
     to: To,
 }
 
@@ -82,6 +81,14 @@ pub(super) struct Next {
     pub(super) delta: Delta,
     pub(super) basis: Arc<Basis>,
     pub(super) entitlements: Vec<(AgreementId, AgreementVersion)>,
+}
+
+impl Next {
+    /// Whether anything of it is new to a reader.
+    pub(super) fn has_news(&self, knows_sources: bool) -> bool {
+        let delta = &self.delta;
+        delta.whole || !knows_sources || !delta.rows.is_empty() || !delta.left.is_empty()
+    }
 }
 
 impl Stream {
@@ -101,7 +108,7 @@ impl Stream {
             ask,
             expires_at,
             told: None,
-            stand: None,
+            failed: false,
             to,
         }
     }
@@ -114,47 +121,65 @@ impl Stream {
         }
     }
 
+    /// Joins the others of the hub wherever it stands: what there is is told there. Alone it waits, and says why it ends.
     async fn tell_all(&mut self) -> Result<(), Status> {
         let mut moved = self.seat.moved();
         loop {
-            moved.mark_unchanged();
-            let more = self.tell().await?;
-            if self.to.is_closed() {
-                return Ok(());
-            }
-            if more {
-                continue;
-            }
             let left = self.expires_at.duration_since(SystemTime::now());
-            let company = self.joined();
-            if company.is_some() && moved.has_changed().unwrap_or(true) {
-                // The company may have been told already of what moved since this stream looked.
+            let left = left.unwrap_or_default();
+            let over = tokio::time::sleep(left);
+            tokio::select! {
+                // A client that reads slowly is waited for here, where it holds nobody back.
+                room = self.to.reserve() => if room.is_err() {
+                    return Ok(());
+                },
+                () = over => {}
+                () = self.watches.stop().requested() => return Err(ReadError::Stopping.into()),
+            }
+            moved.mark_unchanged();
+            let company = self.stands().await?.map(|stand| self.join(stand));
+            if company.is_some() {
+                // The company may have been told already of what this stream has not heard.
                 self.seat.behind.notify_one();
             }
+            let over = tokio::time::sleep(left);
             tokio::select! {
                 // Looks are taken every second at least, so the bound, the agreements and the end of the token are asked about as often.
                 _ = moved.changed(), if company.is_none() => {}
-                cursor = returned(company) => self.cursor = cursor.or(self.cursor),
-                () = tokio::time::sleep(left.unwrap_or_default()) => {}
+                back = returned(company) => self.back(back)?,
+                () = over => {}
                 () = self.to.closed() => return Ok(()),
-                () = self.watches.stop().requested() => {
-                    return Err(ReadError::Stopping.into());
-                }
+                () = self.watches.stop().requested() => return Err(ReadError::Stopping.into()),
             }
         }
     }
 
-    /// Goes on with the others of the hub, if it is in step; where it is sent back to.
-    fn joined(&mut self) -> Option<oneshot::Receiver<Cursor>> {
-        let stand = self.stand.take()?;
+    /// Goes on with the others of the hub; where it is sent back to.
+    fn join(&self, stand: Stand) -> oneshot::Receiver<Back> {
         let asked = (self.ask.clone(), self.expires_at);
         let (member, returned) = Member::new(asked, stand, self.to.clone());
         self.seat.company.join(member);
-        Some(returned)
+        returned
     }
 
-    /// Tells what came since, once it is on record. Returns whether there is more.
-    async fn tell(&mut self) -> Result<bool, Status> {
+    /// Goes on where the company left it. What is not put on record is tried once more.
+    fn back(&mut self, back: Option<Back>) -> Result<(), Status> {
+        // Without a word the hub has ended: why is seen by whoever asks it.
+        let Some((stand, why)) = back else {
+            return Ok(());
+        };
+        let again = self.failed && self.cursor == stand.cursor;
+        self.cursor = stand.cursor;
+        self.told = stand.knows_sources.then_some(stand.agreements_next);
+        self.failed = why.is_some();
+        match why {
+            Some(status) if again => Err(status),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where it stands, for as long as its reader may be told anything; `None` while nobody may.
+    async fn stands(&self) -> Result<Option<Stand>, Status> {
         for _ in 0..MOST_ROUNDS {
             if SystemTime::now() >= self.expires_at {
                 return Err(ReadError::TokenExpired.into());
@@ -165,55 +190,41 @@ impl Stream {
                 .check(Monotonic::now())
                 .map_err(ReadError::from)?;
             let Some(next) = self.next()? else {
-                return Ok(false);
+                return Ok(None);
             };
             // Rows state no newer bound than the look that they come from.
             let Some(through) = next.basis.through else {
-                return Ok(false);
+                return Ok(None);
             };
             let agreements_next = next.basis.agreements.next_offset;
             if !served.is_allowed(&next.basis.agreements) {
                 return Err(ReadError::NotPinned.into());
             }
-            let ends = next.entitlements.is_empty();
-            let first = self.told.is_none();
-            let nothing = next.delta.rows.is_empty() && next.delta.left.is_empty();
-            if !ends && nothing && !first && !next.delta.whole && self.told == Some(agreements_next)
-            {
-                self.stand = stand(&next);
-                return Ok(false);
+            if !next.entitlements.is_empty() {
+                return Ok(Some(Stand {
+                    cursor: self.cursor,
+                    agreements_next,
+                    on: next.basis.at.london_day(),
+                    entitlements: next.entitlements,
+                    knows_sources: self.told == Some(agreements_next),
+                }));
             }
             let mut ask = self.ask.clone();
             ask.read_id = uuid::Uuid::new_v4().to_string();
             ask.evaluated_at = next.basis.at;
             let record = record(&self.seat, &ask, &next, through.wall);
             let reads = self.watches.reads();
-            if !reads.put_on_record(&record, agreements_next).await? {
-                self.await_look().await?;
-                continue;
-            }
-            if ends {
+            if reads.put_on_record(&record, agreements_next).await? {
                 return Err(ReadError::EntitlementEnded.into());
             }
-            served
-                .bound
-                .still(through, Monotonic::now())
-                .map_err(ReadError::from)?;
-            let more = next.delta.more;
-            let in_step = stand(&next);
-            let answer = self.answer(ask, next, through.wall);
-            // A client that reads slowly holds this stream back; what changes meanwhile is told as it is by then.
-            let _ = self.to.send(Ok(answer)).await;
-            self.told = Some(agreements_next);
-            self.stand = in_step;
-            return Ok(more);
+            self.await_look().await?;
         }
         Err(ReadError::Changing.into())
     }
 
-    /// What came since, and what this reader is entitled by now; `None` before the first look.
+    /// What the rows stand on, and what this reader is entitled by now; `None` before the first look.
     fn next(&self) -> Result<Option<Next>, Status> {
-        let told = self.seat.since(self.cursor, MOST_TOLD);
+        let told = self.seat.since(self.cursor, 0);
         let told = told.map_err(|ended| walbrook_runtime::status::status(&*ended))?;
         Ok(told.map(|(delta, basis)| {
             let (book, view) = (&basis.agreements.book, &self.seat.served.view);
@@ -243,59 +254,19 @@ impl Stream {
             }
         }
     }
-
-    fn answer(&mut self, ask: Ask, next: Next, through: Instant) -> proto::WatchRowsResponse {
-        let Next { delta, basis, .. } = next;
-        let served = &self.seat.served;
-        self.cursor = Some(delta.cursor);
-        let token = Token {
-            hub: self.seat.id,
-            cursor: delta.cursor,
-        };
-        let mut facts = facts(&ask, basis.at, through);
-        if delta.whole || self.told != Some(basis.agreements.next_offset) {
-            let book = &basis.agreements.book;
-            let reading = BookReading::new(book, &ask.viewer, &served.view, basis.at);
-            let (sources, withheld) = standing(served, &reading, true, basis.at);
-            facts.sources = sources.iter().map(convert::source).collect();
-            facts.withheld = withheld;
-            facts.view = Some(convert::shape(&served.view, &ask.viewer.role));
-        }
-        proto::WatchRowsResponse {
-            rows: delta.rows.iter().map(|row| convert::row(row)).collect(),
-            left: delta.left_bytes(),
-            whole: delta.whole,
-            more: delta.more,
-            resume_token: token.text(),
-            facts: Some(facts),
-        }
-    }
 }
 
-/// Where a stream stands that is told all of this; `None`: there is more.
-fn stand(next: &Next) -> Option<Stand> {
-    let stand = || Stand {
-        cursor: next.delta.cursor,
-        agreements_next: next.basis.agreements.next_offset,
-        on: next.basis.at.london_day(),
-        entitlements: next.entitlements.clone(),
-    };
-    (!next.delta.more).then(stand)
-}
-
-/// The cursor that the company sends a stream back with; never, where it has not joined.
-async fn returned(company: Option<oneshot::Receiver<Cursor>>) -> Option<Cursor> {
+/// Where the company sends a stream back to; never, where it has not joined.
+async fn returned(company: Option<oneshot::Receiver<Back>>) -> Option<Back> {
     match company {
-        // Without a word the hub has ended: the stream sees why.
         Some(company) => company.await.ok(),
         None => std::future::pending().await,
     }
 }
 
-/// What one answer rests on.
-pub(super) fn facts(ask: &Ask, at: Instant, through: Instant) -> proto::AnswerFacts {
+/// What an answer rests on, but for the id of its read.
+pub(super) fn facts(at: Instant, through: Instant) -> proto::AnswerFacts {
     proto::AnswerFacts {
-        read_id: ask.read_id.clone(),
         evaluated_at: Some(timestamp(at)),
         grounds_applied_through: Some(timestamp(through)),
         ..proto::AnswerFacts::default()
