@@ -23,15 +23,17 @@ impl Open {
     ) -> Self {
         let heard: BTreeSet<(Organisation, EventType)> = heard.collect();
         let sources = heard.into_iter().map(|(organisation, event_type)| Source {
-            who: Who::Organisation(organisation),
             event_type,
+            who: Who::Organisation(organisation),
             standing: Standing::InForce,
             fields: u64::MAX,
         });
+        let mut sources: Vec<Source> = sources.collect();
+        sources.sort();
         Self {
             agreement,
             role: role.to_owned(),
-            sources: sources.collect(),
+            sources,
         }
     }
 }

@@ -11,7 +11,7 @@ pub use crate::document::{Fault, Faults};
 use crate::model::{Feature, Kind, Mode, NotYet, Population, View, Visibility};
 use crate::wire::SharedSchema;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use walbrook_domain::EventType;
 use walbrook_policy::catalogue::{Catalogue, EventShape, FieldKind, FieldShape, SubjectKind};
 use walbrook_proto::avro::SubjectOf;
@@ -100,6 +100,7 @@ impl<'c> Reading<'c> {
             area,
             silent_after_days,
             source_labels,
+            event_types: event_types(&features),
             features,
             rules,
             bands,
@@ -172,6 +173,13 @@ impl<'c> Reading<'c> {
         }
         shape
     }
+}
+
+/// The event types that features look at, ascending.
+fn event_types(features: &[Feature]) -> Vec<EventType> {
+    let selects = features.iter().flat_map(|feature| feature.kind.selects());
+    let types: BTreeSet<EventType> = selects.map(|select| select.event_type.clone()).collect();
+    types.into_iter().collect()
 }
 
 /// The feature that says where somebody is: the last word of a text field, so that only an event changes it.

@@ -64,18 +64,17 @@ pub struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// For a view, a viewer's agreements and the row's day.
     pub fn new(view: &'a View, reading: &'a dyn Reading, day: Day) -> Self {
-        Self {
-            view,
-            named: reading.sources(),
-            day,
-        }
+        let named = reading.sources();
+        debug_assert!(named.is_sorted_by_key(|source| &source.event_type));
+        Self { view, named, day }
     }
 
-    fn of(&self, event_type: &EventType) -> impl Iterator<Item = &'a Source> {
-        let event_type = event_type.clone();
-        self.named
-            .iter()
-            .filter(move |source| source.event_type == event_type)
+    /// Those of one event type: they stand together.
+    fn of(&self, event_type: &EventType) -> std::slice::Iter<'a, Source> {
+        let before = |source: &Source| source.event_type < *event_type;
+        let (_, rest) = self.named.split_at(self.named.partition_point(before));
+        let (own, _) = rest.split_at(rest.partition_point(|one| one.event_type == *event_type));
+        own.iter()
     }
 
     /// Why nobody can be shown what this select looks at, if so: computed from agreements alone.
@@ -110,12 +109,9 @@ impl<'a> Sources<'a> {
     /// Whether *nothing* may be said of a person for an event type: some source in force holds a linked record of the person and was heard of
     /// late. `Err` has the last day any source that could tell was heard.
     pub fn heard(&self, event_type: &EventType, person: &Person<'_>) -> Result<(), Option<Day>> {
-        let linked: BTreeSet<&Organisation> = person
-            .subjects()
-            .map(|(_, facts)| &facts.organisation)
-            .collect();
         let mut last = None;
-        for organisation in linked {
+        for (_, facts) in person.subjects() {
+            let organisation = &facts.organisation;
             if !self
                 .of(event_type)
                 .any(|source| source.is_heard(organisation))
@@ -133,18 +129,19 @@ impl<'a> Sources<'a> {
 
     /// How each source stands for a person: those linked by name, and one line for an event type none of whose sources is linked.
     pub fn for_person(&self, person: &Person<'_>) -> Vec<Freshness> {
-        let linked: BTreeSet<&Organisation> = person
+        // Few: one for each record of the person.
+        let linked: Vec<&Organisation> = person
             .subjects()
             .map(|(_, facts)| &facts.organisation)
             .collect();
         let mut lines = Vec::new();
-        for event_type in self.view.needs().keys() {
+        for event_type in &self.view.event_types {
             let mut any = false;
             for source in self.of(event_type) {
                 let Who::Organisation(organisation) = &source.who else {
                     continue;
                 };
-                if linked.contains(organisation) {
+                if linked.contains(&organisation) {
                     any = true;
                     let heard = person.last_heard(organisation, event_type);
                     lines.push(self.line(source, heard));

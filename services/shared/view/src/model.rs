@@ -220,6 +220,8 @@ pub struct View {
     pub silent_after_days: BTreeMap<EventType, u32>,
     /// What a source's events are called by people, by event type; the event type itself where the file has no words.
     pub source_labels: BTreeMap<EventType, String>,
+    /// The event types that its features look at, ascending.
+    pub event_types: Vec<EventType>,
     /// Features in file order; a flag sees those before it.
     pub features: Vec<Feature>,
     /// Rules in file order.

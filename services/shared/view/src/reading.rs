@@ -43,13 +43,13 @@ pub enum Standing {
     Stopped,
 }
 
-/// A source of an event type under one of the viewer's agreements.
+/// A source of an event type under one of the viewer's agreements. Ordered by event type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
-    /// The organisation, or those of a class that have not signed.
-    pub who: Who,
     /// The event type.
     pub event_type: EventType,
+    /// The organisation, or those of a class that have not signed.
+    pub who: Who,
     /// How it stands.
     pub standing: Standing,
     /// Fields granted from it; 0 when it is not in force.
@@ -94,7 +94,7 @@ pub trait Reading {
     /// What an entitling agreement still grants of a person's contribution; `None`: nothing.
     fn grant(&self, person: &Person<'_>, contribution: &Contribution) -> Option<Grant>;
 
-    /// Every source that an entitling agreement names, with what it grants.
+    /// Every source that an entitling agreement names, with what it grants; those of one event type together, types ascending.
     fn sources(&self) -> &[Source];
 
     /// Whether an entitling agreement lets its reader break the glass: the same whoever is asked about.
@@ -281,8 +281,8 @@ fn sources_of(book: &AgreementBook, one: &read::Entitlement, now: Instant) -> Ve
             },
         };
         Source {
-            who: line.source,
             event_type: line.event_type,
+            who: line.source,
             standing,
             fields,
         }

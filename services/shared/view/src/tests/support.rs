@@ -145,17 +145,19 @@ pub struct Granted {
 }
 
 pub fn granted(sources: &[(&str, &str)]) -> Granted {
+    let mut sources: Vec<Source> = sources
+        .iter()
+        .map(|(organisation, event_type)| Source {
+            event_type: event_type.parse().unwrap(),
+            who: Who::Organisation(org(organisation)),
+            standing: Standing::InForce,
+            fields: u64::MAX,
+        })
+        .collect();
+    sources.sort();
     Granted {
         reader: org("GSS:E09000007"),
-        sources: sources
-            .iter()
-            .map(|(organisation, event_type)| Source {
-                who: Who::Organisation(org(organisation)),
-                event_type: event_type.parse().unwrap(),
-                standing: Standing::InForce,
-                fields: u64::MAX,
-            })
-            .collect(),
+        sources,
         grant: Grant {
             fields: u64::MAX,
             precision: Precision::Instant,
