@@ -1,13 +1,17 @@
-//! A new generation of the shared topic is filled and switched to under load, with kill -9 of broker and materialiser on the way: rows, withdrawals
-//! and the audit are as if there were one topic.
+//! A new generation of the shared topic is filled and switched to under load, with kill -9 of broker and materialiser on the way: rows, withdrawals,
+//! the organisation's own topic of rows and the audit are as if there were one topic.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
-use walbrook_eventlog::chain;
+use walbrook_auditor::report::Checked;
+use walbrook_eventlog::{chain, topics};
+use walbrook_proto::audit::v1::ReadRecord;
+use walbrook_proto::avro::AvroRecord;
 use walbrook_proto::control::v1::{
     BeginGenerationRequest, GenerationStatus, ListGenerationsRequest,
 };
 use walbrook_proto::housing::v1::Event;
-use walbrook_tests::acts::{PURPOSE, contact};
+use walbrook_tests::acts::{PURPOSE, agreement_text, contact};
 use walbrook_tests::backbone::{Backbone, Options, journey};
 use walbrook_tests::people::{CAMDEN, Person, event_id};
 
@@ -15,6 +19,57 @@ const PEOPLE: u32 = 6;
 /// Contacts of each person before the generation is begun, and while it is filled and switched to.
 const BEFORE: i32 = 3;
 const WHILE: i32 = 12;
+
+/// Where the council's rows are delivered.
+const ROWS: &str = "view.rough_sleeping_risk.GSS-E09000007";
+
+/// The agreement on rough sleeping, with councils' rows on topics of their own.
+fn agreement() -> String {
+    let calls = "beyond_scope = \"case-reference\"\n";
+    let text = agreement_text("pan-london-rough-sleeping");
+    assert!(text.contains(calls), "{text}");
+    text.replacen(calls, &format!("{calls}delivery = \"topic\"\n"), 1)
+}
+
+/// How many rows stand on the council's topic, once so many do.
+async fn delivered(backbone: &Backbone, wanted: usize) {
+    backbone
+        .until("rows on the council's topic", || async {
+            let mut stands = BTreeSet::new();
+            for record in backbone.records(ROWS) {
+                let (person, row) = (record.key, record.value);
+                if row.is_some() {
+                    stands.insert(person);
+                } else {
+                    stands.remove(&person);
+                }
+            }
+            if stands.len() == wanted {
+                Ok(())
+            } else {
+                Err(format!("{} stand", stands.len()))
+            }
+        })
+        .await;
+}
+
+/// The generations that rows were delivered from.
+fn delivered_from(backbone: &Backbone) -> BTreeSet<u32> {
+    let mut generations = BTreeSet::new();
+    for record in backbone.records(topics::READS) {
+        let kind = record.headers.text(walbrook_event::headers::TYPE);
+        if kind != Some(ReadRecord::FULL_NAME) {
+            continue;
+        }
+        let body = walbrook_event::framing::unframe(record.value.as_deref());
+        let read = ReadRecord::decode_exact(body.expect("framed").1).expect("a read record");
+        if read.topic.is_some() {
+            let applied = read.applied.iter();
+            generations.extend(applied.map(|one| chain::split(one.next_offset).0));
+        }
+    }
+    generations
+}
 
 fn person(number: u32) -> Person {
     Person::number(940 + number)
@@ -110,7 +165,7 @@ async fn counted(backbone: &Backbone, number: u32, contacts: i32) {
 fn a_new_generation_is_filled_and_switched_to_while_processes_die() {
     journey(async {
         let backbone = Backbone::start(Options::river()).await;
-        backbone.agree_on_rough_sleeping(&[CAMDEN]).await;
+        backbone.agree(&agreement(), &[CAMDEN]).await;
         contacts(&backbone, 0..BEFORE).await;
         let withdrawn = backbone.consent(CAMDEN, &person(0), "WITHDRAWN", 0).await;
         backbone
@@ -118,6 +173,8 @@ fn a_new_generation_is_filled_and_switched_to_while_processes_die() {
             .await;
         backbone.decided().await;
         counted(&backbone, 1, BEFORE).await;
+        let people = usize::try_from(PEOPLE).expect("a few");
+        delivered(&backbone, people - 1).await;
         let refused = begin(&backbone, 2)
             .await
             .expect_err("the first is in force");
@@ -142,6 +199,8 @@ fn a_new_generation_is_filled_and_switched_to_while_processes_die() {
         counted(&backbone, 1, 0).await;
         contacts(&backbone, BEFORE + WHILE..BEFORE + WHILE + 1).await;
         counted(&backbone, 2, BEFORE + WHILE + 1).await;
+        delivered(&backbone, people - 2).await;
+        assert_eq!(delivered_from(&backbone), BTreeSet::from([1, 2]));
 
         // Who has no store begins in the last generation, and shows the same.
         backbone.kill_9("materialiser");
@@ -158,6 +217,8 @@ fn a_new_generation_is_filled_and_switched_to_while_processes_die() {
                 .iter()
                 .any(|record| chain::copied_from(record).is_some())
         );
-        backbone.assert_audit_is_clean();
+        let audit = backbone.assert_audit_is_clean();
+        assert!(audit.checked(Checked::Copies) > 0);
+        assert!(audit.checked(Checked::Delivered) >= people.try_into().expect("a few"));
     });
 }

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use walbrook_domain::control::{ControlFact, ControlRecord, PinKind};
-use walbrook_domain::{Day, Pseudonym, Purpose};
+use walbrook_domain::{Day, Instant, Pseudonym, Purpose};
 use walbrook_eventlog::{Record, murmur2_partition, topics};
 use walbrook_proto::audit::v1::ReadRecord;
 use walbrook_view::cohort::Groups;
 use walbrook_view::explain::Explanation;
+use walbrook_view::left::{left, why};
 use walbrook_view::reading::BookReading;
 use walbrook_view::wire::{Needs, SharedRecord, SharedSchema, read};
 use walbrook_view::{Asked, Input, Partition, Row, page};
 
-use crate::log::{Log, header};
+use crate::log::{Log, Place, header};
 
 /// One partition's fold and how far it is.
 #[derive(Debug, Default)]
@@ -59,11 +60,8 @@ impl<'a> Folds<'a> {
                 .log
                 .reaches(&topic, applied.partition, applied.next_offset)
             {
-                return Err(format!(
-                    "{topic}[{}] only ends at {}",
-                    applied.partition,
-                    self.log.end(&topic, applied.partition)
-                ));
+                let place = Place::new(&topic, applied.partition, applied.next_offset);
+                return Err(format!("{place} is beyond the end"));
             }
             self.fold(&topic, applied.partition, applied.next_offset)?;
         }
@@ -92,10 +90,7 @@ impl<'a> Folds<'a> {
                     let state = &mut fold.state;
                     apply(state, record, opened, &self.schemas, needs, &mut changes)
                 })
-                .map_err(|problem| {
-                    let offset = record.offset;
-                    format!("{topic}[{partition}]@{offset} cannot be read: {problem}")
-                })?;
+                .map_err(|problem| format!("{} cannot be read: {problem}", Place::of(record)))?;
             changes.clear();
         }
         fold.next = next;
@@ -162,6 +157,26 @@ impl<'a> Folds<'a> {
     /// The last day on which anything of a person may be kept, as agreements have it.
     pub fn keep_until(&self, reading: &BookReading<'_>, pseudonym: &Pseudonym) -> Option<Day> {
         reading.keep_until(&self.state(pseudonym)?.person(pseudonym)?)
+    }
+
+    /// Why a person has no row as asked, of whom one stood that was to be kept until a day; `None`: there is one.
+    pub fn left(
+        &self,
+        asked: &Asked<'_>,
+        pseudonym: &Pseudonym,
+        (until, now): (Option<Day>, Instant),
+    ) -> Option<&'static str> {
+        let person = self
+            .state(pseudonym)
+            .and_then(|state| state.person(pseudonym));
+        match person.as_ref().map(|person| asked.row(person)) {
+            Some(Ok(Some(_))) => None,
+            Some(Err(_)) => Some(why::DISAGREE),
+            Some(Ok(None)) | None => {
+                let lapses = (until, now.london_day());
+                Some(left(asked.reading, person.as_ref(), lapses))
+            }
+        }
     }
 
     /// A person's row as asked; `None` when there is nothing to show.

@@ -205,9 +205,10 @@ impl Notices<'_> {
             notice.cause_offset,
         );
         let Some(cause) = self.causes.at(person, &at) else {
-            let found = format!("{}[{}]@{}", printable(&at.0), at.1, at.2);
+            let found = Place::new(printable(&at.0), at.1, at.2);
             let expected = "a retraction that took something of the person";
-            self.report.differ("notice", place, expected, found);
+            self.report
+                .differ("notice", place, expected, found.to_string());
             return;
         };
         let word = Word::of(&cause.fallen.reason).word();

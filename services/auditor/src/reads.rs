@@ -7,6 +7,7 @@ mod decided;
 mod delivered;
 mod disputed;
 mod glass;
+mod stands;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::report::{Checked, Report};
 use answered::Listing;
 use decided::Decided;
 use delivered::{DELIVER, Disclosed};
+use stands::{Applied, LEAVES_WITHIN_MICROS};
 
 /// The words of a read record's outcome.
 const ANSWERED: &str = "ANSWERED";
@@ -58,6 +60,7 @@ struct Reads<'a> {
     glasses: Glasses,
     disputes: Arc<Disputes>,
     disclosed: Disclosed,
+    applied: Applied,
     /// Offsets of disputes, and when they were made.
     changed: Vec<(i64, Instant)>,
     report: &'a mut Report,
@@ -95,9 +98,13 @@ pub fn check(log: &Log, policy: &[ControlRecord], now: Option<Instant>, report: 
         glasses: Glasses::default(),
         disputes: Arc::default(),
         disclosed: Disclosed::default(),
+        applied: Applied::default(),
         changed: Vec::new(),
         report,
     };
+    let newest = log.records(topics::READS, 0).last();
+    let newest = newest.map(|record| Instant(record.timestamp_ms.saturating_mul(1_000)));
+    let now = now.or(newest).unwrap_or(Instant(0));
     for record in log.records(topics::READS, 0) {
         match header_text(record, headers::TYPE) {
             OfficerDecision::FULL_NAME => {
@@ -124,15 +131,16 @@ pub fn check(log: &Log, policy: &[ControlRecord], now: Option<Instant>, report: 
         reads.report.count(Checked::Reads, 1);
         let asked_at = Instant(record.timestamp_ms.saturating_mul(1_000));
         reads.one(&Place::of(record), &read, asked_at);
+        if asked_at.micros() <= now.micros().saturating_sub(LEAVES_WITHIN_MICROS) {
+            reads.applied.state(log, &read);
+        }
         reads.decided.read(read);
     }
-    let newest = log.records(topics::READS, 0).last();
-    let newest = newest.map(|record| Instant(record.timestamp_ms.saturating_mul(1_000)));
-    let now = now.or(newest).unwrap_or(Instant(0));
     reads.glasses_owed(now);
     reads.disputes_owed(now);
+    reads.overdue(now);
     let (views, disclosed) = (reads.views, reads.disclosed);
-    delivered::check(log, &disclosed, report);
+    stands::check(log, &disclosed, report);
     crate::notices::check(log, policy, (&views, &needs), report);
     removals(log, report);
 }
@@ -272,7 +280,7 @@ impl Reads<'_> {
         if read.operation == DELIVER {
             if let Some(query) = self.query(place, read, asked_at) {
                 let book = std::mem::replace(&mut self.book, new_book());
-                self.delivered(place, read, &view, (&book, &viewer), &query);
+                self.delivered(place, (read, asked_at), &view, (&book, &viewer), &query);
                 self.book = book;
             }
             return;
@@ -328,17 +336,13 @@ fn removals(log: &Log, report: &mut Report) {
         let (topic, partition) = (&removal.cause_topic, removal.cause_partition);
         let stands = log.reaches(topic, partition, removal.cause_offset.saturating_add(1));
         if !stands || removal.contributions < 0 || removal.rows < 0 {
-            let found = format!(
-                "{}[{}]@{}",
-                printable(&removal.cause_topic),
-                removal.cause_partition,
-                removal.cause_offset
-            );
+            let topic = printable(&removal.cause_topic);
+            let found = Place::new(topic, removal.cause_partition, removal.cause_offset);
             report.differ(
                 "removal",
                 Place::of(record),
                 "a cause that stands, and counts",
-                found,
+                found.to_string(),
             );
         }
         let today = Instant(record.timestamp_ms.saturating_mul(1_000)).london_day();

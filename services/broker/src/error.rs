@@ -25,6 +25,16 @@ pub enum ControlError {
         /// What is on record; 0 for nothing.
         current: u32,
     },
+    /// Another generation is in force than the caller believed.
+    #[error(
+        "generation {expected} was expected to be in force and it is {current}: see `walbrook generation list`, then decide"
+    )]
+    Generation {
+        /// What the caller believed.
+        expected: u32,
+        /// What is in force.
+        current: u32,
+    },
     /// It is no legal change now.
     #[error("{0}")]
     Illegal(#[source] Illegal),
@@ -79,9 +89,10 @@ impl Coded for ControlError {
                 Illegal::SignedAlready { .. } => Code::Exists,
                 _ => Code::Stale,
             },
-            ControlError::Stale { .. } | ControlError::KeyReused | ControlError::UnderWay => {
-                Code::Stale
-            }
+            ControlError::Stale { .. }
+            | ControlError::Generation { .. }
+            | ControlError::KeyReused
+            | ControlError::UnderWay => Code::Stale,
             ControlError::NotFound { .. } => Code::NotFound,
             ControlError::Denied(_) => Code::Denied,
             ControlError::Busy => Code::Exhausted,
@@ -95,7 +106,7 @@ impl Coded for ControlError {
         match self {
             ControlError::Invalid(_) => "REQUEST_INVALID",
             ControlError::Document(_) => "AGREEMENT_FAULTY",
-            ControlError::Stale { .. } => "VERSION_STALE",
+            ControlError::Stale { .. } | ControlError::Generation { .. } => "VERSION_STALE",
             ControlError::UnderWay => "GENERATION_UNDER_WAY",
             ControlError::Illegal(illegal) => match illegal {
                 Illegal::VersionNotNext { .. }
@@ -137,7 +148,9 @@ impl Coded for ControlError {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         match self {
-            ControlError::Stale { current, .. } => vec![("current_version", current.to_string())],
+            ControlError::Stale { current, .. } | ControlError::Generation { current, .. } => {
+                vec![("current_version", current.to_string())]
+            }
             ControlError::Illegal(
                 Illegal::GroundVersion { current, .. } | Illegal::ScheduleVersion { current, .. },
             ) => {

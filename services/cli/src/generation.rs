@@ -30,6 +30,9 @@ pub enum GenerationCommand {
 pub struct BeginArgs {
     /// The purpose, for example rough-sleeping
     pub purpose: String,
+    /// Only where this generation is in force: sent twice, it begins one [default: the one in force now]
+    #[arg(long, value_name = "GENERATION")]
+    pub after: Option<u32>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -72,9 +75,10 @@ async fn begin(args: BeginArgs) -> Result<Exit, Failure> {
         );
         return Err(Failure::new(Exit::Input, problem));
     };
+    let after = args.after.unwrap_or(one.generation);
     let request = proto::BeginGenerationRequest {
         purpose: args.purpose.clone(),
-        expected_generation: one.generation,
+        expected_generation: after,
         idempotency_key: key(),
     };
     let client = control(&args.caller, "operator").await?;
@@ -85,7 +89,7 @@ async fn begin(args: BeginArgs) -> Result<Exit, Failure> {
     } else {
         println!(
             "generation {} of shared.{} is being filled (control.policy offset {}); `walbrook generation list` shows how far",
-            one.generation + 1,
+            after + 1,
             args.purpose,
             receipt.offset
         );
@@ -166,7 +170,7 @@ fn waits_for(one: &proto::GenerationStatus) -> Option<String> {
                     "{} to be copied",
                 ),
             ],
-            "every partition number to have committed",
+            "the switch",
         ),
         "SWITCHING" => first(
             [
@@ -184,10 +188,13 @@ fn waits_for(one: &proto::GenerationStatus) -> Option<String> {
 
 /// Offsets left to be copied, by partition.
 fn left(one: &proto::GenerationStatus) -> String {
-    let each = one.copies.iter().map(|copy| match copy.copied {
-        _ if copy.ended => "done".to_owned(),
-        Some(copied) => copy.end.saturating_sub(copied).to_string(),
-        None => "not begun".to_owned(),
+    let each = one.copies.iter().map(|copy| {
+        if copy.ended {
+            "done".to_owned()
+        } else {
+            let copied = copy.copied.unwrap_or_default();
+            copy.end.saturating_sub(copied).to_string()
+        }
     });
     each.collect::<Vec<_>>().join(", ")
 }
@@ -250,7 +257,7 @@ mod tests {
         let two = [begun, copy(3, Some(0)), whole];
         assert_eq!(waits("FILLING", &two), "partitions 1, 3 to be copied");
         let told = waits("FILLING", &[whole]);
-        assert_eq!(told, "every partition number to have committed");
+        assert_eq!(told, "the switch");
         let switched = proto::GenerationCopy {
             switched: true,
             ..whole

@@ -245,8 +245,13 @@ impl Rounds {
                 return Ok(());
             }
             if patience.is_over() {
-                tracing::warn!(topic = self.shelf.topic, wanted = ?shared_ends, stands = ?*applied.borrow(),
-                    "the grounds bound waits for the view to apply the shared topic");
+                let (wanted, stands) = (places(&shared_ends), places(&applied.borrow()));
+                tracing::warn!(
+                    topic = self.shelf.topic,
+                    ?wanted,
+                    ?stands,
+                    "the grounds bound waits for the view to apply the shared topic"
+                );
             }
             std::thread::sleep(PAUSE_WITHIN_ROUND);
         }
@@ -322,6 +327,11 @@ impl Rounds {
         }
         Ok(())
     }
+}
+
+/// Positions for people: generation and offset of each.
+fn places(positions: &[i64]) -> Vec<(u32, i64)> {
+    positions.iter().copied().map(chain::split).collect()
 }
 
 /// How long one stage of a round has waited: a reader who is refused asks the operator why.

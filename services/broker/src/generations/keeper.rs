@@ -281,7 +281,7 @@ pub async fn begin(
     let look = look(places, purpose, stage).await?;
     let in_force = look.in_force();
     if in_force != expected {
-        return Err(ControlError::Stale {
+        return Err(ControlError::Generation {
             expected,
             current: in_force,
         });

@@ -134,7 +134,14 @@ impl Runner {
             Ok(Step::Worked) => true,
             Ok(Step::Idle) => false,
             Ok(Step::Ended) => {
-                self.copiers.remove(task);
+                if self.copiers.remove(task).is_some() {
+                    tracing::info!(
+                        purpose = task.purpose,
+                        generation = task.generation,
+                        partition = task.number,
+                        "everything is copied, and the generation before is ended"
+                    );
+                }
                 self.ended.insert(task.clone());
                 true
             }

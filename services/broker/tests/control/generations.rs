@@ -170,7 +170,7 @@ async fn one_begins_by_itself_where_enough_is_superseded_once_and_is_switched_to
     assert!(
         matches!(
             asked,
-            Err(ControlError::Stale {
+            Err(ControlError::Generation {
                 expected: 1,
                 current: 2
             })

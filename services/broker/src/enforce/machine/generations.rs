@@ -36,7 +36,10 @@ impl Running {
         let to = control.generations();
         let from = &self.lane.partition().stamp().generations;
         if to == *from || planted(PlantedFault::SwitchedWithoutWaiting) {
-            self.switching = None;
+            if self.switching.take().is_some() {
+                tracing::info!(partition = self.lane.partition().number(), %to,
+                    "p writes to the next generation");
+            }
             return true;
         }
         match &self.switching {
