@@ -54,7 +54,7 @@ use crate::board::Board;
 use crate::book::Book;
 use crate::config::Config;
 use crate::error::MaterialiserError;
-use crate::grpc::Service;
+use crate::grpc::{Face, Service};
 use crate::identity::Identity;
 use crate::keeping::Clock;
 use crate::ledger::{Ledger, LedgerError};
@@ -62,14 +62,15 @@ use crate::metrics::Metrics;
 use crate::notices::{Notices, Records};
 use crate::setup::ViewFile;
 use crate::watch::Watches;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::transport::Endpoint;
+use walbrook_domain::Purpose;
 use walbrook_event::{Plain, Seal};
 use walbrook_eventlog::{Appender, Namespace, TopicPartition, topics};
 use walbrook_eventlog_kafka::{Kafka, Registry};
-use walbrook_proto::view::v1::views_server::ViewsServer;
 use walbrook_runtime::callers::Credential;
 use walbrook_runtime::process::{Context, Process};
 use walbrook_runtime::server::{self, Services};
@@ -127,8 +128,14 @@ pub async fn run_by(
     let book = parts.follow_agreements(&files)?;
     let ledger = parts.follow_reads()?;
     let board = Arc::new(Board::default());
-    for (purpose, files) in setup::by_purpose(files) {
-        parts.serve_purpose(&purpose, files, (&book, &ledger, &board))?;
+    let mut files = setup::by_purpose(files);
+    let mut purposes: BTreeSet<Purpose> = files.keys().cloned().collect();
+    // Of a purpose without a file rows may stand on topics all the same.
+    purposes.extend(topics::PURPOSES.iter().filter_map(|name| name.parse().ok()));
+    for purpose in purposes {
+        if let Some(files) = files.remove(&purpose) {
+            parts.serve_purpose(&purpose, files, (&book, &ledger, &board))?;
+        }
         parts.deliver(&purpose, &board, &book);
     }
     let reads = Reads::new(
@@ -165,7 +172,7 @@ pub async fn run_by(
         (notices, Arc::new(parts.topics())),
     );
     Services::new(verifier)
-        .with(ViewsServer::new(service))
+        .with(Face::new(service))
         .serve(
             walbrook_proto::FILE_DESCRIPTOR_SET,
             listener,

@@ -7,9 +7,12 @@
 //!
 //! - [`lane`]: what stands and what ought to, of one topic and partition, without I/O.
 //! - [`mod@write`]: the records of one transaction; rows are never visible without the record of their disclosure.
-//! - [`turn`]: bound, agreements barrier and commit; [`topic`]: topics made, checked and read.
+//! - [`turn`]: bound, agreements barrier and commit; [`hold`]: what is written with; [`topic`]: topics made, checked and read.
+//! - [`removed`]: what a view without a file left behind.
 
+pub mod hold;
 pub mod lane;
+pub mod removed;
 pub mod topic;
 pub mod turn;
 pub mod write;
@@ -118,6 +121,7 @@ impl Parts<'_> {
             registry: self.registry.clone(),
             topics: self.topics(),
             calendar: setup::calendar(),
+            clock: Arc::clone(&self.clock),
             metrics: self.metrics.clone(),
             runtime: tokio::runtime::Handle::current(),
             stop: self.context.shutdown.clone(),

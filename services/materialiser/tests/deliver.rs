@@ -13,10 +13,18 @@ mod common;
 use common::delivered::{are_disclosed, people, reasons, records, until};
 use common::running::Start;
 use common::*;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use walbrook_domain::control::Standing;
+use walbrook_domain::{Day, Instant};
+use walbrook_eventlog::topics;
+use walbrook_proto::audit::v1::ReadRecord;
 
 const OURS: &str = "view.rough_sleeping_risk.GSS-E09000007";
 const THEIRS: &str = "view.rough_sleeping_risk.GSS-E09000012";
+const FILE: &str = "rough_sleeping_risk.toml";
+const KEPT_DAYS: u32 = 4_000;
 
 async fn place() -> Place {
     let mut place = Place::new().await;
@@ -141,4 +149,184 @@ async fn nothing_new_is_delivered_while_the_bound_is_not_shown() {
     })
     .await;
     running.stop().await;
+}
+
+/// A folder of view files.
+fn files(folder: &Path, all: &[(&str, &str)]) {
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).unwrap();
+    for (name, text) in all {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+fn shipped(name: &str) -> String {
+    std::fs::read_to_string(views_dir().join(name)).unwrap()
+}
+
+/// Other columns over another state: the shipped view with one more.
+fn changed() -> String {
+    let shipped = shipped(FILE);
+    let at = shipped.find("# ---- what no event says yet ----").unwrap();
+    let (before, after) = shipped.split_at(at);
+    let feature = "name = \"outreach_team\"\nkind = \"last\"\nevent = \"housing.RoughSleepingContact\"\nfield = \"outreach_team\"";
+    let column = "output = \"outreach_team\"\nlabel = \"Team\"\nmeaning = \"The team that met the person last.\"";
+    format!("{before}[[feature]]\n{feature}\n\n[[column]]\n{column}\n\n{after}")
+}
+
+fn from(views: &Path) -> Start {
+    Start {
+        views: views.to_owned(),
+        ..Start::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_kept_no_longer_leaves_the_topic_on_the_day() {
+    let mut place = Place::new().await;
+    (place.delivered, place.retention_days) = (true, KEPT_DAYS);
+    let (place, ()) = blocking(place, |place| {
+        place.agree(&[CAMDEN]);
+        city(place);
+    })
+    .await;
+    let last_day_of = |on: &str| on.parse::<Day>().unwrap().0 + i32::try_from(KEPT_DAYS).unwrap();
+    let today = Arc::new(AtomicI32::new(last_day_of("2026-05-31")));
+    let told = Arc::clone(&today);
+    let noon = move || {
+        let day = Day(told.load(Ordering::SeqCst));
+        Instant(day.start().micros() + 43_200_000_000)
+    };
+    let start = Start {
+        clock: Arc::new(noon),
+        ..Start::default()
+    };
+    let running = place.start_so(start).await;
+    let (place, until_day) = blocking(place, |place| {
+        let ours = until(place, OURS, &[1, 2, 3]);
+        are_disclosed(place, OURS, &ours);
+        let said = ours.iter().map(|one| one.headers.text("wb_not_after"));
+        said.map(|day| day.unwrap().to_owned()).max().unwrap()
+    })
+    .await;
+    // Everybody was met on 31 May: the last day on which anything may be kept is told with the row.
+    assert_eq!(until_day, Day(last_day_of("2026-05-31")).to_string());
+    today.fetch_add(1, Ordering::SeqCst);
+    let (place, ()) = blocking(place, |place| {
+        let ours = until(place, OURS, &[]);
+        are_disclosed(place, OURS, &ours);
+        assert_eq!(reasons(&ours), ["PAST_RETENTION"]);
+    })
+    .await;
+    running.stop().await;
+    drop(place);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_of_the_view_replaces_each_row_once() {
+    let place = place().await;
+    let views = place.folder.path().join("files");
+    files(&views, &[(FILE, &shipped(FILE))]);
+    let running = place.start_so(from(&views)).await;
+    let (place, before) = blocking(place, |place| until(place, OURS, &[1, 2, 3])).await;
+    running.stop().await;
+
+    // Filled beside the old one, which goes on: what is new is delivered as the old version has it.
+    files(&views, &[(FILE, &changed())]);
+    let running = place.start_so(from(&views)).await;
+    let (place, middle) = blocking(place, |place| {
+        let person = vec![place.subject(5, CAMDEN), place.contact(5, 95, 30, CAMDEN)];
+        place.commit(person);
+        let middle = until(place, OURS, &[1, 2, 3, 5]);
+        assert_eq!(middle.len(), 4);
+        place.pin(&changed());
+        middle
+    })
+    .await;
+    let (place, ()) = blocking(place, move |place| {
+        let after = eventually("every row is the new version's", || {
+            let now = records(place, OURS);
+            (now.len() >= 8).then_some(now)
+        });
+        are_disclosed(place, OURS, &after);
+        assert_eq!(people(&after), [1, 2, 3, 5]);
+        assert!(reasons(&after).is_empty(), "nobody left in between");
+        // The old version wrote what it had written, and each of its rows was replaced once: the values name the file they are of.
+        let of = |text: &str| walbrook_policy::agreement::sha256(text).to_vec();
+        let reads = place.read::<ReadRecord>(topics::READS);
+        let rows = |sha256: Vec<u8>| -> Vec<u8> {
+            let of = |read: &&ReadRecord| read.topic() == OURS && read.view_sha256 == sha256;
+            let rows = reads.iter().filter(of).flat_map(|read| &read.answered);
+            let mut rows: Vec<u8> = rows.map(|row| row.person_pseudonym[0]).collect();
+            rows.sort_unstable();
+            rows
+        };
+        assert_eq!(rows(of(&shipped(FILE))), [1, 2, 3, 5]);
+        assert_eq!(rows(of(&changed())), [1, 2, 3, 5]);
+        assert_eq!((before.len(), middle.len(), after.len()), (3, 4, 8));
+    })
+    .await;
+    running.stop().await;
+
+    // Other words are no other rows: nothing is written but what is new.
+    let words = changed().replace("label = \"Team\"", "label = \"Outreach team\"");
+    files(&views, &[(FILE, &words)]);
+    let running = place.start_so(from(&views)).await;
+    let (place, ()) = blocking(place, move |place| {
+        place.pin(&words);
+        let gone = place.retraction(5);
+        place.commit(vec![gone]);
+        let ours = until(place, OURS, &[1, 2, 3]);
+        are_disclosed(place, OURS, &ours);
+        assert_eq!((ours.len(), reasons(&ours)), (9, vec!["RETRACTED"]));
+    })
+    .await;
+    running.stop().await;
+    drop(place);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_view_without_a_file_leave_its_topics_and_come_back_with_it() {
+    let place = place().await;
+    let views = place.folder.path().join("files");
+    let children = shipped("children_in_care.toml");
+    let both = [("children_in_care.toml", children.as_str())];
+    let whole = [both[0], (FILE, &shipped(FILE))];
+    files(&views, &whole);
+    let running = place.start_so(from(&views)).await;
+    let (place, ()) = blocking(place, |place| {
+        until(place, OURS, &[1, 2, 3]);
+        until(place, THEIRS, &[4]);
+    })
+    .await;
+    running.stop().await;
+
+    // Its file is gone, and with it every view of the purpose. Nobody would notice a withdrawal for these rows.
+    files(&views, &both);
+    let running = place.start_so(from(&views)).await;
+    let (place, ()) = blocking(place, |place| {
+        for topic in [OURS, THEIRS] {
+            let left = until(place, topic, &[]);
+            are_disclosed(place, topic, &left);
+            assert_eq!(reasons(&left), ["VIEW_REMOVED"]);
+        }
+        let reads = place.read::<ReadRecord>(topics::READS);
+        let said = reads.iter().filter(|read| !read.left.is_empty());
+        let said: Vec<&str> = said.map(|read| read.reason.as_str()).collect();
+        assert!(!said.is_empty() && said.iter().all(|reason| *reason == "VIEW_REMOVED"));
+    })
+    .await;
+    running.stop().await;
+
+    // With the file the rows are back.
+    files(&views, &whole);
+    let running = place.start_so(from(&views)).await;
+    let (place, ()) = blocking(place, |place| {
+        let ours = until(place, OURS, &[1, 2, 3]);
+        are_disclosed(place, OURS, &ours);
+        assert_eq!(ours.len(), 9, "each stood, left once, and stands");
+    })
+    .await;
+    running.stop().await;
+    drop(place);
 }

@@ -44,7 +44,7 @@ pub async fn run(args: TopicsArgs) -> Result<Exit, Failure> {
 fn state(topic: &DeliveredTopic) -> &str {
     match topic.state.as_str() {
         "DELIVERED" => "delivered",
-        "ENDED" => "ended: no agreement in force delivers it",
+        "ENDED" => "ended: nothing delivers it any more",
         "TWO_ROLES" => "nothing: agreements name different roles",
         "WAITS" => "waits for the view's bound",
         other => other,

@@ -4,7 +4,7 @@ use super::Service;
 use crate::answer::Served;
 use crate::clock;
 use crate::error::ReadError;
-use crate::publish::topic::{Topics, plain};
+use crate::publish::topic::{Topics, of_plain, plain};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant as Monotonic;
@@ -34,7 +34,7 @@ impl Service {
             .collect();
         let on_log = Arc::clone(&self.topics);
         let counted = tokio::task::spawn_blocking(move || {
-            count(&on_log, &mut topics)?;
+            count(&on_log, &organisation, &mut topics)?;
             Ok::<_, crate::publish::PublishError>(topics)
         });
         let counted = counted.await.map_err(|_| ReadError::Work)?;
@@ -85,12 +85,26 @@ impl Service {
     }
 }
 
-/// What stands on them. Blocks.
+/// What stands on them, and on those of views that nobody computes any more. Blocks.
 fn count(
     on_log: &Topics,
-    topics: &mut [proto::DeliveredTopic],
+    organisation: &Organisation,
+    topics: &mut Vec<proto::DeliveredTopic>,
 ) -> Result<(), crate::publish::PublishError> {
     let found = on_log.found()?;
+    for plain in &found {
+        let of = of_plain(plain).filter(|(_, of)| of == organisation);
+        let Some((view, _)) = of.filter(|_| topics.iter().all(|one| one.topic != *plain)) else {
+            continue;
+        };
+        topics.push(proto::DeliveredTopic {
+            view: view.to_owned(),
+            organisation: organisation.to_string(),
+            topic: plain.clone(),
+            state: "ENDED".to_owned(),
+            ..proto::DeliveredTopic::default()
+        });
+    }
     let stop = Shutdown::new();
     for topic in topics {
         let (mut standing, mut last) = (BTreeSet::new(), None);

@@ -8,25 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use walbrook_domain::{Day, Instant, Pseudonym, WorkingCalendar};
 use walbrook_view::dispute::Disputes;
+use walbrook_view::left::left;
+pub use walbrook_view::left::why;
 use walbrook_view::row::{Asked, Row};
-use walbrook_view::{Agenda, BookReading, Partition, Person, Reading as _, Viewer};
+use walbrook_view::{Agenda, BookReading, Partition, Viewer};
 
 /// People looked at under one hold of the partition.
 const MOST_LOOKED: usize = 500;
-
-/// Why a row left, of a closed list.
-pub mod why {
-    /// No agreement in force delivers the view to the organisation, or agreements name different roles.
-    pub const GRANT_ENDED: &str = "GRANT_ENDED";
-    /// All that it rested on may be kept no longer.
-    pub const PAST_RETENTION: &str = "PAST_RETENTION";
-    /// The person is within the reader's scope, or the view's population, no more.
-    pub const OUTSIDE_SCOPE: &str = "OUTSIDE_SCOPE";
-    /// What it rested on was taken back, or may not be shown any more.
-    pub const RETRACTED: &str = "RETRACTED";
-    /// Two agreements say different things of one event.
-    pub const DISAGREE: &str = "AGREEMENTS_DISAGREE";
-}
 
 /// A row as it stands on the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,23 +166,17 @@ impl Lane {
             if step.changes.len() >= most {
                 break;
             }
+            let stands = self.standing.get(person);
+            let until = stands.and_then(|stands| stands.until);
             let found = match &sight {
-                Some(sight) => sight.look(given, &held.state, person),
+                Some(sight) => sight.look(given, &held.state, (person, until)),
                 None => Found::nothing(why::GRANT_ENDED),
             };
             step.disagree += u64::from(found.why == why::DISAGREE);
-            let stands = self.standing.get(person);
             match (found.row, stands) {
                 (Some((_, now)), Some(before)) if *before == now => {}
                 (Some((row, now)), _) => step.changes.push(Change::Row(Box::new(row), now)),
-                (None, Some(before)) => {
-                    let lapsed = before.until.is_some_and(|day| day < given.now.london_day());
-                    let why = match found.why {
-                        why::RETRACTED if lapsed => why::PAST_RETENTION,
-                        other => other,
-                    };
-                    step.changes.push(Change::Left(*person, why));
-                }
+                (None, Some(_)) => step.changes.push(Change::Left(*person, found.why)),
                 (None, None) => {}
             }
             step.looked.push((*person, found.next));
@@ -251,9 +233,15 @@ impl<'a> Sight<'a> {
         }
     }
 
-    fn look(&self, given: &Given<'_>, state: &Partition, person: &Pseudonym) -> Found {
+    fn look(
+        &self,
+        given: &Given<'_>,
+        state: &Partition,
+        (person, until): (&Pseudonym, Option<Day>),
+    ) -> Found {
+        let lapses = (until, given.now.london_day());
         let Some(one) = state.person(person) else {
-            return Found::nothing(why::RETRACTED);
+            return Found::nothing(left(&self.reading, None, lapses));
         };
         let asked = Asked {
             view: &given.served.view,
@@ -281,18 +269,9 @@ impl<'a> Sight<'a> {
             (Ok(None), Ok(next)) => Found {
                 row: None,
                 next,
-                why: self.why(&one),
+                why: left(&self.reading, Some(&one), lapses),
             },
             _ => Found::nothing(why::DISAGREE),
-        }
-    }
-
-    /// Why somebody of whom something stands has no row.
-    fn why(&self, person: &Person<'_>) -> &'static str {
-        let mut contributions = person.contributions();
-        match contributions.any(|one| self.reading.grant(person, &one).is_some()) {
-            true => why::OUTSIDE_SCOPE,
-            false => why::RETRACTED,
         }
     }
 }

@@ -14,6 +14,9 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 const POLL_RECORDS: usize = 1_000;
 
+/// What stands, by person.
+pub type Standings = BTreeMap<Pseudonym, Standing>;
+
 /// Where topics are, and how they must be made.
 pub struct Topics {
     /// The log.
@@ -134,14 +137,14 @@ impl Topics {
         &self,
         at: &TopicPartition,
         stop: &Shutdown,
-    ) -> Result<BTreeMap<Pseudonym, Standing>, PublishError> {
-        let mut standing = BTreeMap::new();
+    ) -> Result<Standings, PublishError> {
+        let mut standing = Standings::new();
         self.read(at, stop, |record| take(&mut standing, record))?;
         Ok(standing)
     }
 }
 
-fn take(standing: &mut BTreeMap<Pseudonym, Standing>, record: &Record) {
+fn take(standing: &mut Standings, record: &Record) {
     let key = record.key.as_deref();
     let Some(person) = key.and_then(|key| Pseudonym::try_from(key).ok()) else {
         return;

@@ -1,6 +1,7 @@
 //! What a member does between two polls of its group: whose rows are delivered now, what changed of them, and a transaction for what changed.
 
 use super::PublishError;
+use super::hold::Writer;
 use super::lane::{Change, Given, Lane, Step};
 use super::topic::{Topics, of_plain, plain};
 use super::write::Disclosure;
@@ -9,26 +10,22 @@ use crate::audit::Audit;
 use crate::board::Board;
 use crate::book::{Book, Known as Agreements};
 use crate::bound::Through;
-use crate::clock;
+use crate::keeping::Clock;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
 use crate::watch::{Marks, Touches};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use walbrook_domain::{Instant, Organisation, Purpose, WorkingCalendar};
-use walbrook_eventlog::{LogError, NewRecord, Severity, Transactor};
-use walbrook_eventlog_kafka::{KafkaTransactor, Registry};
+use walbrook_eventlog_kafka::Registry;
 use walbrook_policy::read::{Delivered, recipients};
 use walbrook_runtime::shutdown::Shutdown;
 use walbrook_view::delivered::Shape;
-use walbrook_view::{BookReading, Reading as _, Viewer, file};
+use walbrook_view::{BookReading, Reading as _, Viewer};
 
 /// People of one transaction.
-const MOST_WRITTEN: usize = 500;
-/// A dead owner holds readers of the audit log for so long at most.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const MOST_WRITTEN: usize = 500;
 const AGREEMENTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Delivers the rows of one purpose.
@@ -47,6 +44,8 @@ pub struct Publisher {
     pub topics: Topics,
     /// Working days.
     pub calendar: WorkingCalendar,
+    /// The time.
+    pub clock: Clock,
     /// Its numbers.
     pub metrics: Metrics,
     /// For what is asked of the log and the registry.
@@ -56,22 +55,24 @@ pub struct Publisher {
 }
 
 /// A view and an organisation.
-type Key = (String, Organisation);
+pub(super) type Key = (String, Organisation);
 /// Whose rows have a form: in which role, by which view file.
 type Form = (Key, String, [u8; 32]);
 
 /// What a member holds of the partitions assigned to it.
 #[derive(Default)]
 pub struct Owned {
-    numbers: BTreeSet<i32>,
-    /// Everyone who has, or had, a topic.
-    known: BTreeSet<Key>,
+    pub(super) numbers: BTreeSet<i32>,
+    /// Everyone who has, or had, a topic of any view.
+    pub(super) known: BTreeSet<Key>,
     /// Topics that are there as the table says.
-    made: BTreeSet<Key>,
-    lanes: BTreeMap<(Key, i32), Lane>,
+    pub(super) made: BTreeSet<Key>,
+    pub(super) lanes: BTreeMap<(Key, i32), Lane>,
     /// By view and partition.
-    writers: BTreeMap<(String, i32), KafkaTransactor>,
-    shapes: BTreeMap<Form, (Arc<Shape>, i32)>,
+    pub(super) writers: BTreeMap<(String, i32), Writer>,
+    pub(super) shapes: BTreeMap<Form, (Arc<Shape>, i32)>,
+    /// What a view without a file left on its topics is gone from these.
+    pub(super) emptied: BTreeSet<(Key, i32)>,
     touched: Option<(Arc<Shelf>, Arc<Touches>)>,
     busy: bool,
 }
@@ -81,30 +82,40 @@ impl Owned {
     pub const fn is_idle(&self) -> bool {
         !self.busy
     }
+
+    /// A writer whose last transaction may be there or not: what became of it is read from the topics by whoever goes on.
+    pub(super) fn lose(&mut self, writer: &(String, i32)) {
+        self.writers.remove(writer);
+        let lost = |place: &(Key, i32)| (&place.0.0, place.1) == (&writer.0, writer.1);
+        self.lanes.retain(|place, _| !lost(place));
+    }
 }
 
 /// What a turn goes by.
-struct Now {
-    agreements: Arc<Agreements>,
-    at: Instant,
+pub(super) struct Now {
+    pub(super) agreements: Arc<Agreements>,
+    pub(super) at: Instant,
 }
 
 impl Publisher {
-    fn views(&self) -> Vec<Arc<Served>> {
+    pub(super) fn views(&self) -> Vec<Arc<Served>> {
         let mut views = self.board.views();
         views.retain(|served| served.view.purpose == self.purpose);
         views
     }
 
-    /// Whether a topic is of one of the purpose's views.
+    /// Whether a topic is of one of the purpose's views, or of one that nobody computes any more.
     pub fn is_ours(&self, plain: &str) -> bool {
-        let of = of_plain(plain);
-        of.is_some_and(|(view, _)| self.views().iter().any(|served| served.view.name == view))
+        let Some((view, _)) = of_plain(plain) else {
+            return false;
+        };
+        let serves = self.views().iter().any(|served| served.view.name == view);
+        serves || self.is_removed(&self.book.now(), view)
     }
 
     /// Whether an agreement in force delivers anything.
     pub fn is_wanted(&self) -> bool {
-        let (agreements, now) = (self.book.now(), clock::now());
+        let (agreements, now) = (self.book.now(), (self.clock)());
         self.views().iter().any(|served| {
             let of = (&self.purpose, served.view.name.as_str());
             !recipients(&agreements.book, of, now).is_empty()
@@ -117,8 +128,8 @@ impl Publisher {
     /// When the cluster does not answer.
     pub fn take_over(&self, numbers: BTreeSet<i32>) -> Result<Owned, PublishError> {
         let found = self.topics.found()?;
-        let known = found.iter().filter(|plain| self.is_ours(plain));
-        let known: BTreeSet<Key> = known
+        let known: BTreeSet<Key> = found
+            .iter()
             .filter_map(|plain| of_plain(plain))
             .map(|(view, organisation)| (view.to_owned(), organisation))
             .collect();
@@ -141,7 +152,7 @@ impl Publisher {
         }
         let now = Now {
             agreements: self.book.now(),
-            at: clock::now(),
+            at: (self.clock)(),
         };
         let marks = self.marks(owned);
         let mut failed = None;
@@ -176,6 +187,11 @@ impl Publisher {
                 }
             }
         }
+        match self.empty_removed(owned, &now) {
+            Err(error) if error.is_fenced() => return Err(error),
+            Err(error) => failed = Some(error),
+            Ok(()) => {}
+        }
         self.metrics.delivery_waits(self.purpose.as_str(), waits);
         failed.map_or(Ok(()), Err)
     }
@@ -207,7 +223,8 @@ impl Publisher {
             return Err(PublishError::Name { topic });
         };
         if !owned.lanes.contains_key(&place) {
-            self.open(owned, of, &plain)?;
+            let standing = self.open(owned, (of.key, of.number), &plain)?;
+            owned.lanes.insert(place.clone(), Lane::new(standing));
         }
         let viewer = Viewer {
             organisation: organisation.clone(),
@@ -281,16 +298,14 @@ impl Publisher {
         };
         let (mut records, record) = disclosure.records(&step)?;
         records.push(self.audit.read_record(&record, now.at)?);
+        self.make(owned, of.key, plain)?;
         let writer = (view.name.clone(), of.number);
         let ready = || self.may_commit(now, of, through);
         match self.write(owned, &writer, records, ready) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(error) => {
-                // What became of it is read from the topic by whoever goes on.
-                owned.writers.remove(&writer);
-                let lost = |place: &(Key, i32)| place.0.0 == view.name && place.1 == of.number;
-                owned.lanes.retain(|place, _| !lost(place));
+                owned.lose(&writer);
                 return Err(error.into());
             }
         }
@@ -308,38 +323,15 @@ impl Publisher {
             .delivered(plain, rows, step.changes.len() - rows);
     }
 
-    /// One transaction; false when it was given up because it may not be committed.
-    fn write(
-        &self,
-        owned: &mut Owned,
-        writer: &(String, i32),
-        records: Vec<NewRecord>,
-        may_commit: impl Fn() -> bool,
-    ) -> Result<bool, LogError> {
-        let gone = || {
-            LogError::new(
-                Severity::Fenced,
-                "write rows",
-                writer.0.as_str(),
-                "the partition is another's",
-            )
-        };
-        let writer = owned.writers.get_mut(writer).ok_or_else(gone)?;
-        writer.begin()?;
-        for record in records {
-            writer.send(record)?;
-        }
-        writer.drain()?;
-        if !may_commit() {
-            writer.abort()?;
-            return Ok(false);
-        }
-        writer.commit()?;
-        Ok(true)
-    }
-
     /// The last look before rows are visible: no newer agreement, the bound kept, the view still the one that serves.
     fn may_commit(&self, now: &Now, of: &Of<'_>, through: Option<Through>) -> bool {
+        let fresh = |through| of.served.bound.still(through, Monotonic::now()).is_ok();
+        let kept = of.role.is_none() || through.is_some_and(fresh);
+        self.is_newest(now) && kept && self.board.serves(of.served)
+    }
+
+    /// Whether agreements and day are still those that were gone by.
+    pub(super) fn is_newest(&self, now: &Now) -> bool {
         let applied = now.agreements.next_offset;
         let asked = self.runtime.block_on(async {
             let end = self.book.end().await.ok()?;
@@ -350,61 +342,15 @@ impl Publisher {
             }
             Some(())
         });
-        let fresh = |through| of.served.bound.still(through, Monotonic::now()).is_ok();
-        let kept = of.role.is_none() || through.is_some_and(fresh);
-        let same_day = clock::now().london_day() == now.at.london_day();
-        asked.is_some() && kept && same_day && self.board.serves(of.served)
-    }
-
-    /// Takes a topic's partition over: fences whoever wrote before, and reads what stands.
-    fn open(&self, owned: &mut Owned, of: &Of<'_>, plain: &str) -> Result<(), PublishError> {
-        if !owned.made.contains(of.key) {
-            self.runtime.block_on(self.topics.make(plain))?;
-            owned.made.insert(of.key.clone());
-        }
-        let writer = (of.key.0.clone(), of.number);
-        if let Entry::Vacant(place) = owned.writers.entry(writer) {
-            let id = format!("materialiser.view.{}.{}", of.key.0, of.number);
-            let id = self.topics.namespace.name(&id);
-            let mut new = self.topics.kafka.transactor(&id, TRANSACTION_TIMEOUT);
-            new.init()?;
-            place.insert(new);
-        }
-        let at = self.topics.at(plain, of.number);
-        let standing = self.topics.standing(&at, &self.stop)?;
-        let place = (of.key.clone(), of.number);
-        owned.lanes.insert(place, Lane::new(standing));
-        Ok(())
-    }
-
-    /// The form of the rows, and its id at the registry.
-    fn shape(
-        &self,
-        owned: &mut Owned,
-        of: &Of<'_>,
-        plain: &str,
-        role: &str,
-    ) -> Result<(Arc<Shape>, i32), PublishError> {
-        let key = (of.key.clone(), role.to_owned(), of.served.view.sha256);
-        if let Some((shape, id)) = owned.shapes.get(&key) {
-            return Ok((Arc::clone(shape), *id));
-        }
-        let shape = Shape::new(&of.served.view, role, &file::catalogue())?;
-        let topic = self.topics.namespace.name(plain);
-        let subject = format!("{topic}-{}", shape.full_name());
-        let asked = self.registry.register(&subject, shape.schema());
-        let id = self.runtime.block_on(asked)?;
-        let shape = Arc::new(shape);
-        owned.shapes.insert(key, (Arc::clone(&shape), id));
-        Ok((shape, id))
+        asked.is_some() && (self.clock)().london_day() == now.at.london_day()
     }
 }
 
 /// Which lane.
-struct Of<'a> {
-    key: &'a Key,
+pub(super) struct Of<'a> {
+    pub(super) key: &'a Key,
     number: i32,
-    served: &'a Arc<Served>,
+    pub(super) served: &'a Arc<Served>,
     /// Whose rows; `None`: nothing is delivered.
     role: Option<&'a str>,
     marks: Option<&'a Marks>,

@@ -64,18 +64,20 @@ impl Disclosure<'_> {
                     let body = shape.body(row, &stated);
                     record.answered.push(answered(row));
                     record.value_sha256.push(Sha256::digest(&body).to_vec());
-                    let mut headers = self.headers(&read_id).with(ROW, standing.row);
+                    let mut headers =
+                        stamped(&self.served.view.name, self.now, &read_id).with(ROW, standing.row);
                     if let Some(day) = standing.until {
                         headers.push(headers::NOT_AFTER, day.to_string());
                     }
                     let value = framing::frame(id, &body);
-                    records.push(self.on_topic(&row.pseudonym, Some(value), headers));
+                    records.push(on_topic(self.at.0, &row.pseudonym, Some(value), headers));
                 }
                 Change::Left(person, why) => {
                     record.left.push(person.as_bytes().to_vec());
                     record.left_reasons.push((*why).to_owned());
-                    let headers = self.headers(&read_id).with(LEFT, why);
-                    records.push(self.on_topic(person, None, headers));
+                    let headers =
+                        stamped(&self.served.view.name, self.now, &read_id).with(LEFT, why);
+                    records.push(on_topic(self.at.0, person, None, headers));
                 }
             }
         }
@@ -121,25 +123,31 @@ impl Disclosure<'_> {
             ..stands
         }
     }
+}
 
-    fn headers(&self, read_id: &str) -> Headers {
-        let name = format!("walbrook.view.rows.{}", self.served.view.name);
-        let id = Some(uuid::Uuid::new_v4());
-        let pairs = headers::internal(&name, "materialiser", Some(self.now), id);
-        let mut headers: Headers = pairs.into_iter().collect();
-        headers.push(READ, read_id);
-        headers
-    }
+/// The headers of a record on a topic, but for what it says itself.
+pub(super) fn stamped(view: &str, now: Instant, read_id: &str) -> Headers {
+    let name = format!("walbrook.view.rows.{view}");
+    let id = Some(uuid::Uuid::new_v4());
+    let pairs = headers::internal(&name, "materialiser", Some(now), id);
+    let mut headers: Headers = pairs.into_iter().collect();
+    headers.push(READ, read_id);
+    headers
+}
 
-    fn on_topic(&self, person: &Pseudonym, value: Option<Vec<u8>>, headers: Headers) -> NewRecord {
-        let (at, _) = self.at;
-        NewRecord {
-            topic: Arc::clone(&at.topic),
-            partition: Some(at.partition),
-            key: Some(person.as_bytes().to_vec().into()),
-            value: value.map(Into::into),
-            headers,
-            timestamp_ms: None,
-        }
+/// A row or a tombstone on its topic.
+pub(super) fn on_topic(
+    at: &TopicPartition,
+    person: &Pseudonym,
+    value: Option<Vec<u8>>,
+    headers: Headers,
+) -> NewRecord {
+    NewRecord {
+        topic: Arc::clone(&at.topic),
+        partition: Some(at.partition),
+        key: Some(person.as_bytes().to_vec().into()),
+        value: value.map(Into::into),
+        headers,
+        timestamp_ms: None,
     }
 }

@@ -13,7 +13,7 @@
 //! - [`feeding`]: whether agreements can feed a view.
 //! - [`passing`]: when a row changes because time passes.
 //! - [`row`]: the row, its canonical encoding and hash; [`explain`]: the events behind it; [`decision`]: what officers decided because of it.
-//! - [`delivered`]: a row as it stands on a topic of an organisation's own.
+//! - [`delivered`]: a row as it stands on a topic of an organisation's own; [`mod@left`]: why it stands there no more.
 //! - [`glass`]: reads beyond scope under break-glass, and their review.
 //! - [`dispute`]: events that somebody disputes, and the cells they are marked in.
 //! - [`cohort`]: counts of people in groups, and never a row.
@@ -38,6 +38,7 @@ pub mod glass;
 pub mod interval;
 mod item;
 pub mod known;
+pub mod left;
 mod limit;
 pub mod model;
 mod nesting;
