@@ -171,7 +171,8 @@ async fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
     let given = args.checkpoint_key.as_deref().map(public_key);
     let options = Options {
         checkpoint_key: given.transpose()?.or_else(|| local_key(&args.log.dir)),
-        now: Some(crate::city::now()),
+        // A copy is of the time at which it was taken.
+        now: args.from.is_none().then(crate::city::now),
     };
     let (from, place) = (args.from.clone(), args.log.clone());
     let mut found = blocking(move || {

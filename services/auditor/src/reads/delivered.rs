@@ -1,42 +1,30 @@
-//! Rows on topics of organisations: each derived again from the disclosure it stands with, and the topics held against what was disclosed.
-//!
-//! A topic is compacted: a record that a later one of the same person replaced may be gone. So every record that stands is held against one
-//! disclosure, in their order, and the last that was disclosed of each person is what stands.
+//! Rows on topics of organisations: each derived again from the disclosure it stands with, and each that left from the cause that took it away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use walbrook_domain::{Instant, Organisation, Pseudonym};
-use walbrook_event::framing;
-use walbrook_eventlog::{Record, murmur2_partition, topics};
+use walbrook_domain::{Day, Instant, Organisation, Pseudonym};
+use walbrook_eventlog::{murmur2_partition, topics};
 use walbrook_policy::read::{Delivered, delivered};
 use walbrook_proto::audit::v1::ReadRecord;
 use walbrook_view::delivered::{Shape, Stated};
+use walbrook_view::left::why;
 use walbrook_view::query::Query;
 use walbrook_view::reading::BookReading;
 use walbrook_view::{Asked, Reading as _, View, Viewer};
 
 use super::Reads;
-use crate::log::{Log, Place, header, header_text};
-use crate::report::{Checked, Report};
+use crate::log::Place;
 
 /// The operation on record.
 pub(super) const DELIVER: &str = "DELIVER";
-const GRANT_ENDED: &str = "GRANT_ENDED";
-/// Why a row may leave.
-const WHY: [&str; 5] = [
-    GRANT_ENDED,
-    "PAST_RETENTION",
-    "OUTSIDE_SCOPE",
-    "RETRACTED",
-    "AGREEMENTS_DISAGREE",
-];
 
 /// What one disclosure says of one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Said {
-    /// A row with this hash, as a value with that one.
-    Row(Vec<u8>, Vec<u8>),
+pub(super) enum Said {
+    /// A row with this hash, as a value with that one, kept until that day.
+    Row(Vec<u8>, Vec<u8>, Option<Day>),
     /// It left, for this reason.
     Left(String),
 }
@@ -44,20 +32,42 @@ enum Said {
 /// What was disclosed on one partition of a topic, in the order of `audit.reads`.
 #[derive(Debug, Default)]
 pub(super) struct Disclosed {
-    by_partition: BTreeMap<(String, i32), Vec<Disclosure>>,
+    pub(super) by_partition: BTreeMap<(String, i32), Vec<Disclosure>>,
     /// Who stands, by topic and partition.
-    stands: BTreeMap<(String, i32), BTreeSet<Vec<u8>>>,
+    pub(super) stands: BTreeMap<(String, i32), BTreeMap<Vec<u8>, Stood>>,
 }
 
 /// Its id, and what it says of whom.
-type Disclosure = (String, BTreeMap<Vec<u8>, Said>);
+pub(super) type Disclosure = (String, BTreeMap<Vec<u8>, Said>);
+
+/// What rows of one disclosure share.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) place: Place,
+    /// When it was put on record.
+    pub(super) recorded_at: Instant,
+    /// The instant its rows are stated for.
+    pub(super) stated_at: Instant,
+    pub(super) viewer: Viewer,
+    pub(super) view: [u8; 32],
+}
+
+/// A row as it was disclosed last.
+#[derive(Debug, Clone)]
+pub(super) struct Stood {
+    pub(super) of: Arc<Source>,
+    pub(super) row: Vec<u8>,
+    /// The events it rests on, 8 bytes each.
+    pub(super) events: Vec<u8>,
+    pub(super) until: Option<Day>,
+}
 
 impl Reads<'_> {
     /// Holds one disclosure against what follows from the log.
     pub(super) fn delivered(
         &mut self,
         place: &Place,
-        read: &ReadRecord,
+        (read, recorded_at): (&ReadRecord, Instant),
         view: &View,
         (book, viewer): (&walbrook_policy::state::AgreementBook, &Viewer),
         query: &Query,
@@ -77,8 +87,17 @@ impl Reads<'_> {
             Some(Delivered::To(role)) => Some(role),
             Some(Delivered::TwoRoles) | None => None,
         };
-        let ended = read.left_reasons.iter().any(|why| why == GRANT_ENDED);
-        if !ended || !read.answered.is_empty() {
+        let only = |word: &str| {
+            let mut reasons = read.left_reasons.iter();
+            read.answered.is_empty() && !read.left.is_empty() && reasons.all(|why| why == word)
+        };
+        let given_up = match granted {
+            // A view without a file is delivered to nobody, whatever agreements say.
+            _ if only(why::VIEW_REMOVED) => true,
+            None => only(why::GRANT_ENDED),
+            Some(_) => false,
+        };
+        if !given_up {
             self.entitled(place, read, &reading);
             if granted.as_ref() != Some(&read.role) {
                 self.report.differ(
@@ -88,14 +107,10 @@ impl Reads<'_> {
                     "another, or none",
                 );
             }
-        } else if granted.is_some() {
-            let found = "tombstones because the grant ended";
-            self.report
-                .differ("delivery", place, "a grant that ended", found);
         }
         let parallel = read.left.len() == read.left_reasons.len()
             && read.answered.len() == read.value_sha256.len();
-        let known = |why: &String| WHY.contains(&why.as_str());
+        let known = |why: &String| why::ALL.contains(&why.as_str());
         if !parallel || !read.left_reasons.iter().all(known) {
             let expected = "a value of each row and a known reason for each that left";
             self.report.differ("delivery", place, expected, "others");
@@ -110,16 +125,23 @@ impl Reads<'_> {
             let expected = "rows on the partition they were computed from";
             self.report.differ("delivery", place, expected, number);
         }
-        self.delivered_rows(place, read, (view, &reading), query);
+        let of = Of {
+            place,
+            read,
+            recorded_at,
+            viewer,
+            given_up,
+        };
+        self.delivered_rows(&of, (view, &reading), query);
     }
 
     fn delivered_rows(
         &mut self,
-        place: &Place,
-        read: &ReadRecord,
+        of: &Of<'_>,
         (view, reading): (&View, &BookReading<'_>),
         query: &Query,
     ) {
+        let (place, read) = (of.place, of.read);
         let calendar = self.calendar.clone();
         let disputes = std::sync::Arc::clone(&self.disputes);
         self.marked_in_time(place, read, query.read_at);
@@ -158,10 +180,18 @@ impl Reads<'_> {
             read.topic_partition.unwrap_or(-1),
         );
         let partitions = self.log.partitions(&topics::shared(view.purpose.as_str()));
+        let source = Arc::new(Source {
+            place: place.clone(),
+            recorded_at: of.recorded_at,
+            stated_at: at,
+            viewer: of.viewer.clone(),
+            view: view.sha256,
+        });
         let mut said = Vec::new();
         for (answered, value) in read.answered.iter().zip(&read.value_sha256) {
             self.row(place, &asked, answered);
             let person = Pseudonym::try_from(answered.person_pseudonym.as_slice()).ok();
+            let until = person.and_then(|person| self.folds.keep_until(reading, &person));
             let body = person.and_then(|person| {
                 let row = self.folds.row(&asked, &person)?;
                 let stated = Stated {
@@ -169,7 +199,7 @@ impl Reads<'_> {
                     through,
                     agreements: &agreements,
                     read_id: &read.read_id,
-                    keep_until: self.folds.keep_until(reading, &person),
+                    keep_until: until,
                 };
                 Some(shape.as_ref()?.body(&row, &stated))
             });
@@ -179,24 +209,54 @@ impl Reads<'_> {
                 let expected = "the value that follows from the row, on the person's partition";
                 self.report.differ("delivery", place, expected, "another");
             }
-            let row = Said::Row(answered.row_sha256.clone(), value.clone());
-            said.push((answered.person_pseudonym.clone(), row));
+            let row = Said::Row(answered.row_sha256.clone(), value.clone(), until);
+            let stood = Stood {
+                of: Arc::clone(&source),
+                row: answered.row_sha256.clone(),
+                events: answered.events.clone(),
+                until,
+            };
+            said.push((answered.person_pseudonym.clone(), row, Some(stood)));
         }
-        self.left(place, read, &asked);
-        for (person, why) in read.left.iter().zip(&read.left_reasons) {
-            said.push((person.clone(), Said::Left(why.clone())));
+        if !of.given_up {
+            self.left(place, read, &asked);
         }
+        for (person, word) in read.left.iter().zip(&read.left_reasons) {
+            let stood = self.disclosed.stands.get(&key);
+            let stood = stood.and_then(|stands| stands.get(person));
+            let until = (stood.and_then(|stood| stood.until), query.read_at);
+            let follows = Pseudonym::try_from(person.as_slice()).ok();
+            let follows = follows.and_then(|person| self.folds.left(&asked, &person, until));
+            // Of somebody whose row stands nothing follows, and that was said.
+            let other = follows.filter(|follows| follows != word);
+            if let Some(follows) = other.filter(|_| !of.given_up) {
+                let expected = format!("a row that left for {follows}");
+                self.report
+                    .differ("delivery", place, expected, "another reason");
+            }
+            said.push((person.clone(), Said::Left(word.clone()), None));
+        }
+        self.disclose(place, read, (key, said));
+    }
+
+    /// Puts what a disclosure says beside those before it.
+    fn disclose(
+        &mut self,
+        place: &Place,
+        read: &ReadRecord,
+        (key, said): ((String, i32), Vec<(Vec<u8>, Said, Option<Stood>)>),
+    ) {
         let stands = self.disclosed.stands.entry(key.clone()).or_default();
         let list = self.disclosed.by_partition.entry(key).or_default();
         let count = said.len();
         let mut whole = BTreeMap::new();
-        for (person, what) in said {
-            let stood = match what {
-                Said::Row(..) => {
-                    stands.insert(person.clone());
+        for (person, what, stood) in said {
+            let stood = match stood {
+                Some(stood) => {
+                    stands.insert(person.clone(), stood);
                     true
                 }
-                Said::Left(_) => stands.remove(&person),
+                None => stands.remove(&person).is_some(),
             };
             if !stood {
                 let expected = "a tombstone for somebody whose row stands";
@@ -214,84 +274,18 @@ impl Reads<'_> {
     }
 }
 
+/// Which disclosure.
+struct Of<'a> {
+    place: &'a Place,
+    read: &'a ReadRecord,
+    recorded_at: Instant,
+    viewer: &'a Viewer,
+    /// Nothing is delivered any more: everything leaves, whatever its rows would say.
+    given_up: bool,
+}
+
 /// The topic of an organisation and view.
 fn plain(view: &str, organisation: &Organisation) -> Option<String> {
     let scheme = organisation.scheme().as_str();
     topics::view(view, (scheme, organisation.code()))
-}
-
-/// Holds every topic against what was disclosed.
-pub(super) fn check(log: &Log, disclosed: &Disclosed, report: &mut Report) {
-    let mut places: BTreeSet<(String, i32)> = disclosed.by_partition.keys().cloned().collect();
-    for topic in log.topics(topics::VIEW) {
-        let numbers = 0..log.partitions(&topic);
-        places.extend(numbers.map(|number| (topic.clone(), number)));
-    }
-    let none = Vec::new();
-    for place in places {
-        let said = disclosed.by_partition.get(&place).unwrap_or(&none);
-        one(log, &place, said, report);
-    }
-}
-
-fn one(log: &Log, (topic, number): &(String, i32), said: &[Disclosure], report: &mut Report) {
-    let settled = log.settled(topic, *number);
-    let numbers: BTreeMap<&str, usize> = said
-        .iter()
-        .enumerate()
-        .map(|(at, one)| (one.0.as_str(), at))
-        .collect();
-    let (mut paired, mut stands) = (BTreeSet::new(), BTreeMap::new());
-    let mut passed = 0;
-    for record in log.records(topic, *number) {
-        report.count(Checked::Delivered, 1);
-        let found = stated(record).and_then(|(read, person, what)| {
-            let at = *numbers.get(read.as_str())?;
-            let same = said.get(at)?.1.get(&person) == Some(&what);
-            // Both are in one order, and each is written once.
-            (same && at >= passed && paired.insert((at, person.clone()))).then_some((at, person))
-        });
-        match found {
-            Some((at, person)) => {
-                passed = at;
-                stands.insert(person, at);
-            }
-            // What was written after the audit began to read may be disclosed after the reads that it read.
-            None if record.offset >= settled => {}
-            None => {
-                let expected = "one disclosure of what stands here, in order";
-                report.differ("delivery", Place::of(record), expected, "none");
-            }
-        }
-    }
-    let mut last = BTreeMap::new();
-    for (at, (_, people)) in said.iter().enumerate() {
-        last.extend(people.iter().map(|(person, what)| (person, (at, what))));
-    }
-    let newest = Place::new(topic, *number, log.end(topic, *number));
-    for (person, (at, what)) in last {
-        let is_there = stands.get(person) == Some(&at);
-        // A tombstone is gone in the end; the row that it removed must not be back.
-        let is_gone = matches!(what, Said::Left(_)) && !stands.contains_key(person);
-        if !is_there && !is_gone {
-            let expected = "what was disclosed last of each person";
-            let found = "something else, or nothing";
-            report.differ("delivery", &newest, expected, found);
-        }
-    }
-}
-
-/// What a record says: its disclosure, its person, and what stands there.
-fn stated(record: &Record) -> Option<(String, Vec<u8>, Said)> {
-    let read = header_text(record, "wb_read").to_owned();
-    let person = record.key.as_deref()?.to_vec();
-    let said = match record.value.as_deref() {
-        None => Said::Left(header_text(record, "wb_left").to_owned()),
-        Some(value) => {
-            let (_, body) = framing::unframe(Some(value)).ok()?;
-            let row = header(record, "wb_row")?.to_vec();
-            Said::Row(row, Sha256::digest(body).to_vec())
-        }
-    };
-    Some((read, person, said))
 }
