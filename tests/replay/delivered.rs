@@ -4,8 +4,10 @@ use sha2::{Digest, Sha256};
 use walbrook_auditor::Checked;
 use walbrook_domain::Pseudonym;
 use walbrook_event::framing::{frame, unframe};
+use walbrook_event::headers;
 use walbrook_eventlog::{Headers, NewRecord};
 use walbrook_proto::audit::v1::{AppliedOffset, ReadRecord};
+use walbrook_proto::avro::AvroRecord as _;
 use walbrook_tests::records::{self, CAMDEN};
 use walbrook_view::Reading as _;
 use walbrook_view::delivered::{Shape, Stated};
@@ -18,10 +20,10 @@ use crate::reads::{
 };
 use crate::world::PARTITIONS;
 
-const TOPIC: &str = "view.rough_sleeping_risk.GSS-E09000007";
+pub(crate) const TOPIC: &str = "view.rough_sleeping_risk.GSS-E09000007";
 const ROLE: &str = "housing-options-officer";
 
-fn read_id(number: u128) -> String {
+pub(crate) fn read_id(number: u128) -> String {
     records::event_id(5_000 + number).to_string()
 }
 
@@ -32,18 +34,22 @@ fn stands(person: &[u8], read: &str, row: Option<(&[u8], &[u8])>) -> NewRecord {
         Some((hash, _)) => headers.push("wb_row", hash),
         None => headers.push("wb_left", "GRANT_ENDED"),
     }
+    on_topic(person, row.map(|(_, body)| body), headers)
+}
+
+pub(crate) fn on_topic(person: &[u8], body: Option<&[u8]>, headers: Headers) -> NewRecord {
     NewRecord {
         topic: TOPIC.into(),
         partition: None,
         key: Some(person.to_vec().into()),
-        value: row.map(|(_, body)| frame(7, body).into()),
+        value: body.map(|body| frame(7, body).into()),
         headers,
         timestamp_ms: None,
     }
 }
 
 /// A run in which Camden's rows are delivered: one disclosure for each partition.
-fn delivered_run() -> Held {
+pub(crate) fn delivered_run() -> Held {
     let (mut held, view) = (read_run(), view());
     let viewer = Viewer {
         organisation: CAMDEN.parse().expect("an organisation"),
@@ -98,18 +104,22 @@ fn delivered_run() -> Held {
                 let Some(row) = asked.row(&person).expect("no disagreement") else {
                     continue;
                 };
+                let keep_until = reading.keep_until(&person);
                 let stated = Stated {
                     at: ASKED_AT,
                     through: ASKED_AT,
                     agreements: &reading.entitlements(),
                     read_id: &id,
-                    keep_until: reading.keep_until(&person),
+                    keep_until,
                 };
                 let body = shape.body(&row, &stated);
                 record.value_sha256.push(Sha256::digest(&body).to_vec());
                 record.answered.push(answer(&row));
                 let hash = row.sha256();
-                records.push(stands(row.pseudonym.as_bytes(), &id, Some((&hash, &body))));
+                let mut one = stands(row.pseudonym.as_bytes(), &id, Some((&hash, &body)));
+                let day = keep_until.expect("a row is kept until a day").to_string();
+                one.headers.push(headers::NOT_AFTER, day);
+                records.push(one);
             }
             (record, records)
         });
@@ -131,8 +141,7 @@ fn at() -> prost_types::Timestamp {
     }
 }
 
-fn disclosure(held: &Held, index: usize) -> ReadRecord {
-    use walbrook_proto::avro::AvroRecord as _;
+pub(crate) fn disclosure(held: &Held, index: usize) -> ReadRecord {
     let record = &held.records[&(READS.to_owned(), 0)][index];
     let (_, body) = unframe(record.value.as_deref()).expect("the wire format");
     ReadRecord::decode_exact(body).expect("a read")
@@ -207,7 +216,7 @@ fn what_a_disclosure_lies_about_is_found() {
 type Planted = (&'static str, fn(&mut Held, &Spot));
 
 /// Where the first row stands.
-fn row(held: &Held) -> Spot {
+pub(crate) fn row(held: &Held) -> Spot {
     held.find(TOPIC, |record| record.value.is_some())
 }
 
@@ -215,7 +224,18 @@ fn row(held: &Held) -> Spot {
 fn what_stands_on_a_topic_against_its_disclosures_is_found() {
     let run = delivered_run();
     let spot = row(&run);
-    let lies: [Planted; 7] = [
+    let lies: [Planted; 8] = [
+        ("another day until which it is kept", |held, spot| {
+            let record = held.at(spot);
+            let kept: Vec<_> = ["wb_read", "wb_row"]
+                .into_iter()
+                .map(|name| (name, record.headers.get(name).expect("a header").to_vec()))
+                .collect();
+            record.headers = Headers::new().with(headers::NOT_AFTER, "2099-12-31");
+            for (name, value) in kept {
+                record.headers.push(name, value);
+            }
+        }),
         ("a row without a disclosure", |held, spot| {
             let id = read_id(900);
             let one = stands(&[9; 16], &id, Some((&[1; 32], &[0])));

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use walbrook_auditor::{AuditError, LogSource, Report, gather::gather};
+use walbrook_auditor::{AuditError, Log, LogSource, Options, Report, gather::gather, verify};
+use walbrook_domain::Instant;
 use walbrook_event::framing::{frame, unframe};
 use walbrook_eventlog::{NewRecord, Record, TopicPartition};
 use walbrook_proto::avro::AvroRecord;
@@ -41,6 +42,16 @@ impl Held {
 
     pub fn audit(&self) -> Report {
         crate::audit(&mut self.clone()).report
+    }
+
+    /// The audit of some later time.
+    pub fn audit_at(&self, now: Instant) -> Report {
+        let log = Log::read(&mut self.clone(), &mut |_| {}).expect("the log can be read");
+        let options = Options {
+            now: Some(now),
+            ..Options::default()
+        };
+        verify(&log, &options).report
     }
 
     /// Whether some record of a topic is as wished.

@@ -35,6 +35,7 @@ mod delivered;
 mod disputed;
 mod glass;
 mod held;
+mod left;
 mod noticed;
 mod reads;
 mod removed;

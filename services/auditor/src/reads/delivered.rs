@@ -93,7 +93,9 @@ impl Reads<'_> {
         };
         let given_up = match granted {
             // A view without a file is delivered to nobody, whatever agreements say.
-            _ if only(why::VIEW_REMOVED) => true,
+            _ if only(why::VIEW_REMOVED) && read.reason == why::VIEW_REMOVED => {
+                read.role.is_empty()
+            }
             None => only(why::GRANT_ENDED),
             Some(_) => false,
         };
