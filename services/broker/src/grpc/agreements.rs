@@ -6,8 +6,10 @@ use walbrook_domain::control::{
     AgreementProposed, AgreementSigned, PartyKey, Standing, StandingChange,
 };
 use walbrook_domain::{AgreementId, AgreementVersion, Day, Organisation};
+use walbrook_policy::PolicyState;
 use walbrook_policy::agreement::{Agreement, Kind, Period, sha256};
 use walbrook_policy::class::Who;
+use walbrook_policy::read::other_role;
 use walbrook_policy::state::{AgreementBook, History, PastAct, STANDING_REASONS};
 use walbrook_proto::control::v1 as proto;
 
@@ -64,6 +66,15 @@ impl Service {
             let history = state.book().agreement(&agreement.id);
             history.map_or(0, |history| history.latest_version().0)
         })?;
+        let other = |state: &PolicyState| other_role(state.book(), &agreement, today);
+        if let Some(other) = self.desk.read(other)? {
+            let reason = format!(
+                "has {} delivered to a topic in the role {}, and {} has it delivered to some of the same organisations in the role {}: an organisation \
+                 has one topic of a view; name that role, or leave delivery out",
+                other.view, other.role, other.agreement, other.other
+            );
+            return Err(invalid("document", "DELIVERED_IN_ANOTHER_ROLE", &reason));
+        }
         let text = agreement.canonical_text();
         let fact = AgreementProposed {
             agreement: agreement.id.clone(),

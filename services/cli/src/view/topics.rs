@@ -43,6 +43,7 @@ pub async fn run(args: TopicsArgs) -> Result<Exit, Failure> {
 /// The state in words.
 fn state(topic: &DeliveredTopic) -> &str {
     match topic.state.as_str() {
+        "DELIVERED" if topic.last_written.is_none() => "delivered: its first row makes it",
         "DELIVERED" => "delivered",
         "ENDED" => "ended: nothing delivers it any more",
         "TWO_ROLES" => "nothing: agreements name different roles",
@@ -64,11 +65,19 @@ fn rendered(topics: &[DeliveredTopic]) -> String {
             role.unwrap_or("nobody").to_owned(),
             topic.topic.clone(),
             topic.rows.to_string(),
-            written(topic).unwrap_or_else(|| "never".to_owned()),
+            words(topic),
             state(topic).to_owned(),
         ]);
     }
     format!("{lines}\n")
+}
+
+/// When it was last written, for people.
+fn words(topic: &DeliveredTopic) -> String {
+    match &topic.last_written {
+        None => "never".to_owned(),
+        at => super::words::instant(at.as_ref()),
+    }
 }
 
 fn written(topic: &DeliveredTopic) -> Option<String> {
@@ -115,6 +124,24 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("never") && text.contains("ended"), "{text}");
+        let new = DeliveredTopic {
+            role: "housing-options-officer".into(),
+            state: "DELIVERED".into(),
+            ..topic.clone()
+        };
+        assert!(rendered(std::slice::from_ref(&new)).contains("its first row makes it"));
+        let written = DeliveredTopic {
+            last_written: Some(prost_types::Timestamp {
+                seconds: 1_790_000_000,
+                nanos: 0,
+            }),
+            ..new
+        };
+        let text = rendered(std::slice::from_ref(&written));
+        assert!(
+            text.contains("21 Sep 2026") && !text.contains("makes it"),
+            "{text}"
+        );
         assert_eq!(as_json(&topic)["rows"], 3);
         assert_eq!(as_json(&topic)["last_written"], Json::Null);
     }

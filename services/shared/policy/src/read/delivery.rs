@@ -1,18 +1,18 @@
 //! Whose rows stand on `view.<view>.<organisation>`: an organisation has one topic of a view, and one role of it sees what stands there.
 
 use super::{ContributionFacts, Entitlement, kept_until};
-use crate::agreement::{Delivery, Mode};
+use crate::agreement::{Agreement, Delivery, Mode, Reader};
 use crate::state::{AgreementBook, History};
 use std::collections::{BTreeMap, BTreeSet};
-use walbrook_domain::{Day, Instant, Organisation, Purpose};
+use walbrook_domain::{AgreementId, Day, Instant, Organisation, Purpose};
 
 /// What agreements in force say of the topic of one organisation and view.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delivered {
     /// It holds the rows of this role.
     To(String),
-    /// Agreements name different roles: nothing is delivered until they name one. Each agreement is checked by itself when it is proposed, and two
-    /// that came at different times must not hand one role what the other sees.
+    /// Agreements name different roles: nothing is delivered until they name one. A proposal is held against the others ([`other_role`]), but two
+    /// that were proposed at once must not hand one role what the other sees.
     TwoRoles,
 }
 
@@ -79,6 +79,49 @@ pub fn recipients(
         .into_iter()
         .filter_map(|one| Some((one.clone(), delivered(book, one, of, today)?)))
         .collect()
+}
+
+/// Another agreement that has a view delivered to some of the same organisations in another role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherRole {
+    /// The view.
+    pub view: String,
+    /// The role that a proposal names.
+    pub role: String,
+    /// The other agreement.
+    pub agreement: AgreementId,
+    /// The role that it names.
+    pub other: String,
+}
+
+/// Whether a proposal would have a view delivered to an organisation in another role than the newest version of another agreement that has not
+/// expired: from the moment that both were signed nothing would be delivered at all.
+pub fn other_role(book: &AgreementBook, proposal: &Agreement, today: Day) -> Option<OtherRole> {
+    let delivered = |agreement: &Agreement| -> Vec<Reader> {
+        let mut readers = agreement.readers.clone();
+        readers.retain(|reader| reader.delivery == Delivery::Topic);
+        readers
+    };
+    let own = delivered(proposal);
+    book.agreements()
+        .filter(|(id, _)| **id != proposal.id && !own.is_empty())
+        .filter_map(|(id, history)| Some((id, history.edition(history.latest_version())?)))
+        .filter(|(_, edition)| edition.agreement.period.expiry >= today)
+        .find_map(|(id, edition)| {
+            let theirs = delivered(&edition.agreement);
+            let mut pairs = own
+                .iter()
+                .flat_map(|one| theirs.iter().map(move |other| (one, other)));
+            let (one, other) = pairs.find(|(one, other)| {
+                one.view == other.view && one.role != other.role && one.who.overlaps(&other.who)
+            })?;
+            Some(OtherRole {
+                view: one.view.clone(),
+                role: one.role.clone(),
+                agreement: id.clone(),
+                other: other.role.clone(),
+            })
+        })
 }
 
 impl Entitlement {

@@ -6,7 +6,7 @@
 mod delivery;
 mod scope;
 
-pub use delivery::{Delivered, delivered, recipients};
+pub use delivery::{Delivered, OtherRole, delivered, other_role, recipients};
 pub use scope::{Admission, HandleFacts, SubjectFacts, lies_in};
 
 use crate::agreement::{Agreement, ConsentRule, Delivery, Mode, Reader};

@@ -102,6 +102,42 @@ fn nothing_is_delivered_where_agreements_name_different_roles() {
 }
 
 #[test]
+fn a_proposal_that_would_have_a_view_delivered_in_another_role_is_told_of_the_other() {
+    let mut log = signed();
+    let today = log.clock.london_day();
+    let officer = next(NHS, OFFICER);
+    let worker = officer.replacen(OFFICER, "adult-social-worker", 1);
+    let read = |text: &str| Agreement::read(text).unwrap();
+    let of_london = |text: &str| read(&text.replacen(NHS, LONDON, 1));
+    let other = |log: &Log, proposal: &Agreement, day: Day| {
+        other_role(log.state.book(), proposal, day)
+            .map(|one| (one.agreement.to_string(), one.other))
+    };
+    assert_eq!(
+        other(&log, &of_london(&worker), today),
+        None,
+        "nobody delivers yet"
+    );
+    log.propose(&officer).unwrap();
+    let found = Some((NHS.to_owned(), OFFICER.to_owned()));
+    assert_eq!(other(&log, &of_london(&worker), today), found);
+    // The same role, the agreement's own next version, calls alone, and what has expired are no matter.
+    assert_eq!(other(&log, &of_london(&officer), today), None);
+    assert_eq!(other(&log, &read(&worker), today), None);
+    let calls = worker.replacen("delivery = \"topic\"\n", "", 1);
+    assert_eq!(other(&log, &of_london(&calls), today), None);
+    let expiry = read(&officer).period.expiry;
+    assert_eq!(other(&log, &of_london(&worker), expiry), found);
+    assert_eq!(other(&log, &of_london(&worker), expiry.plus(1)), None);
+    // One of a class overlaps with it, another class does not.
+    let mut named = of_london(&worker);
+    named.readers[0].who = crate::class::Who::Organisation(org(CAMDEN));
+    assert_eq!(other(&log, &named, today), found);
+    named.readers[0].who = crate::class::Who::Organisation(org(HOSPITAL));
+    assert_eq!(other(&log, &named, today), None);
+}
+
+#[test]
 fn a_topic_is_granted_nothing_by_an_agreement_that_grants_calls_alone() {
     let mut log = signed();
     log.propose(&next(NHS, OFFICER)).unwrap();
