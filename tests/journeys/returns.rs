@@ -4,12 +4,19 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Instant;
 
+use walbrook_auditor::Checked;
+use walbrook_proto::audit::v1::VerifyRequest;
+use walbrook_proto::audit::v1::audit_client::AuditClient;
+use walbrook_proto::control::v1::ProposeRequest;
+use walbrook_proto::view::v1::ListTopicsRequest;
+use walbrook_runtime::callers::{TokenRequest, role};
 use walbrook_tests::acts::agreement_text;
 use walbrook_tests::backbone::{Backbone, DEADLINE, Options, journey};
 use walbrook_tests::people::CAMDEN;
 
 const YEAR: &str = "2024/25";
 const PURPOSE: &str = "children-in-care";
+const TOPIC: &str = ".view.ssda903_return.GSS-E09000007";
 
 const TABLES: [(&str, &str); 7] = [
     (
@@ -115,7 +122,13 @@ fn a_return_that_was_exported_imports_as_what_stands_already() {
     journey(async {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("keys");
-        let services = ["identity", "broker", "materialiser", "social-care"];
+        let services = [
+            "identity",
+            "broker",
+            "materialiser",
+            "social-care",
+            "auditor",
+        ];
         let backbone = Backbone::start(Options::only(&services).with_keys(&keys)).await;
         let agreement = agreement_text("children-in-care-council");
         backbone.agree(&agreement, &[CAMDEN]).await;
@@ -168,5 +181,50 @@ fn a_return_that_was_exported_imports_as_what_stands_already() {
         let none = !out.status.success()
             || serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap()["children"] == 0;
         assert!(none, "{out:?}");
+        in_the_warehouse(&backbone).await;
+        in_no_other_role(&backbone, &agreement).await;
     });
+}
+
+/// The rows stand on the authority's own topic too, and whoever proves the log while it grows knows the topic that came after it began.
+async fn in_the_warehouse(backbone: &Backbone) {
+    let mut views = backbone.views(CAMDEN, "returns-officer", "warehouse");
+    let began = Instant::now();
+    loop {
+        let topics = views.list_topics(ListTopicsRequest {}).await;
+        let topics = topics.expect("an answer").into_inner().topics;
+        let [topic] = topics.as_slice() else {
+            panic!("one topic: {topics:?}");
+        };
+        assert!(topic.topic.ends_with(TOPIC), "{topic:?}");
+        if (topic.rows, topic.state.as_str()) == (2, "DELIVERED") {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "{topic:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let request = TokenRequest::new("WALBROOK:local", "an-auditor", role::AUDITOR);
+    let mut audit = AuditClient::new(backbone.connect("auditor", request));
+    let told = audit.verify(VerifyRequest { now: true }).await;
+    let told = told.expect("a verification").into_inner();
+    assert_eq!(told.difference_count, 0, "{told:?}");
+    let report = backbone.assert_audit_is_clean();
+    assert!(report.checked(Checked::Delivered) >= 2);
+}
+
+/// Another agreement may not have the view delivered to whom this one delivers it, in another role.
+async fn in_no_other_role(backbone: &Backbone, agreement: &str) {
+    let document = agreement
+        .replacen("children-in-care-council", "another-council", 1)
+        .replacen("role = \"returns-officer\"", "role = \"social-worker\"", 1);
+    let request = ProposeRequest {
+        document,
+        expected_version: 0,
+        idempotency_key: String::new(),
+    };
+    let refused = backbone.operator().propose(request).await;
+    let refused = refused.expect_err("refused");
+    let violations = String::from_utf8_lossy(refused.details());
+    let words = "children-in-care-council has it delivered";
+    assert!(violations.contains(words), "{refused:?}");
 }

@@ -82,13 +82,17 @@ pub async fn run(config: Config, context: Context) -> Result<(), ProcessError> {
         &context,
         config,
         notary,
-        source(&kafka, &common.namespace, topics.clone())?,
+        source(&kafka, &common.namespace, topics)?,
         numbers.clone(),
     );
     let (asks, asked) = mpsc::channel(ASKS);
     let (told, last) = watch::channel(Verified::default());
     let namespace = common.namespace.clone();
-    let fresh = move || source(&kafka, &namespace, topics.clone());
+    // Topics of organisations' rows, of datasets and of new generations are made while it runs.
+    let fresh = move || {
+        let topics = kafka.admin()?.partitions(METADATA_WAIT)?;
+        source(&kafka, &namespace, topics)
+    };
     let options = Options {
         checkpoint_key: Some(public_key),
         ..Options::default()
@@ -248,7 +252,11 @@ async fn prove<S: LogSource + Send + 'static>(
         let (at, began) = (now(), std::time::Instant::now());
         let proof = tokio::task::spawn_blocking(move || {
             let log = Log::read(&mut open().map_err(AuditError::from)?, &mut |_| {})?;
-            Ok::<_, AuditError>(verify(&log, &given).report)
+            let options = Options {
+                now: Some(at),
+                ..*given
+            };
+            Ok::<_, AuditError>(verify(&log, &options).report)
         });
         match proof.await {
             Err(error) => return Err(error.to_string()),

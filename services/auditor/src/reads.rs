@@ -140,7 +140,7 @@ pub fn check(log: &Log, policy: &[ControlRecord], now: Option<Instant>, report: 
     reads.disputes_owed(now);
     reads.overdue(now);
     let (views, disclosed) = (reads.views, reads.disclosed);
-    stands::check(log, &disclosed, report);
+    stands::check(log, &disclosed, now, report);
     crate::notices::check(log, policy, (&views, &needs), report);
     removals(log, report);
 }

@@ -143,8 +143,14 @@ async fn nothing_new_is_delivered_while_the_bound_is_not_shown() {
         place.commit(person);
         eventually("it says that it waits", || waits().then_some(()));
         assert_eq!(people(&records(place, OURS)), [1, 2, 3]);
+        // What fell leaves all the same: to take it away tells nothing.
+        let gone = vec![place.retraction(2), place.contact(3, 93, 30, CAMDEN)];
+        place.commit(gone);
+        let ours = until(place, OURS, &[1, 3]);
+        are_disclosed(place, OURS, &ours);
+        assert_eq!((ours.len(), reasons(&ours)), (4, vec!["RETRACTED"]));
         place.catch_up();
-        let ours = until(place, OURS, &[1, 2, 3, 5]);
+        let ours = until(place, OURS, &[1, 3, 5]);
         are_disclosed(place, OURS, &ours);
     })
     .await;

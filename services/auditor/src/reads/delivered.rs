@@ -35,6 +35,8 @@ pub(super) struct Disclosed {
     pub(super) by_partition: BTreeMap<(String, i32), Vec<Disclosure>>,
     /// Who stands, by topic and partition.
     pub(super) stands: BTreeMap<(String, i32), BTreeMap<Vec<u8>, Stood>>,
+    /// When the first was put on record, by topic.
+    pub(super) since: BTreeMap<String, Instant>,
 }
 
 /// Its id, and what it says of whom.
@@ -238,6 +240,8 @@ impl Reads<'_> {
             }
             said.push((person.clone(), Said::Left(word.clone()), None));
         }
+        let since = self.disclosed.since.entry(key.0.clone());
+        since.or_insert(of.recorded_at);
         self.disclose(place, read, (key, said));
     }
 

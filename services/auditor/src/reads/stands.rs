@@ -165,13 +165,19 @@ enum Fallen {
     Other,
 }
 
-/// Holds every topic against what was disclosed.
-pub(super) fn check(log: &Log, disclosed: &Disclosed, report: &mut Report) {
+/// Holds every topic against what was disclosed. One that was made while the audit began is not among those that were read.
+pub(super) fn check(log: &Log, disclosed: &Disclosed, now: Instant, report: &mut Report) {
+    let by = now.micros().saturating_sub(LEAVES_WITHIN_MICROS);
     let mut places: BTreeSet<(String, i32)> = disclosed.by_partition.keys().cloned().collect();
     for topic in log.topics(topics::VIEW) {
         let numbers = 0..log.partitions(&topic);
         places.extend(numbers.map(|number| (topic.clone(), number)));
     }
+    let is_new = |topic: &String| {
+        let since = disclosed.since.get(topic);
+        log.partitions(topic) == 0 && since.is_some_and(|since| since.micros() > by)
+    };
+    places.retain(|(topic, _)| !is_new(topic));
     let none = Vec::new();
     for place in places {
         let said = disclosed.by_partition.get(&place).unwrap_or(&none);

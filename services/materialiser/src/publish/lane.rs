@@ -59,6 +59,10 @@ pub struct Step {
     pub changes: Vec<Change>,
     /// Who was looked at, and when to look again.
     looked: Vec<(Pseudonym, Option<Instant>)>,
+    /// Who waits for the bound.
+    waits: Vec<Pseudonym>,
+    /// Whether the bound was kept.
+    kept: bool,
     /// Next unapplied offset of the shared partition.
     pub applied: i64,
     /// People of whom agreements disagree.
@@ -82,6 +86,10 @@ pub struct Lane {
     pending: BTreeSet<Pseudonym>,
     agenda: Agenda,
     ground: Option<Ground>,
+    /// They have a row, or may have one: they wait for the bound.
+    waits: BTreeSet<Pseudonym>,
+    /// Everybody of this state was looked at under a bound that was kept: whoever has no row now has left.
+    whole: bool,
     /// Disputes below this offset of `audit.reads` are looked at.
     marked: i64,
 }
@@ -95,14 +103,29 @@ impl Lane {
         }
     }
 
-    /// Whether there is nobody to be looked at.
-    pub fn is_idle(&self) -> bool {
-        self.pending.is_empty()
+    /// Whether there is nobody to be looked at, with the bound or without it.
+    pub fn is_idle(&self, kept: bool) -> bool {
+        self.pending.is_empty() && (!kept || self.waits.is_empty())
+    }
+
+    /// Whether nobody waits for the bound.
+    pub fn waits_for_nothing(&self) -> bool {
+        self.waits.is_empty()
+    }
+
+    /// Whether somebody without a row has left for certain, though the bound is not shown: a state that is filled again comes to everybody in time.
+    pub const fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// The bound is kept: who waited for it is looked at again.
+    pub fn resume(&mut self) {
+        self.pending.append(&mut self.waits);
     }
 
     /// Everybody is looked at again: the state is another one.
     pub fn forget_ground(&mut self) {
-        self.ground = None;
+        (self.ground, self.whole) = (None, false);
     }
 
     /// Takes in who may stand differently: those marked, those due, everybody when agreements, day, role or view are others.
@@ -151,9 +174,12 @@ impl Lane {
         }
     }
 
-    /// Looks at some of those that wait, at most so many changes.
-    pub fn look(&self, given: &Given<'_>, most: usize) -> Step {
-        let mut step = Step::default();
+    /// Looks at some of those that wait, at most so many changes; without the bound only at who left.
+    pub fn look(&self, given: &Given<'_>, most: usize, kept: bool) -> Step {
+        let mut step = Step {
+            kept,
+            ..Step::default()
+        };
         let shelf = given.served.shelf.partitions();
         let at = usize::try_from(given.number).ok();
         let Some(held) = at.and_then(|at| shelf.get(at)) else {
@@ -167,12 +193,20 @@ impl Lane {
                 break;
             }
             let stands = self.standing.get(person);
+            if !kept && stands.is_none() {
+                step.waits.push(*person);
+                continue;
+            }
             let until = stands.and_then(|stands| stands.until);
             let found = match &sight {
                 Some(sight) => sight.look(given, &held.state, (person, until)),
                 None => Found::nothing(why::GRANT_ENDED),
             };
             step.disagree += u64::from(found.why == why::DISAGREE);
+            if !kept && found.row.is_some() {
+                step.waits.push(*person);
+                continue;
+            }
             match (found.row, stands) {
                 (Some((_, now)), Some(before)) if *before == now => {}
                 (Some((row, now)), _) => step.changes.push(Change::Row(Box::new(row), now)),
@@ -186,6 +220,10 @@ impl Lane {
 
     /// What a look found is written, or needed no writing.
     pub fn done(&mut self, step: Step) {
+        for person in step.waits {
+            self.pending.remove(&person);
+            self.waits.insert(person);
+        }
         for (person, next) in step.looked {
             self.pending.remove(&person);
             self.agenda.set(person, next);
@@ -200,6 +238,7 @@ impl Lane {
                 }
             }
         }
+        self.whole |= step.kept && self.pending.is_empty();
     }
 }
 

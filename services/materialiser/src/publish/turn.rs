@@ -245,28 +245,30 @@ impl Publisher {
             return Ok(true);
         };
         lane.notice(&given, of.marks.unwrap_or(&Marks::default()));
-        if lane.is_idle() {
-            return Ok(true);
+        // Rows wait for the bound; what ended or left may leave without it.
+        let through = of.served.bound.check(Monotonic::now()).ok();
+        let through = through.filter(|_| of.served.is_allowed(&now.agreements));
+        let kept = of.role.is_none() || through.is_some();
+        if lane.is_idle(kept) {
+            return Ok(lane.waits_for_nothing());
         }
-        owned.busy = true;
-        // Rows wait for the bound; what ended may leave without it.
-        let through = of.served.bound.check(Monotonic::now());
-        let allowed = of.served.is_allowed(&now.agreements);
-        if of.role.is_some() && (through.is_err() || !allowed) {
-            owned.busy = false;
+        if kept {
+            lane.resume();
+        } else if !lane.is_whole() {
             return Ok(false);
         }
-        let step = lane.look(&given, MOST_WRITTEN);
+        owned.busy = true;
+        let step = lane.look(&given, MOST_WRITTEN, kept);
         if step.disagree > 0 {
             self.metrics.integrity();
         }
         if step.changes.is_empty() {
             lane.done(step);
-            return Ok(true);
+            return Ok(kept);
         }
-        let looked = (through.ok(), disputes.as_of());
+        let looked = (through, disputes.as_of());
         self.disclose(owned, now, of, (&viewer, &plain), (step, looked))?;
-        Ok(true)
+        Ok(kept)
     }
 
     /// Writes what a look found with the record of its disclosure.
@@ -280,8 +282,12 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let view = &of.served.view;
         let (mut shape, mut entitlements) = (None, Vec::new());
+        let mut changes = step.changes.iter();
+        let rows = changes.any(|change| matches!(change, Change::Row(..)));
         if let Some(role) = of.role {
-            shape = Some(self.shape(owned, of, plain, role)?);
+            if rows {
+                shape = Some(self.shape(owned, of, plain, role)?);
+            }
             let book = &now.agreements.book;
             entitlements = BookReading::delivered(book, viewer, view, now.at).entitlements();
         }
@@ -300,7 +306,7 @@ impl Publisher {
         records.push(self.audit.read_record(&record, now.at)?);
         self.make(owned, of.key, plain)?;
         let writer = (view.name.clone(), of.number);
-        let ready = || self.may_commit(now, of, through);
+        let ready = || self.may_commit(now, of, (rows, through));
         match self.write(owned, &writer, records, ready) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
@@ -324,9 +330,9 @@ impl Publisher {
     }
 
     /// The last look before rows are visible: no newer agreement, the bound kept, the view still the one that serves.
-    fn may_commit(&self, now: &Now, of: &Of<'_>, through: Option<Through>) -> bool {
+    fn may_commit(&self, now: &Now, of: &Of<'_>, (rows, through): (bool, Option<Through>)) -> bool {
         let fresh = |through| of.served.bound.still(through, Monotonic::now()).is_ok();
-        let kept = of.role.is_none() || through.is_some_and(fresh);
+        let kept = !rows || through.is_some_and(fresh);
         self.is_newest(now) && kept && self.board.serves(of.served)
     }
 
