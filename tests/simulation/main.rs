@@ -95,7 +95,7 @@ fn none_is_broken_where_the_clocks_of_the_log_differ() {
 
 #[test]
 fn none_is_broken_where_the_shared_topic_goes_from_generation_to_generation() {
-    run_all(0..60, Manner::Generations);
+    run_all(0..120, Manner::Generations);
 }
 
 /// The generation that is in force at the end of each history.

@@ -325,20 +325,24 @@ impl World {
     /// Whether somebody has decided everything about p.
     fn is_done(&self, number: i32) -> bool {
         let links = TopicPartition::new(self.city.topic(topics::LINKS), number);
+        let policy = self.end(&TopicPartition::new(self.city.topic(topics::POLICY), 0));
         self.processes.iter().any(|process| {
-            process.members.iter().any(|member| {
-                let Some(lane) = member.machine.lane(number) else {
-                    return false;
-                };
-                let partition = lane.partition();
-                let caught_up = partition
-                    .positions()
-                    .all(|(topic, at)| at >= self.end(&TopicPartition::new(topic.clone(), number)));
-                member.machine.is_idle()
-                    && caught_up
-                    && partition.stamp().links_next >= self.end(&links)
-                    && !lane.behind(&*process.feed.read())
-            })
+            // While one member holds the control plane still, the others' are not behind it, whatever has come since.
+            let knows_all = process.feed.applied_through() >= policy;
+            knows_all
+                && process.members.iter().any(|member| {
+                    let Some(lane) = member.machine.lane(number) else {
+                        return false;
+                    };
+                    let partition = lane.partition();
+                    let caught_up = partition.positions().all(|(topic, at)| {
+                        at >= self.end(&TopicPartition::new(topic.clone(), number))
+                    });
+                    member.machine.is_idle()
+                        && caught_up
+                        && partition.stamp().links_next >= self.end(&links)
+                        && !lane.behind(&*process.feed.read())
+                })
         })
     }
 

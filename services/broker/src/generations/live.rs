@@ -106,26 +106,76 @@ fn opened(record: &Record, subject: &[u8], seal: &dyn Seal) -> Result<Vec<u8>, S
     opened.map_err(|error| error.to_string())
 }
 
+/// A release that stands. There are many: agreements are numbered, and a handle's stand in one piece of memory.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    event: EventId,
+    agreement: u32,
+    offset: i64,
+}
+
+impl Standing {
+    const fn name(&self) -> (EventId, u32) {
+        (self.event, self.agreement)
+    }
+}
+
 #[derive(Debug, Default)]
 struct OfHandle {
-    releases: BTreeMap<(EventId, AgreementId), i64>,
+    /// By event and agreement.
+    releases: Vec<Standing>,
     subject: Option<i64>,
+}
+
+impl OfHandle {
+    fn release(&mut self, one: Standing) {
+        let place = self
+            .releases
+            .binary_search_by_key(&one.name(), Standing::name);
+        match place {
+            Ok(at) => {
+                if let Some(before) = self.releases.get_mut(at) {
+                    *before = one;
+                }
+            }
+            Err(at) => {
+                // Most handles have few: what grows by doubling is half empty.
+                let more = self.releases.len() / 4 + 1;
+                if self.releases.len() == self.releases.capacity() {
+                    self.releases.reserve_exact(more);
+                }
+                self.releases.insert(at, one);
+            }
+        }
+    }
 }
 
 /// Of each thing that stands, the offset of the record it stands by.
 #[derive(Debug, Default)]
 pub struct Live {
+    agreements: BTreeMap<AgreementId, u32>,
     handles: HashMap<HandlePseudonym, OfHandle>,
     heartbeats: HashMap<(String, String), (i32, i64)>,
 }
 
 impl Live {
+    /// The number of an agreement, here.
+    fn number(&mut self, agreement: AgreementId) -> u32 {
+        let next = u32::try_from(self.agreements.len()).unwrap_or(u32::MAX);
+        *self.agreements.entry(agreement).or_insert(next)
+    }
+
     /// Applies what the record at an offset says; offsets ascend.
     pub fn apply(&mut self, offset: i64, said: Said) {
         match said {
-            Said::Release(handle, name) => {
+            Said::Release(handle, (event, agreement)) => {
+                let agreement = self.number(agreement);
                 let of = self.handles.entry(handle).or_default();
-                of.releases.insert(name, offset);
+                of.release(Standing {
+                    event,
+                    agreement,
+                    offset,
+                });
             }
             Said::Subject(handle) => {
                 self.handles.entry(handle).or_default().subject = Some(offset);
@@ -142,12 +192,15 @@ impl Live {
                 event,
                 subject_too,
             } => {
+                let all = agreements.is_empty();
+                let known = agreements.iter().filter_map(|one| self.agreements.get(one));
+                let known: Vec<u32> = known.copied().collect();
                 let Some(of) = self.handles.get_mut(&handle) else {
                     return;
                 };
-                of.releases.retain(|(one, agreement), _| {
-                    let falls = event.is_none_or(|only| only == *one)
-                        && (agreements.is_empty() || agreements.contains(agreement));
+                of.releases.retain(|one| {
+                    let falls = event.is_none_or(|only| only == one.event)
+                        && (all || known.contains(&one.agreement));
                     !falls
                 });
                 if subject_too {
@@ -163,10 +216,15 @@ impl Live {
 
     /// The offsets of what is live, ascending.
     pub fn offsets(self) -> Vec<i64> {
-        let handles = self.handles.into_values();
-        let of_handles = handles.flat_map(|of| of.releases.into_values().chain(of.subject));
-        let heard = self.heartbeats.into_values().map(|(_, offset)| offset);
-        let mut offsets: Vec<i64> = of_handles.chain(heard).collect();
+        let mut offsets: Vec<i64> = self
+            .heartbeats
+            .into_values()
+            .map(|(_, offset)| offset)
+            .collect();
+        for of in self.handles.into_values() {
+            offsets.extend(of.releases.iter().map(|one| one.offset));
+            offsets.extend(of.subject);
+        }
         offsets.sort_unstable();
         offsets
     }
