@@ -11,6 +11,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use std::time::{Duration, SystemTime};
 
 use walbrook_event::headers;
 use walbrook_runtime::callers::{TokenRequest, role};
+use walbrook_tests::acts::{agreement_text, contact};
 use walbrook_tests::backbone::{Backbone, Common, Options, journey, root};
-use walbrook_tests::people::CAMDEN;
+use walbrook_tests::people::{CAMDEN, Person, event_id};
 
 const GRPCURL: &str = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3";
 const STREAMED: usize = 500;
@@ -112,7 +114,7 @@ fn the_python_example_publishes() {
         return;
     }
     let source = root().join("proto/examples/python");
-    let python = virtual_environment(&source);
+    let python = virtual_environment("python", &source);
     journey(async {
         let backbone = agency().await;
         let file = token_file(&backbone, "python.token");
@@ -129,8 +131,8 @@ fn the_python_example_publishes() {
 }
 
 /// Python with what the example needs, installed once.
-fn virtual_environment(source: &Path) -> PathBuf {
-    let folder = place("python");
+fn virtual_environment(name: &str, source: &Path) -> PathBuf {
+    let folder = place(name);
     let (python, done) = (folder.join("bin/python"), folder.join("installed"));
     let wanted = std::fs::read_to_string(source.join("requirements.txt")).expect("requirements");
     if std::fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
@@ -158,6 +160,99 @@ fn virtual_environment(source: &Path) -> PathBuf {
     std::fs::write(done, wanted).expect("written");
     python
 }
+
+/// Where the council's rows are delivered, and how many people are met.
+const ROWS: &str = "view.rough_sleeping_risk.GSS-E09000007";
+const MET: u32 = 3;
+
+/// People whose rows stand on the topic.
+fn standing(backbone: &Backbone) -> BTreeSet<Vec<u8>> {
+    let mut stands = BTreeSet::new();
+    for record in backbone.records(ROWS) {
+        let person = record.key.expect("a person").to_vec();
+        match record.value {
+            Some(_) => stands.insert(person),
+            None => stands.remove(&person),
+        };
+    }
+    stands
+}
+
+async fn delivered(backbone: &Backbone, wanted: usize) {
+    backbone
+        .until("rows on the council's topic", || async {
+            match standing(backbone).len() {
+                count if count == wanted => Ok(()),
+                count => Err(format!("{count} stand")),
+            }
+        })
+        .await;
+}
+
+#[test]
+#[ignore = "installs from the Python package index: make nightly"]
+fn the_warehouse_example_keeps_the_rows_that_stand() {
+    if !has("python3", "--version") {
+        return;
+    }
+    let source = root().join("proto/examples/warehouse");
+    let python = virtual_environment("warehouse", &source);
+    let calls = "beyond_scope = \"case-reference\"\n";
+    let agreement = agreement_text("pan-london-rough-sleeping");
+    let agreement = agreement.replacen(calls, &format!("{calls}delivery = \"topic\"\n"), 1);
+    journey(async {
+        let backbone = Backbone::start(Options::river()).await;
+        backbone.agree(&agreement, &[CAMDEN]).await;
+        for number in 0..MET {
+            let met = contact(&event_id(), &Person::number(number), 1);
+            backbone.publish(CAMDEN, met).await.expect("a receipt");
+        }
+        delivered(&backbone, 3).await;
+        let database = backbone.folder().join("rows.sqlite");
+        let copy = || {
+            run(
+                "warehouse.py",
+                Command::new(&python)
+                    .arg(source.join("warehouse.py"))
+                    .args(["--kafka", backbone.kafka.bootstrap()])
+                    .args(["--registry", backbone.registry()])
+                    .args(["--topic", &backbone.namespace.name(ROWS)])
+                    .arg("--database")
+                    .arg(&database)
+                    .arg("--until-end"),
+            )
+        };
+        let said = copy();
+        assert!(said.ends_with("at the end: 3 rows stand\n"), "{said}");
+        let told = run(
+            "a query",
+            Command::new(&python).args(["-c", QUERY]).arg(&database),
+        );
+        let people = standing(&backbone).into_iter();
+        let wanted: String = people
+            .map(|one| format!("{} 1\n", hex::encode(one)))
+            .collect();
+        assert_eq!(told, wanted, "each person's contacts in 28 days");
+
+        let first = Person::number(0);
+        let withdrawn = backbone.consent(CAMDEN, &first, "WITHDRAWN", 0).await;
+        backbone
+            .await_removal(&withdrawn.expect("acknowledged"))
+            .await;
+        delivered(&backbone, 2).await;
+        let said = copy();
+        assert!(said.contains("1 left: "), "{said}");
+        assert!(!said.contains("no reason given"), "{said}");
+        assert!(said.ends_with("at the end: 2 rows stand\n"), "{said}");
+        let said = copy();
+        assert_eq!(said, "at the end: 2 rows stand\n", "nothing is told twice");
+    });
+}
+
+/// Each person with the contacts in 28 days, from the warehouse's table.
+const QUERY: &str = "import json, sqlite3, sys
+for person, row in sqlite3.connect(sys.argv[1]).execute('SELECT person, row FROM rows ORDER BY person'):
+    print(person.hex(), json.loads(row)['contacts_28d'])";
 
 #[test]
 #[ignore = "installs from Maven Central: make nightly"]
