@@ -36,10 +36,7 @@ impl Running {
         let to = control.generations();
         let from = &self.lane.partition().stamp().generations;
         if to == *from || planted(PlantedFault::SwitchedWithoutWaiting) {
-            if self.switching.take().is_some() {
-                tracing::info!(partition = self.lane.partition().number(), %to,
-                    "p writes to the next generation");
-            }
+            self.switching = None;
             return true;
         }
         match &self.switching {
@@ -106,9 +103,14 @@ impl Machine {
                 for number in self.numbers() {
                     let running = self.running_mut(number);
                     let switching = running.and_then(|running| running.switching.as_mut());
-                    switching
-                        .into_iter()
-                        .for_each(|one| one.look(&asked, &copied));
+                    let Some(one) = switching.filter(|one| !one.done) else {
+                        continue;
+                    };
+                    one.look(&asked, &copied);
+                    if one.done {
+                        tracing::info!(partition = number, to = %one.to,
+                            "what p wrote is copied: it goes over to the next generation");
+                    }
                 }
             }
             Err(error) => {
