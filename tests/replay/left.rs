@@ -1,7 +1,7 @@
 //! Rows that left topics of organisations: each for the cause that its tombstone names, and none of them late.
 
 use walbrook_domain::control::{AgreementFact, ControlFact, Standing, StandingChange};
-use walbrook_domain::{Instant, Pseudonym};
+use walbrook_domain::{HandlePseudonym, Instant, Pseudonym};
 use walbrook_event::framing::frame;
 use walbrook_event::{control, headers};
 use walbrook_eventlog::{Headers, NewRecord};
@@ -10,10 +10,12 @@ use walbrook_proto::avro::AvroRecord as _;
 use walbrook_proto::shared::v1::Retraction;
 use walbrook_tests::records::{self, CAMDEN};
 use walbrook_view::query::Query;
+use walbrook_view::reading::{BookReading, Viewer};
 
 use crate::delivered::{TOPIC, delivered_run, disclosure, on_topic, read_id, row};
 use crate::held::{Held, Spot};
-use crate::reads::{ASKED_AT, READS, SHARED, fold, framed, listed, view};
+use crate::reads::{ASKED_AT, By, READS, SHARED, asking_by, fold, framed, listed, view};
+use crate::world::PARTITIONS;
 
 /// The differences about deliveries that expect something with these words.
 fn expects(report: &walbrook_auditor::Report, words: &str) -> bool {
@@ -37,30 +39,41 @@ fn timestamp(at: Instant) -> prost_types::Timestamp {
     }
 }
 
-/// Everything that rested on the person's handles falls, long before anything was read.
+/// Everything that rested on the person's handles falls.
 fn fall(held: &mut Held, spot: &Spot, person: &[u8], at: Instant) {
     let state = fold(held, &view(), spot.partition);
     let person = Pseudonym::try_from(person).expect("a pseudonym");
     let one = state.person(&person).expect("somebody");
-    let handles: Vec<_> = one.subjects().map(|(handle, _)| handle).collect();
+    let all = one.subjects().map(|(handle, _)| (handle, None));
+    falls(held, (spot.partition, &person), all.collect(), at);
+}
+
+/// These fall: all of a handle, or one event of it.
+fn falls(
+    held: &mut Held,
+    (partition, person): (i32, &Pseudonym),
+    what: Vec<(HandlePseudonym, Option<String>)>,
+    at: Instant,
+) {
     let other = held.find(SHARED, |record| {
         record.headers.text(headers::TYPE) == Some(Retraction::FULL_NAME)
     });
     let other = held.at(&other).clone();
-    for handle in handles {
+    for (handle, event_id) in what {
         let body = Retraction {
             handle_pseudonym: handle.as_bytes().to_vec(),
+            event_id,
             reason: "WITHDRAWAL".to_owned(),
             ..Retraction::default()
         };
         let record = NewRecord {
             topic: SHARED.into(),
             key: Some(person.as_bytes().to_vec().into()),
-            partition: Some(spot.partition),
+            partition: Some(partition),
             headers: other.headers.clone(),
             ..framed(&body)
         };
-        held.append(SHARED, spot.partition, record, at.micros() / 1_000);
+        held.append(SHARED, partition, record, at.micros() / 1_000);
     }
 }
 
@@ -208,6 +221,52 @@ fn a_row_that_stands_long_after_its_cause_is_found() {
     );
 }
 
+/// The hash of somebody's row on the topic, of what stands now.
+fn hash(held: &Held, number: i32, person: &Pseudonym) -> Option<[u8; 32]> {
+    let (view, state) = (view(), fold(held, &view(), number));
+    let viewer = Viewer {
+        organisation: CAMDEN.parse().expect("an organisation"),
+        role: "housing-options-officer".to_owned(),
+        reader: TOPIC.to_owned(),
+    };
+    let topic: By = |book, viewer, view, at| BookReading::delivered(book, viewer, view, at);
+    asking_by(held, &view, (&viewer, (topic, false)), |asked, _| {
+        let row = asked.row(&state.person(person)?).expect("no disagreement");
+        row.map(|row| row.sha256())
+    })
+}
+
+#[test]
+fn a_row_that_still_says_what_fell_is_found() {
+    let run = delivered_run();
+    let mut found = 0;
+    for number in 0..PARTITIONS {
+        let state = fold(&run, &view(), number);
+        for one in state.people() {
+            let before = hash(&run, number, &one.pseudonym);
+            let events: Vec<_> = one.contributions().map(|one| one.key.clone()).collect();
+            for event in events {
+                let mut held = run.clone();
+                let event = (event.handle, Some(event.event.to_string()));
+                let of = (number, &one.pseudonym);
+                falls(&mut held, of, vec![event], later(-2 * DAY_MICROS));
+                let after = hash(&held, number, &one.pseudonym);
+                // There is a row without it, and it is another one.
+                if before.is_none() || after.is_none() || after == before || found > 2 {
+                    continue;
+                }
+                found += 1;
+                let report = held.audit_at(later(HOUR_MICROS));
+                let said = expects(&report, "rests on nothing that fell");
+                assert!(said, "{}", listed(&report));
+                let soon = held.audit_at(later(60_000_000));
+                assert!(!expects(&soon, "eleven"), "there is time yet");
+            }
+        }
+    }
+    assert!(found > 0, "nobody's row says less without an event");
+}
+
 #[test]
 fn a_row_that_stands_long_after_its_grant_is_found() {
     let mut held = delivered_run();
@@ -263,7 +322,8 @@ fn of_a_view_without_a_file_rows_leave_and_none_is_written() {
     held.edit::<ReadRecord>(&last, without_a_file);
     let report = held.audit();
     assert!(report.is_clean(), "{}", listed(&report));
-    let lies: [(&str, fn(&mut ReadRecord)); 4] = [
+    type Lie = (&'static str, fn(&mut ReadRecord));
+    let lies: [Lie; 4] = [
         ("a role", |read| {
             read.role = "housing-options-officer".into()
         }),

@@ -42,6 +42,9 @@ pub(super) struct Disclosed {
 /// Its id, and what it says of whom.
 pub(super) type Disclosure = (String, BTreeMap<Vec<u8>, Said>);
 
+/// What a disclosure says of one person, and the row that stands by it.
+type OfPerson = (Vec<u8>, Said, Option<Stood>);
+
 /// What rows of one disclosure share.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -52,6 +55,8 @@ pub(super) struct Source {
     pub(super) stated_at: Instant,
     pub(super) viewer: Viewer,
     pub(super) view: [u8; 32],
+    /// Marks of disputed cells stand on what is below it.
+    pub(super) reads_next: i64,
 }
 
 /// A row as it was disclosed last.
@@ -190,6 +195,7 @@ impl Reads<'_> {
             stated_at: at,
             viewer: of.viewer.clone(),
             view: view.sha256,
+            reads_next: read.reads_next,
         });
         let mut said = Vec::new();
         for (answered, value) in read.answered.iter().zip(&read.value_sha256) {
@@ -250,7 +256,7 @@ impl Reads<'_> {
         &mut self,
         place: &Place,
         read: &ReadRecord,
-        (key, said): ((String, i32), Vec<(Vec<u8>, Said, Option<Stood>)>),
+        (key, said): ((String, i32), Vec<OfPerson>),
     ) {
         let stands = self.disclosed.stands.entry(key.clone()).or_default();
         let list = self.disclosed.by_partition.entry(key).or_default();

@@ -29,7 +29,11 @@ const DAY_MS: i64 = 86_400_000;
 
 /// How far some materialiser had applied each partition of a purpose, at the latest when a time had come.
 #[derive(Debug, Default)]
-pub(super) struct Applied(BTreeMap<(String, i32), i64>);
+pub(super) struct Applied {
+    stated: BTreeMap<(String, i32), i64>,
+    /// With what had stood there for a day, once it was looked for.
+    known: BTreeMap<(String, i32), i64>,
+}
 
 impl Applied {
     /// A read states it.
@@ -37,26 +41,27 @@ impl Applied {
         let topic = topics::shared(&read.purpose);
         for applied in &read.applied {
             if log.reaches(&topic, applied.partition, applied.next_offset) {
-                self.reach((&read.purpose, applied.partition), applied.next_offset);
+                let of = (read.purpose.clone(), applied.partition);
+                let at = self.stated.entry(of).or_default();
+                *at = applied.next_offset.max(*at);
             }
         }
     }
 
-    fn reach(&mut self, (purpose, partition): (&str, i32), next: i64) {
-        let at = self.0.entry((purpose.to_owned(), partition)).or_default();
-        *at = next.max(*at);
-    }
-
     /// As far as anybody must have come by `by`, or says to have come.
-    fn of(&mut self, log: &Log, (purpose, partition): (&str, i32), by: Instant) -> i64 {
+    fn of(&mut self, log: &Log, of: (&str, i32), by: Instant) -> i64 {
+        let (purpose, partition) = of;
+        let key = (purpose.to_owned(), partition);
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
         let records = log.records(&topics::shared(purpose), partition).iter();
         // Times there are those of days.
         let old = records.take_while(|record| record.timestamp_ms + DAY_MS <= by.micros() / 1_000);
-        if let Some(last) = old.last() {
-            self.reach((purpose, partition), last.offset + 1);
-        }
-        let at = self.0.get(&(purpose.to_owned(), partition));
-        at.copied().unwrap_or(0)
+        let old = old.last().map_or(0, |last| last.offset + 1);
+        let known = old.max(self.stated.get(&key).copied().unwrap_or(0));
+        self.known.insert(key, known);
+        known
     }
 }
 
@@ -137,13 +142,14 @@ impl Reads<'_> {
         // What cannot be read was said where it stands.
         self.folds.move_to(&known, &view.purpose).ok()?;
         let calendar = self.calendar.clone();
+        let disputes = std::sync::Arc::clone(&self.disputes);
         let asked = |evaluated_at| Asked {
             view,
             reading,
             evaluated_at,
             case_named: false,
             glass_broken: false,
-            disputes: None,
+            disputes: Some(disputes.marks(stood.of.reads_next)),
             calendar: &calendar,
         };
         if let Some(why) = self.folds.left(&asked(by), &person, (stood.until, by)) {
