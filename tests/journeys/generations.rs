@@ -2,7 +2,6 @@
 //! the organisation's own topic of rows and the audit are as if there were one topic.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 use walbrook_auditor::report::Checked;
 use walbrook_eventlog::{chain, topics};
 use walbrook_proto::audit::v1::ReadRecord;
@@ -146,10 +145,9 @@ async fn kills(backbone: &Backbone) {
             }
         })
         .await;
-    for victim in ["broker", "materialiser", "broker"] {
+    for victim in ["broker", "materialiser"] {
         backbone.kill_9(victim);
         backbone.relaunch(victim);
-        tokio::time::sleep(Duration::from_millis(700)).await;
     }
     backbone.await_ready("broker");
     backbone.await_ready("materialiser");

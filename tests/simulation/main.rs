@@ -105,10 +105,7 @@ fn histories_come_to_later_generations() {
     let last = (0..12).filter_map(of).map(|stage| stage.in_force());
     let last: Vec<u32> = last.collect();
     println!("{last:?}");
-    assert!(
-        last.len() > 8 && last.iter().any(|one| *one == copies::LAST),
-        "{last:?}"
-    );
+    assert!(last.len() > 8 && last.contains(&copies::LAST), "{last:?}");
 }
 
 #[test]
