@@ -137,6 +137,8 @@ async fn nothing_new_is_delivered_while_the_bound_is_not_shown() {
     let deadline = std::time::Instant::now() + WAIT;
     while running.list(CAMDEN).await.is_ok() {
         assert!(std::time::Instant::now() < deadline, "the bound is kept");
+        // Each list shows everybody, and what falls later is told of each.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
     let (_place, ()) = blocking(place, move |place| {
         let person = vec![place.subject(5, CAMDEN), place.contact(5, 95, 30, CAMDEN)];
