@@ -31,10 +31,13 @@ const COPY_BATCH: usize = 20_000;
 const COPIES: [&str; 2] = ["bench.copy.shared", "bench.copy.decisions"];
 
 /// Everything a run needs.
-struct Site {
-    place: Backbone,
-    wide: Wide,
-    names: Names,
+pub struct Site {
+    /// The backbone.
+    pub place: Backbone,
+    /// The workload.
+    pub wide: Wide,
+    /// How its records are named there.
+    pub names: Names,
     key: PurposeKey,
     copies: [std::sync::Arc<str>; 2],
     streams: Option<Streams>,
@@ -108,7 +111,11 @@ pub async fn run(args: &Args, wanted: &[&'static str]) -> Result<Vec<Figure>, No
     Ok(figures)
 }
 
-async fn prepare(
+/// A warm broker and its workload.
+///
+/// # Errors
+/// When it does not come to work.
+pub async fn prepare(
     handles: usize,
     seed: u64,
     keys: &std::path::Path,

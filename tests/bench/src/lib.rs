@@ -2,6 +2,7 @@
 //!
 //! Input is the city generator's. Every run's output is verified; a wrong output is no figure: it is printed, and the program ends with 1.
 //! - [`enforce`]: the broker through backlogs of [`wide`] events, against a bare transactional copy and against Kafka Streams ([`streams`]).
+//! - [`copied`]: what stands copied to the next generation of its topic, and a backlog beside it.
 //! - [`decide`], [`project`]: one event by the compiled tables, one body by the flat program.
 //! - [`e2e`], [`barrier`], [`withdrawal`]: latencies of a whole [`river`] under load.
 //! - [`consents`]: memory and start of the broker with a consent of everybody.
@@ -20,6 +21,7 @@
 pub mod barrier;
 pub mod city;
 pub mod consents;
+pub mod copied;
 pub mod cpu;
 pub mod decide;
 pub mod drain;
@@ -60,7 +62,7 @@ use std::process::ExitCode;
 pub const RUNS: usize = 5;
 
 /// Every figure, by what measures it: one preparation serves all figures of a line.
-pub const SUITE: [&[&str]; 18] = [
+pub const SUITE: [&[&str]; 19] = [
     &[project::SPEED, project::VS_AVRO],
     &[decide::NAME],
     &[enforce::VS_COPY, enforce::VS_STREAMS],
@@ -73,6 +75,7 @@ pub const SUITE: [&[&str]; 18] = [
     ],
     &[consents::MEMORY, consents::START],
     &[takeover::NAME],
+    &[copied::NAME, copied::BESIDE],
     &[validate::NAME],
     &[city::SPEED, city::PEAK],
     &[ingest::NAME, unary::NAME, receipt::P50, receipt::P99],
@@ -180,6 +183,7 @@ async fn group(wanted: &[&'static str], args: &Args) -> Result<Vec<Figure>, NoFi
         consents::MEMORY | consents::START => consents::run(args, wanted).await,
         project::SPEED | project::VS_AVRO => project::run(args, wanted),
         decide::NAME => Ok(vec![decide::run(args)?]),
+        copied::NAME | copied::BESIDE => copied::run(args, wanted).await,
         takeover::NAME => Ok(vec![takeover::run(args).await?]),
         validate::NAME => Ok(vec![validate::run(args)?]),
         ingest::NAME | unary::NAME | receipt::P50 | receipt::P99 => ingest::run(args, wanted).await,
