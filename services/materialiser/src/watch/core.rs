@@ -12,7 +12,7 @@ use walbrook_policy::state::AgreementBook;
 use walbrook_view::dispute::Disputes;
 use walbrook_view::passing::Agenda;
 use walbrook_view::row::{Asked, Row};
-use walbrook_view::{BookReading, IntegrityError, Partition, Person, Viewer};
+use walbrook_view::{BookReading, IntegrityError, Partition, Person, Source, Viewer};
 
 /// That somebody's row left is remembered for so long: a stream that comes back later is told everything again.
 const REMEMBERED_MICROS: i64 = 600_000_000;
@@ -44,6 +44,8 @@ pub struct Basis {
     pub applied: Vec<(i32, i64)>,
     /// The instant the rows are stated for, and by which the agreements were asked.
     pub at: Instant,
+    /// Every source under the agreements as they were on that day.
+    pub sources: Arc<[Source]>,
     /// Next offset of `audit.reads` that marks of disputed cells do not stand on.
     pub reads_next: i64,
     /// Through when grounds were applied when the look began; `None`: that was not shown then.
@@ -134,7 +136,14 @@ impl Core {
     /// When two agreements disagree about an event.
     pub fn look(&self, look: &Look<'_>) -> Result<Looked, IntegrityError> {
         let view = &look.served.view;
-        let reading = BookReading::new(&look.agreements.book, look.viewer, view, look.now);
+        let mut reading = BookReading::new(&look.agreements.book, look.viewer, view, look.now);
+        if let Some(before) = &self.basis
+            && before.agreements.next_offset == look.agreements.next_offset
+            && before.at.london_day() == look.now.london_day()
+            && !before.sources.is_empty()
+        {
+            reading = reading.with_sources(Arc::clone(&before.sources));
+        }
         let asked = Asked {
             view,
             reading: &reading,
@@ -159,7 +168,10 @@ impl Core {
                 let one = held.state.person(&person);
                 let (row, next) = match &one {
                     None => (None, None),
-                    Some(one) => (asked.row(one)?, next(&asked, one, &look.agreements.book)?),
+                    Some(one) => {
+                        let (row, at) = asked.row_until(one)?;
+                        (row, lapses(at, &asked, one, &look.agreements.book))
+                    }
                 };
                 found.push((person, row, next));
             }
@@ -169,6 +181,7 @@ impl Core {
             agreements: Arc::clone(&look.agreements),
             applied,
             at: look.now,
+            sources: reading.shared_sources(),
             reads_next: look.disputes.as_of(),
             through: look.through,
         };
@@ -225,7 +238,17 @@ pub fn next(
     person: &Person<'_>,
     book: &AgreementBook,
 ) -> Result<Option<Instant>, IntegrityError> {
-    let mut next = asked.changes_at(person)?;
+    let next = asked.changes_at(person)?;
+    Ok(lapses(next, asked, person, book))
+}
+
+/// The earlier of a moment and the first after a last day.
+fn lapses(
+    mut next: Option<Instant>,
+    asked: &Asked<'_>,
+    person: &Person<'_>,
+    book: &AgreementBook,
+) -> Option<Instant> {
     let today = asked.evaluated_at.london_day();
     let mut lapses = |last: Day| {
         let at = last.plus(1).start();
@@ -246,7 +269,7 @@ pub fn next(
             lapses(last);
         }
     }
-    Ok(next)
+    next
 }
 
 /// The retention of every version: which of them counts is for whom it is in force.

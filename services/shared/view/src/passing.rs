@@ -9,12 +9,12 @@ use crate::interval::{Span, spans, together};
 use crate::known::Known;
 use crate::model::{Clock, Feature, Intervals, Kind, Limit, Most, Select, View};
 use crate::reading::Reading;
-use crate::row::Asked;
+use crate::row::{Asked, Row};
 use crate::state::Person;
 use crate::united::IntegrityError;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use walbrook_domain::{Day, Instant, Organisation, Precision, Pseudonym};
+use walbrook_domain::{Day, Instant, Precision, Pseudonym};
 use walbrook_policy::predicate::Literal;
 
 /// People by the moment at which their rows are next to be looked at.
@@ -27,6 +27,9 @@ pub struct Agenda {
 impl Agenda {
     /// Sets when a person's row is next to be looked at; `None`: never, unless something arrives.
     pub fn set(&mut self, person: Pseudonym, at: Option<Instant>) {
+        if self.of.get(&person).copied() == at {
+            return;
+        }
         if let Some(before) = self.of.remove(&person) {
             self.by_time.remove(&(before, person));
         }
@@ -73,16 +76,33 @@ impl Asked<'_> {
     /// # Errors
     /// When two agreements disagree about one event of the person.
     pub fn changes_at(&self, person: &Person<'_>) -> Result<Option<Instant>, IntegrityError> {
+        let mut next = self.next(person);
+        self.seen(person, |facts, outputs| next.seen(self, facts, outputs))?;
+        Ok(next.moment())
+    }
+
+    /// The person's row and when it is next to be looked at, as [`Asked::row`] and [`Asked::changes_at`] say, from one look at what the viewer may see.
+    ///
+    /// # Errors
+    /// When two agreements disagree about one event of the person.
+    pub fn row_until(
+        &self,
+        person: &Person<'_>,
+    ) -> Result<(Option<Row>, Option<Instant>), IntegrityError> {
+        let mut next = self.next(person);
+        let row = self.seen(person, |facts, outputs| {
+            next.seen(self, facts, outputs);
+            self.assemble(person, outputs, facts)
+        })?;
+        Ok((row, next.moment()))
+    }
+
+    /// What the person alone says.
+    fn next(&self, person: &Person<'_>) -> Next {
         let mut next = Next::new(self.evaluated_at);
         next.person(person);
         next.sources(self.view, self.reading, person);
-        self.seen(person, |facts, outputs| {
-            let watched = Watched::of(self, outputs);
-            for feature in &self.view.features {
-                next.feature(feature, facts, outputs, &watched);
-            }
-        })?;
-        Ok(next.at)
+        next
     }
 }
 
@@ -91,6 +111,8 @@ struct Next {
     now: Instant,
     today: Day,
     at: Option<Instant>,
+    /// The earliest day, as a day: where it begins is worked out once.
+    day: Option<Day>,
 }
 
 impl Next {
@@ -99,6 +121,7 @@ impl Next {
             now,
             today: now.london_day(),
             at: None,
+            day: None,
         }
     }
 
@@ -108,10 +131,17 @@ impl Next {
         }
     }
 
+    fn moment(mut self) -> Option<Instant> {
+        if let Some(day) = self.day {
+            self.instant(day.start());
+        }
+        self.at
+    }
+
     /// From the start of a day; a day that has begun is past.
     fn day(&mut self, day: Day) {
-        if day > self.today {
-            self.instant(day.start());
+        if day > self.today && self.day.is_none_or(|before| day < before) {
+            self.day = Some(day);
         }
     }
 
@@ -130,6 +160,9 @@ impl Next {
         }
         for one in person.contributions() {
             // However finely the viewer may know it: from its day on, or from the moment itself.
+            if one.occurred_at <= self.now {
+                continue;
+            }
             self.day(one.occurred_at.london_day());
             for precision in Precision::ALL {
                 self.instant(one.occurred_at.truncated(precision));
@@ -138,25 +171,31 @@ impl Next {
     }
 
     fn sources(&mut self, view: &View, reading: &dyn Reading, person: &Person<'_>) {
-        let linked: BTreeSet<&Organisation> = person
-            .subjects()
-            .map(|(_, facts)| &facts.organisation)
-            .collect();
-        let types: BTreeSet<_> = reading
-            .sources()
-            .iter()
-            .map(|source| &source.event_type)
-            .collect();
-        for event_type in types {
-            let Some(silent) = view.silent_after_days.get(event_type) else {
-                continue;
-            };
-            for organisation in &linked {
-                if let Some(heard) = person.last_heard(organisation, event_type) {
+        let Some((first, _)) = view.silent_after_days.first_key_value() else {
+            return;
+        };
+        for (_, facts) in person.subjects() {
+            for (event_type, heard) in person.heard_from(&facts.organisation, first) {
+                let Some(silent) = view.silent_after_days.get(event_type) else {
+                    continue;
+                };
+                // Types ascend.
+                let of_type = reading
+                    .sources()
+                    .binary_search_by(|source| source.event_type.cmp(event_type));
+                if of_type.is_ok() {
                     let days = i32::try_from(*silent).unwrap_or(i32::MAX);
                     self.day(heard.plus(days).plus(1));
                 }
             }
+        }
+    }
+
+    /// What follows from what the viewer may see.
+    fn seen(&mut self, asked: &Asked<'_>, facts: &Facts<'_>, outputs: &Outputs) {
+        let watched = Watched::of(asked, outputs);
+        for feature in &asked.view.features {
+            self.feature(feature, facts, outputs, &watched);
         }
     }
 

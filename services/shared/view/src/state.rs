@@ -136,6 +136,18 @@ impl<'a> Person<'a> {
             .copied()
     }
 
+    /// Event types from one on that the partition heard of from this organisation, with the last day of each.
+    pub(crate) fn heard_from(
+        &self,
+        organisation: &'a Organisation,
+        first: &EventType,
+    ) -> impl Iterator<Item = (&'a EventType, Day)> + use<'a> {
+        self.heartbeats
+            .range((organisation.clone(), first.clone())..)
+            .take_while(move |((one, _), _)| one == organisation)
+            .map(|((_, event_type), day)| (event_type, *day))
+    }
+
     /// Whether there is a subject record of this handle.
     pub fn has_subject(&self, handle: &HandlePseudonym) -> bool {
         self.handles

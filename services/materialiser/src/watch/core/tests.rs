@@ -38,6 +38,7 @@ fn looked(at: Instant, found: Vec<(u8, Option<i64>)>) -> Looked {
             agreements: agreements(),
             applied: Vec::new(),
             at,
+            sources: Arc::default(),
             reads_next: 0,
             through: None,
         },
