@@ -4,12 +4,14 @@
 //! of them comes later makes the notice ([`join`]); its id follows from the cause and the reader alone, so a process that is killed between cause
 //! and notice writes it when it comes back, and two processes write one that counts once. `audit.notices` is followed by everybody ([`book`]).
 
+mod answers;
 pub mod book;
 pub mod causes;
 pub mod join;
+mod piece;
 mod record;
 
-pub use book::{Book, Standing, Whose, noticed_at};
+pub use book::{Book, Standing, Through, Whose, noticed_at};
 pub use causes::Causes;
 pub use join::Source;
 pub use record::{Ids, Records, wait_for_schemas};
@@ -21,9 +23,10 @@ use crate::keeping::Clock;
 use crate::ledger::Ledger;
 use crate::ledger::{LedgerError, Opens};
 use crate::metrics::Metrics;
+use crate::notices::answers::Answers;
 use crate::notices::join::Join;
 use parking_lot::{Mutex, RwLock};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 use tokio::sync::watch;
@@ -66,6 +69,9 @@ pub enum NoticesError {
     /// It is not known in time whether the log holds more.
     #[error("audit.notices was not read to its end in time")]
     Late,
+    /// It is time to stop.
+    #[error("the process stops; what has no notice yet has it from whoever goes on")]
+    Stopped,
 }
 
 impl NoticesError {
@@ -76,7 +82,7 @@ impl NoticesError {
                 error.severity == Severity::Transient
             }
             Self::Reads(LedgerError::Log(error)) => error.severity == Severity::Transient,
-            Self::Late | Self::Reads(LedgerError::Late) => true,
+            Self::Late | Self::Stopped | Self::Reads(LedgerError::Late) => true,
             _ => false,
         }
     }
@@ -246,10 +252,9 @@ pub fn start(
     let join = Join {
         notices: Arc::clone(notices),
         ledger: Arc::clone(ledger),
-        reads: Arc::clone(reads),
+        board: Arc::clone(reads.board()),
         metrics: metrics.clone(),
-        reader: ledger.reader()?,
-        held: HashMap::new(),
+        answers: Answers::new(Arc::clone(ledger))?,
     };
     let stop = context.shutdown.clone();
     context

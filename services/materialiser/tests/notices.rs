@@ -22,6 +22,7 @@ use walbrook_eventlog::topics;
 use walbrook_proto::audit::v1 as audit;
 use walbrook_proto::view::v1 as view;
 use walbrook_proto::view::v1::*;
+use walbrook_view::notice::MOST_READS;
 
 const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
 
@@ -303,5 +304,45 @@ async fn a_process_that_was_away_or_has_lost_its_disk_writes_each_notice_once_an
     other.stop().await;
     let (place, all) = on_record::<audit::Notice>(place).await;
     assert_eq!(all.len(), 4, "none was written twice");
+    drop(place);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_was_shown_very_often_is_told_of_soon_and_holds_up_no_stop() {
+    let (place, running) = served().await;
+    let read_id = running.list(CAMDEN).await.unwrap().facts.unwrap().read_id;
+    // Other reads stand between theirs.
+    let (place, ()) = blocking(place, move |place| {
+        let reads = place.read::<audit::ReadRecord>(topics::READS);
+        let read = reads.into_iter().find(|read| read.read_id == read_id);
+        let read = read.unwrap();
+        let records = (0..2 * 1_300).map(|number| {
+            let mut read = read.clone();
+            read.read_id = uuid::Uuid::new_v4().to_string();
+            let shown = if number % 2 == 0 { [2; 16] } else { [1; 16] };
+            read.answered.retain(|row| row.person_pseudonym == shown);
+            place.read_of_another(&read)
+        });
+        let records = records.collect();
+        place.commit(records);
+        let falls = place.falls(2, None, "RECALL");
+        place.commit(vec![falls]);
+    })
+    .await;
+    let gone = |answer: &ListRowsResponse| !people(answer).contains(&2);
+    running.list_until(CAMDEN, "all of it fell", gone).await;
+    let began = Clock::now();
+    running.stop().await;
+    let stopped = began.elapsed();
+    println!("the stop took {stopped:?}");
+    let began = Clock::now();
+    let running = place.start(30_000).await;
+    let started = began.elapsed();
+    let notices = listed_until(&running, CAMDEN, 1).await;
+    let told = began.elapsed();
+    println!("started in {started:?}, told in {told:?}");
+    assert_eq!(notices[0].read_ids.len(), MOST_READS);
+    assert!(stopped.as_secs() < 10, "the stop took {stopped:?}");
+    running.stop().await;
     drop(place);
 }

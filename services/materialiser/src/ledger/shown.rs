@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant as Monotonic};
 use uuid::Uuid;
 use walbrook_domain::Pseudonym;
-use walbrook_eventlog::{LogError, Reader, murmur2_partition};
+use walbrook_eventlog::{LogError, Reader, TopicPartition, murmur2_partition};
 use walbrook_proto::audit::v1::{AppliedOffset, ReadRecord};
 use walbrook_runtime::shutdown::Shutdown;
 
@@ -132,7 +132,7 @@ impl Ledger {
         self.known.read().next_offset
     }
 
-    /// A reader of its own for [`Ledger::answered`].
+    /// A reader of its own.
     ///
     /// # Errors
     /// When the log cannot be used.
@@ -140,23 +140,21 @@ impl Ledger {
         self.opens.reader()
     }
 
-    /// The record of a read at an offset; `None` when a later record of the same read took its place: that one is the answer's. Blocks.
+    /// The topic's one partition.
+    pub const fn topic(&self) -> &TopicPartition {
+        &self.at
+    }
+
+    /// Whether this is the last record of its read: that one is the answer's.
     ///
     /// # Errors
-    /// When the log or the disk fails.
-    pub fn answered(
-        &self,
-        reader: &mut dyn Reader,
-        offset: i64,
-    ) -> Result<Option<ReadRecord>, LedgerError> {
-        let Some(read) = self.at(reader, offset)? else {
-            return Ok(None);
-        };
-        let last = match Uuid::parse_str(&read.read_id) {
+    /// When the disk fails.
+    pub fn is_last(&self, read_id: &str, offset: i64) -> Result<bool, LedgerError> {
+        let last = match Uuid::parse_str(read_id) {
             Ok(id) => self.place(id)?,
             Err(_) => None,
         };
-        Ok((last == Some(offset)).then_some(read))
+        Ok(last == Some(offset))
     }
 }
 

@@ -4,32 +4,30 @@
 //! grounds bound that began later is complete: then the rest of each retraction's transaction is applied too, so what was taken and given back in
 //! one step is no notice. After a turn it is stated how far everything has its notice.
 
+use super::answers::Answers;
 use super::book::Through;
 use super::causes::{Cause, Causes};
-use super::{Notices, NoticesError};
-use crate::answer::Reads;
+use super::piece::{Piece, Shown, news};
+use super::{Book, Notices, NoticesError};
+use crate::board::Board;
 use crate::bound::Bound;
 use crate::clock;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
-use uuid::Uuid;
 use walbrook_domain::{AgreementId, EventId, Instant, Pseudonym};
-use walbrook_eventlog::Reader;
-use walbrook_proto::audit::v1::{AppliedOffset, Notice, NoticesComplete, ReadRecord};
+use walbrook_proto::audit::v1::{AppliedOffset, Notice, NoticesComplete};
 use walbrook_proto::common::v1::Date;
 use walbrook_runtime::shutdown::Shutdown;
-use walbrook_view::notice::{self, DAYS, MOST_READS, To};
+use walbrook_view::notice::{self, DAYS, To};
 
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// A round of the bound that takes longer is not waited for: those concerned come again with the next turn.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);
-/// Records of reads held at once: people of one list have one.
-const MOST_HELD: usize = 1_000;
 
 /// What fell under one purpose, and what stands now.
 pub struct Source {
@@ -64,13 +62,11 @@ pub struct Join {
     /// Who was shown what.
     pub ledger: Arc<Ledger>,
     /// The views served: their files say the days.
-    pub reads: Arc<Reads>,
+    pub board: Arc<Board>,
     /// Its numbers.
     pub metrics: Metrics,
-    /// The reader of single records, and those read last.
-    pub reader: Box<dyn Reader>,
-    /// Records of reads by offset.
-    pub held: HashMap<i64, Option<Arc<ReadRecord>>>,
+    /// The records of reads.
+    pub answers: Answers,
 }
 
 impl Join {
@@ -82,6 +78,7 @@ impl Join {
         while !stop.is_requested() {
             match self.turn(stop) {
                 Ok(()) => {}
+                Err(error) if error.is_transient() && stop.is_requested() => break,
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "notices wait");
                     std::thread::sleep(PAUSE_AFTER_FAILURE);
@@ -138,17 +135,31 @@ impl Join {
         let purpose = source.purpose.clone();
         let before = self.notices.ask(|book| book.through(&purpose));
         let now = self.notices.now();
-        let mut notices = Vec::new();
-        let mut looked = false;
+        let (mut piece, mut looked) = (Piece::default(), false);
         for person in people {
+            if stop.is_requested() {
+                return Err(NoticesError::Stopped);
+            }
             let causes = source.causes.of(person)?;
-            looked |= !causes.is_empty();
-            notices.extend(self.person(source, person, &causes, &before, now)?);
+            if causes.is_empty() {
+                continue;
+            }
+            looked = true;
+            piece.person(*person, causes, &before);
+            for (place, applied) in self.ledger.shown().of(person)? {
+                piece.want(place, applied);
+                if piece.wants_much() {
+                    self.look_up(source, &mut piece, now, stop)?;
+                }
+            }
+            // Only whole people are written: of one who was shown often each notice is one record.
+            if piece.is_large() {
+                self.look_up(source, &mut piece, now, stop)?;
+                self.write(std::mem::take(&mut piece), now)?;
+            }
         }
-        if !notices.is_empty() {
-            self.notices.records().notices(&notices, now)?;
-            self.metrics.notices_written(notices.len());
-        }
+        self.look_up(source, &mut piece, now, stop)?;
+        self.write(piece, now)?;
         if looked && before != *through {
             let topic = walbrook_eventlog::topics::shared(&purpose);
             let said = complete(purpose, &topic, through, now);
@@ -157,113 +168,33 @@ impl Join {
         Ok(())
     }
 
-    /// What one person's readers are to be told and were not.
-    fn person(
+    /// Finds what there is to tell of the reads that a piece wants.
+    fn look_up(
         &mut self,
         source: &Source,
-        person: &Pseudonym,
-        causes: &[Cause],
-        before: &Through,
+        piece: &mut Piece,
         now: Instant,
-    ) -> Result<Vec<Notice>, NoticesError> {
-        let mut found: BTreeMap<Uuid, Notice> = BTreeMap::new();
-        if causes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let shown = self.ledger.shown().of(person)?;
-        for cause in causes {
-            let (partition, offset, _) = cause;
-            let done = before.applied.get(partition);
-            let done = done
-                .filter(|next| *offset < **next)
-                .map_or(0, |_| before.reads_next);
-            for (place, applied) in &shown {
-                if *place < done || *applied > *offset {
-                    continue;
-                }
-                let Some(read) = self.read(*place)? else {
-                    continue;
-                };
-                if let Some(notice) = self.notice(source, person, cause, &read, now) {
-                    add(&mut found, notice);
-                }
-            }
-        }
-        let new = |book: &super::Book| {
-            found
-                .into_iter()
-                .filter_map(|(id, notice)| news(book, id, notice))
-                .collect()
-        };
-        Ok(self.notices.ask(new))
+        stop: &Shutdown,
+    ) -> Result<(), NoticesError> {
+        let (wanted, board) = (piece.wanted(), &self.board);
+        self.answers
+            .each(&wanted.places(), stop, &mut |place, read| {
+                piece.meet(&wanted, (place, read), |person, cause, shown| {
+                    notice(board, source, person, cause, shown, now)
+                });
+            })
     }
 
-    /// What one read's organisation is to be told of one cause.
-    fn notice(
-        &self,
-        source: &Source,
-        person: &Pseudonym,
-        (partition, offset, fallen): &Cause,
-        read: &ReadRecord,
-        now: Instant,
-    ) -> Option<Notice> {
-        let mut rows = read.answered.iter();
-        let row = rows.find(|row| row.person_pseudonym == person.as_bytes())?;
-        let under = under(read);
-        let touched = fallen.touched(&row.events, &under, |event, agreement| {
-            source.stands(person, event, agreement)
-        });
-        if touched.is_empty() {
-            return None;
+    /// Puts on record what a piece found and nobody has said.
+    fn write(&self, piece: Piece, now: Instant) -> Result<(), NoticesError> {
+        let found = piece.found.into_iter();
+        let new = |book: &Book| found.filter_map(|(id, one)| news(book, id, one)).collect();
+        let notices: Vec<Notice> = self.notices.ask(new);
+        if !notices.is_empty() {
+            self.notices.records().notices(&notices, now)?;
+            self.metrics.notices_written(notices.len());
         }
-        let to = To {
-            view: read.view.clone(),
-            organisation: read.organisation.clone(),
-            role: read.role.clone(),
-        };
-        let topic = walbrook_eventlog::topics::shared(&source.purpose);
-        let id = notice::id((&topic, *partition, *offset), &to, person);
-        let (days, view_sha256) = match self.reads.view(&read.view) {
-            Some(served) => (
-                served.view.acknowledge_within_days,
-                served.view.sha256.to_vec(),
-            ),
-            // A view that is served no more: its readers still hold what they were shown.
-            None => (DAYS, Vec::new()),
-        };
-        Some(Notice {
-            notice_id: id.to_string(),
-            organisation: to.organisation,
-            role: to.role,
-            purpose: read.purpose.clone(),
-            view: to.view,
-            view_sha256,
-            person_pseudonym: person.as_bytes().to_vec(),
-            cause: notice::Cause::of(&fallen.reason).word().to_owned(),
-            cause_topic: topic,
-            cause_partition: *partition,
-            cause_offset: *offset,
-            event_ids: touched.iter().map(ToString::to_string).collect(),
-            read_ids: vec![read.read_id.clone()],
-            noticed_at: Some(clock::timestamp(now)),
-            due_on: Date::from_days(notice::due_on(now, days).0),
-        })
-    }
-
-    /// The record of a read, when it is an answer's.
-    fn read(&mut self, place: i64) -> Result<Option<Arc<ReadRecord>>, NoticesError> {
-        if let Some(read) = self.held.get(&place) {
-            return Ok(read.clone());
-        }
-        let read = self
-            .ledger
-            .answered(self.reader.as_mut(), place)?
-            .map(Arc::new);
-        if self.held.len() >= MOST_HELD {
-            self.held.clear();
-        }
-        self.held.insert(place, read.clone());
-        Ok(read)
+        Ok(())
     }
 
     fn numbers(&self) {
@@ -271,6 +202,55 @@ impl Join {
         let (open, overdue) = self.notices.ask(|book| book.open(now));
         self.metrics.notices(open, overdue);
     }
+}
+
+/// What one read's organisation is to be told of one cause.
+fn notice(
+    board: &Board,
+    source: &Source,
+    person: &Pseudonym,
+    (partition, offset, fallen): &Cause,
+    Shown { read, row, under }: &Shown<'_>,
+    now: Instant,
+) -> Option<Notice> {
+    let touched = fallen.touched(&row.events, under, |event, agreement| {
+        source.stands(person, event, agreement)
+    });
+    if touched.is_empty() {
+        return None;
+    }
+    let to = To {
+        view: read.view.clone(),
+        organisation: read.organisation.clone(),
+        role: read.role.clone(),
+    };
+    let topic = walbrook_eventlog::topics::shared(&source.purpose);
+    let id = notice::id((&topic, *partition, *offset), &to, person);
+    let (days, view_sha256) = match board.view(&read.view) {
+        Some(served) => (
+            served.view.acknowledge_within_days,
+            served.view.sha256.to_vec(),
+        ),
+        // A view that is served no more: its readers still hold what they were shown.
+        None => (DAYS, Vec::new()),
+    };
+    Some(Notice {
+        notice_id: id.to_string(),
+        organisation: to.organisation,
+        role: to.role,
+        purpose: read.purpose.clone(),
+        view: to.view,
+        view_sha256,
+        person_pseudonym: person.as_bytes().to_vec(),
+        cause: notice::Cause::of(&fallen.reason).word().to_owned(),
+        cause_topic: topic,
+        cause_partition: *partition,
+        cause_offset: *offset,
+        event_ids: touched.iter().map(ToString::to_string).collect(),
+        read_ids: vec![read.read_id.clone()],
+        noticed_at: Some(clock::timestamp(now)),
+        due_on: Date::from_days(notice::due_on(now, days).0),
+    })
 }
 
 /// Waits until a round of the bound that began later is complete.
@@ -309,44 +289,5 @@ fn complete(purpose: String, topic: &str, through: &Through, now: Instant) -> No
     }
 }
 
-/// The agreements that entitled a reader.
-fn under(read: &ReadRecord) -> BTreeSet<AgreementId> {
-    let agreements = read.agreements.iter();
-    agreements
-        .filter_map(|agreement| agreement.agreement_id.parse().ok())
-        .collect()
-}
-
-/// Events and reads of one notice, together.
-fn add(found: &mut BTreeMap<Uuid, Notice>, notice: Notice) {
-    let Ok(id) = Uuid::parse_str(&notice.notice_id) else {
-        return;
-    };
-    let Some(known) = found.get_mut(&id) else {
-        found.insert(id, notice);
-        return;
-    };
-    let events: BTreeSet<String> = known.event_ids.drain(..).chain(notice.event_ids).collect();
-    known.event_ids.extend(events);
-    if known.read_ids.len() < MOST_READS {
-        known.read_ids.extend(notice.read_ids);
-    }
-}
-
-/// What a notice says that is not on record yet.
-fn news(book: &super::Book, id: Uuid, mut notice: Notice) -> Option<Notice> {
-    let Some(standing) = book.get(&id) else {
-        return Some(notice);
-    };
-    let known = &standing.notice;
-    let more_events = notice
-        .event_ids
-        .iter()
-        .any(|event| !known.event_ids.contains(event));
-    notice
-        .read_ids
-        .retain(|read| !known.read_ids.contains(read));
-    let more_reads = !notice.read_ids.is_empty() && known.read_ids.len() < MOST_READS;
-    // An addition names a read, so that its ground can be looked up.
-    ((more_events || more_reads) && !notice.read_ids.is_empty()).then_some(notice)
-}
+#[cfg(test)]
+mod tests;
