@@ -80,7 +80,6 @@ fn read(number: usize, people: &[Pseudonym]) -> ReadRecord {
         agreements: vec![PageAgreement {
             agreement_id: AGREEMENT.to_owned(),
             version: 1,
-            ..PageAgreement::default()
         }],
         evaluated_at: Some(clock::timestamp(Instant(0))),
         grounds_applied_through: Some(clock::timestamp(Instant(0))),
